@@ -118,10 +118,12 @@ struct fg_graph {
     int64_t parameters;      /* learned initializer elements (no BatchNormalization mean and variance) */
     int n_synthetic;         /* tensors made by fill rules */
     uint8_t sha256[32];      /* of the model file's bytes */
+    struct fg_graph_own *own; /* names taken and scratch of graph.c */
 };
 
 fg_graph *fg_graph_new(fg_context *ctx, const char *name);
 fg_value *fg_graph_value(fg_graph *g, const char *name);                     /* new value; name copied, made unique if taken */
+fg_value *fg_graph_find(const fg_graph *g, const char *name);                /* value of that name; NULL if there is none */
 fg_value *fg_graph_const(fg_graph *g, const char *name, fg_dtype t, const fg_shape *s, const void *data); /* data not copied */
 fg_node *fg_graph_node(fg_graph *g, const char *op_type, int n_in, fg_value **in, int n_out, fg_value **out); /* appended */
 void fg_graph_link(fg_graph *g);  /* recomputes producer and users of all values; sorts nodes topologically (stable);
@@ -132,6 +134,10 @@ void fg_graph_prune(fg_graph *g); /* drops nodes from which no graph output is r
 /* A copy whose values have ref set to the values of g and whose nodes have covers = {original node}: what rewriting
  * works on. Constants are shared. */
 fg_graph *fg_graph_clone(fg_graph *g);
+
+/* True if v is a value of g itself; a graph inside an attribute may also read values of the graphs around it. Such a read
+ * counts, in users[] and in the order of nodes, as one of the node that holds the attribute. */
+bool fg_graph_owns(const fg_graph *g, const fg_value *v);
 
 const char *fg_node_label(const fg_node *n); /* its name, else its first output's name */
 
