@@ -1,0 +1,367 @@
+/* One model after the other, each in a context of its own; what outlives a model is its report. */
+#include "cli/driver.h"
+
+#include "cli/output.h"
+#include "cli/report.h"
+#include "codegen/escape.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* Inline weights beyond this make compilers slow and hungry. */
+#define INLINE_NOTE_BYTES (32 << 20)
+
+typedef struct session {
+    fg_context *ctx; /* of the reports */
+    const fg_cli_options *options;
+    fg_console *console;
+    fg_report **reports;
+    int n_reports;
+    fg_status status; /* of the first failure */
+} session;
+
+/* One model at one point of the sweep. */
+typedef struct job {
+    session *session;
+    const fg_cli_options *options;
+    const char *model;
+    const fg_dim_binding *dims; /* n_dims of the options */
+    const char *variant;        /* "batch=8"; "" without a sweep */
+    fg_context *ctx;
+    fg_graph *read;
+    fg_module *module;
+    fg_verdict *verdict;
+} job;
+
+/* ---- before the long work ---- */
+
+static bool same_file(const char *a, const char *b) {
+    struct stat s, t;
+    return stat(a, &s) == 0 && stat(b, &t) == 0 && s.st_dev == t.st_dev && s.st_ino == t.st_ino;
+}
+
+static void check_output(fg_context *ctx, const fg_cli_options *o, const char *model) {
+    fg_output_names names = fg_output_names_of(ctx, o->output);
+    const char *paths[] = {names.header, names.weights, names.source};
+    for (size_t i = 0; i < FG_COUNT(paths); i++) {
+        if (i == 1 && o->weights == FG_WEIGHTS_INLINE) continue;
+        if (same_file(paths[i], model)) fg_raise(ctx, FG_USAGE, "'%s' would overwrite the model", paths[i]);
+        fg_output_check(ctx, paths[i]);
+    }
+}
+
+/* ---- reading ---- */
+
+static fg_graph *read_graph(job *j) {
+    const fg_cli_options *o = j->options;
+    fg_const_binding *consts = FG_ARRAY(j->ctx, o->n_consts, fg_const_binding);
+    for (int i = 0; i < o->n_consts; i++)
+        consts[i] = (fg_const_binding){o->consts[i].name, fg_read_tensor_file(j->ctx, o->consts[i].file)};
+    fg_read_options read = {.dims = j->dims,
+                            .n_dims = o->n_dims,
+                            .shapes = o->shapes,
+                            .n_shapes = o->n_shapes,
+                            .consts = consts,
+                            .n_consts = o->n_consts};
+    return fg_read_model(j->ctx, j->model, &read);
+}
+
+/* Prints the graph if this pass was asked for; returns whether any later pass was. */
+static bool dump(job *j, fg_dump_pass pass, const fg_graph *g, const fg_partition *p) {
+    if (j->options->dump[pass]) {
+        fg_text text = fg_text_new(j->ctx);
+        if (p)
+            fg_partition_dump(p, &text);
+        else
+            fg_graph_dump(g, &text);
+        fg_console_clear(j->session->console);
+        if (text.length) fg_console_print(j->ctx, text.data, text.length);
+        fg_text_free(&text);
+    }
+    for (int later = (int)pass + 1; later < FG_DUMP_COUNT; later++)
+        if (j->options->dump[later]) return true;
+    return false;
+}
+
+/* With --dump alone, nothing after the last pass asked for is worth running. */
+static bool only_dumps(const fg_cli_options *o) {
+    bool any = false;
+    for (int i = 0; i < FG_DUMP_COUNT; i++) any |= o->dump[i];
+    return any && !o->output && !o->n_reports && !o->bench_runs;
+}
+
+/* ---- generating ---- */
+
+static void add_bindings(fg_text *t, const fg_cli_options *o, const fg_dim_binding *dims) {
+    for (int i = 0; i < o->n_dims; i++) fg_text_printf(t, " --dim %s=%" PRId64, dims[i].name, dims[i].extent);
+    for (int i = 0; i < o->n_shapes; i++)
+        fg_text_printf(t, " --shape %s=%s", o->shapes[i].input, fg_shape_text(t->ctx, &o->shapes[i].shape));
+    for (int i = 0; i < o->n_consts; i++) {
+        const char *slash = strrchr(o->consts[i].file, '/');
+        fg_text_printf(t, " --const %s=%s", o->consts[i].name, slash ? slash + 1 : o->consts[i].file);
+    }
+}
+
+/* The options that decide what is generated, in one order and without folders: the same work gives the same
+ * text. */
+static const char *canonical_command(job *j, const char *prefix, const char *target) {
+    static const char *const weights[] = {"inline", "incbin", "blob"};
+    const fg_cli_options *o = j->options;
+    fg_text t = fg_text_new(j->ctx);
+    fg_text_printf(&t, "--name %s --target %s --weights %s --arena %s", prefix, target, weights[o->weights],
+                   o->static_arena ? "static" : "caller");
+    if (o->exact) fg_text_add(&t, " --exact");
+    if (o->no_fuse) fg_text_add(&t, " --no-fuse");
+    add_bindings(&t, o, j->dims);
+    return t.data;
+}
+
+static const char *file_name(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+static fg_codegen_options codegen_options(job *j, const fg_target *target) {
+    const fg_cli_options *o = j->options;
+    const char *stem = o->output ? fg_output_names_of(j->ctx, o->output).stem : "model_fused";
+    const char *prefix = o->name ? o->name : fg_escape_c_identifier(j->ctx, stem);
+    return (fg_codegen_options){.prefix = prefix,
+                                .file_stem = stem,
+                                .model_file = file_name(j->model),
+                                .command = canonical_command(j, prefix, target->name),
+                                .version = FG_VERSION,
+                                .weights = o->weights,
+                                .static_arena = o->static_arena,
+                                .exact = o->exact,
+                                .threads = 1,
+                                .fault_kernel = -1};
+}
+
+/* ---- checking ---- */
+
+static int find_value(fg_value *const *values, int n, const char *name) {
+    for (int i = 0; i < n; i++)
+        if (strcmp(values[i]->name, name) == 0) return i;
+    return -1;
+}
+
+/* Reads the files of --input or --expect into one tensor per value; data NULL where there is no file. */
+static fg_tensor *read_tensors(job *j, const char *option, const fg_file_option *files, int n_files,
+                               fg_value *const *values, int n_values) {
+    fg_tensor *t = FG_ARRAY(j->ctx, n_values, fg_tensor);
+    for (int i = 0; i < n_files; i++) {
+        int at = find_value(values, n_values, files[i].name);
+        if (at < 0) {
+            if (n_values) fg_remedy(j->ctx, "the first is '%s'", values[0]->name);
+            fg_raise(j->ctx, FG_USAGE, "%s %s: the model has no such tensor", option, files[i].name);
+        }
+        const fg_value *v = values[at];
+        t[at] = fg_read_tensor_file(j->ctx, files[i].file);
+        if (t[at].dtype != v->dtype || !fg_shape_equal(&t[at].shape, &v->shape))
+            fg_raise(j->ctx, FG_USAGE, "%s %s: the file holds %s %s, the model has %s %s", option, v->name,
+                     fg_dtype_get(t[at].dtype)->name, fg_shape_text(j->ctx, &t[at].shape),
+                     fg_dtype_get(v->dtype)->name, fg_shape_text(j->ctx, &v->shape));
+    }
+    return t;
+}
+
+static void verify(job *j) {
+    const fg_cli_options *o = j->options;
+    const uint64_t seed = 1; /* any would do; a fixed one makes verdicts repeatable */
+    if (o->verify == FG_VERIFY_NONE) return;
+    fg_verify_options v = {.mode = o->verify, .tolerance = o->tolerance, .seed = seed};
+    if (o->n_inputs) {
+        fg_tensor *in =
+            read_tensors(j, "--input", o->inputs, o->n_inputs, j->read->inputs, j->read->n_inputs);
+        for (int i = 0; i < j->read->n_inputs; i++)
+            if (!in[i].data) in[i] = fg_random_input(j->ctx, j->read->inputs[i], seed + (uint64_t)i);
+        v.inputs = in;
+    }
+    if (o->n_expects)
+        v.expected =
+            read_tensors(j, "--expect", o->expects, o->n_expects, j->read->outputs, j->read->n_outputs);
+    j->verdict = fg_verify(j->read, j->module, &v);
+}
+
+/* ---- notes ---- */
+
+static void note_input(job *j) {
+    if (j->read->n_synthetic > 0)
+        fg_console_note(j->session->console, j->ctx, j->model,
+                        "weights are synthetic: %d tensors made by fill rules", j->read->n_synthetic);
+}
+
+static void note_size(job *j, const char *what, int64_t needs, int64_t has) {
+    if (has > 0 && needs > has)
+        fg_console_note(j->session->console, j->ctx, j->model,
+                        "%s of %" PRId64 " bytes exceed the %" PRId64 " bytes of %s", what, needs, has,
+                        j->module->target->name);
+}
+
+static void note_module(job *j) {
+    const fg_module *m = j->module;
+    note_size(j, "activations", m->arena_bytes, m->target->ram_bytes);
+    note_size(j, "weights", m->weights_bytes, m->target->flash_bytes);
+    if (!j->options->output) return;
+    if (m->options.weights == FG_WEIGHTS_INLINE && m->weights_bytes > INLINE_NOTE_BYTES)
+        fg_console_note(
+            j->session->console, j->ctx, j->model,
+            "%" PRId64
+            " MB of weights stand in the C file; --weights=incbin or --weights=blob compiles faster",
+            m->weights_bytes >> 20);
+    if (j->options->verify == FG_VERIFY_NONE)
+        fg_console_note(j->session->console, j->ctx, j->model, "the code is not checked (--verify=none)");
+}
+
+/* ---- one model ---- */
+
+static void generate(job *j) {
+    const fg_cli_options *o = j->options;
+    fg_fusion_options fusion = {.fuse = !o->no_fuse};
+    fg_graph *g = fg_graph_clone(j->read);
+    fg_canonicalise(g, &fusion);
+    if (!dump(j, FG_DUMP_CANONICAL, g, NULL) && only_dumps(o)) return;
+    fg_partition *p = fg_partition_graph(g, &fusion);
+    dump(j, FG_DUMP_PARTITION, g, p);
+    if (only_dumps(o)) return;
+    const fg_target *target = fg_target_load(j->ctx, o->target);
+    fg_codegen_options codegen = codegen_options(j, target);
+    fg_progress(j->ctx, "generating", 0, 0);
+    j->module = fg_generate(p, target, &codegen);
+}
+
+static void run_job(fg_context *ctx, void *arg) {
+    job *j = arg;
+    const fg_cli_options *o = j->options;
+    fg_context_set_file(ctx, j->model);
+    if (o->output) check_output(ctx, o, j->model);
+    fg_progress(ctx, "reading", 0, 0);
+    j->read = read_graph(j);
+    note_input(j);
+    if (!dump(j, FG_DUMP_READ, j->read, NULL) && only_dumps(o)) return;
+    fg_infer(j->read);
+    if (!dump(j, FG_DUMP_INFER, j->read, NULL) && only_dumps(o)) return;
+    generate(j);
+    if (!j->module) return;
+    note_module(j);
+    verify(j);
+    session *s = j->session;
+    s->reports[s->n_reports] =
+        fg_report_collect(s->ctx, j->model, j->variant, j->read, j->module, j->verdict);
+    s->n_reports++;
+    fg_context_set_node(ctx, NULL);
+    if (j->verdict && !j->verdict->passed)
+        fg_raise(ctx, FG_MISMATCH, "the generated code does not match the reference: %s",
+                 j->verdict->first_failure ? j->verdict->first_failure : "end to end");
+    fg_output_names names = o->output ? fg_output_names_of(ctx, o->output) : (fg_output_names){0};
+    if (o->output) fg_output_module(ctx, &names, j->module);
+}
+
+static void fail(session *s, fg_context *ctx, fg_status status) {
+    fg_console_diagnostic(s->console, s->ctx, fg_context_diagnostic(ctx));
+    if (s->status == FG_OK) s->status = status;
+}
+
+static void run_in_own_context(session *s, job *j) {
+    j->ctx = fg_context_new();
+    if (!j->ctx) fg_raise(s->ctx, FG_UNSUPPORTED, "out of memory");
+    fg_limits *limits = fg_context_limits(j->ctx);
+    if (s->options->max_bytes) limits->bytes = s->options->max_bytes;
+    if (s->options->max_work) limits->work = s->options->max_work;
+    fg_context_set_progress(j->ctx, fg_console_progress, s->console);
+    fg_status status = fg_try(j->ctx, run_job, j);
+    fg_console_clear(s->console);
+    if (status != FG_OK) fail(s, j->ctx, status);
+    fg_context_free(j->ctx);
+}
+
+/* ---- all models, all points of the sweep ---- */
+
+static int sweep_size(fg_context *ctx, const fg_cli_options *o) {
+    int64_t n = 1;
+    for (int i = 0; i < o->n_dims; i++) {
+        n *= o->dims[i].n;
+        if (n > 10000) fg_raise(ctx, FG_USAGE, "--dim asks for more than 10000 combinations");
+    }
+    return (int)n;
+}
+
+/* Point number `at` of the sweep, the last --dim running fastest. */
+static void set_point(session *s, job *j, int at) {
+    const fg_cli_options *o = s->options;
+    fg_dim_binding *dims = FG_ARRAY(s->ctx, o->n_dims, fg_dim_binding);
+    j->variant = "";
+    for (int i = o->n_dims - 1; i >= 0; i--) {
+        const fg_dim_option *d = &o->dims[i];
+        dims[i] = (fg_dim_binding){d->name, d->extents[at % d->n]};
+        at /= d->n;
+        if (d->n > 1)
+            j->variant = fg_format(s->ctx, "%s=%" PRId64 "%s%s", d->name, dims[i].extent,
+                                   *j->variant ? " " : "", j->variant);
+    }
+    j->dims = dims;
+}
+
+static void render(session *s, const fg_report_option *option, fg_text *out) {
+    fg_report_style style = {.width = option->file ? 0 : fg_console_width(),
+                             .color = !option->file && fg_color_on(s->options->color, stdout),
+                             .verbose = s->options->verbose};
+    if (option->format == FG_REPORT_JSON) {
+        fg_report_json(s->ctx, s->n_reports, s->reports, out);
+    } else if (s->n_reports > 1) {
+        for (int i = 0; style.verbose && i < s->n_reports; i++) {
+            fg_report_text(s->reports[i], &style, out);
+            fg_text_add(out, "\n");
+        }
+        fg_report_comparison(s->ctx, s->n_reports, s->reports, &style, out);
+    } else if (s->options->n_reports) {
+        fg_report_text(s->reports[0], &style, out);
+    } else {
+        fg_report_summary(s->reports[0], &style, out);
+    }
+}
+
+static void print_report(session *s, const fg_report_option *option) {
+    fg_text text = fg_text_new(s->ctx);
+    render(s, option, &text);
+    if (!option->file) {
+        fg_console_print(s->ctx, text.data, text.length);
+    } else {
+        fg_output *o = fg_output_new(s->ctx);
+        (void)fwrite(text.data, 1, text.length, fg_output_open(o, option->file));
+        fg_output_commit(o);
+    }
+    fg_text_free(&text);
+}
+
+static void print_reports(session *s) {
+    static const fg_report_option summary = {FG_REPORT_TEXT, NULL};
+    if (!s->n_reports) return;
+    for (int i = 0; i < s->options->n_reports; i++) print_report(s, &s->options->reports[i]);
+    if (!s->options->n_reports && !s->options->output && !only_dumps(s->options)) print_report(s, &summary);
+}
+
+static void run_session(fg_context *ctx, void *arg) {
+    session *s = arg;
+    const fg_cli_options *o = s->options;
+    for (int i = 0; i < o->n_reports; i++)
+        if (o->reports[i].file) fg_output_check(ctx, o->reports[i].file);
+    int points = sweep_size(ctx, o);
+    s->reports = FG_ARRAY(ctx, (int64_t)o->n_models * points, fg_report *);
+    for (int i = 0; i < o->n_models; i++) {
+        for (int at = 0; at < points; at++) {
+            job j = {.session = s, .options = o, .model = o->models[i]};
+            set_point(s, &j, at);
+            run_in_own_context(s, &j);
+        }
+    }
+    print_reports(s);
+}
+
+fg_status fg_drive(fg_context *ctx, const fg_cli_options *options, fg_console *console) {
+    session s = {.ctx = ctx, .options = options, .console = console};
+    fg_status status = fg_try(ctx, run_session, &s);
+    if (status != FG_OK) fail(&s, ctx, status);
+    return s.status;
+}

@@ -1,0 +1,565 @@
+/* The option table and its parser. A row is all that is known of an option; --help is printed from the rows.
+ */
+#include "cli/options.h"
+
+#include "codegen/escape.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+typedef struct parser {
+    fg_context *ctx;
+    fg_cli_options *options;
+    const char *pending_report_file; /* --report-file that came before its --report */
+    const char *option;              /* being parsed, as the table names it */
+} parser;
+
+typedef enum takes { TAKES_NONE, TAKES_OPTIONAL, TAKES_VALUE } takes;
+
+typedef struct option_row {
+    const char *group; /* heading of --help, on the first row of a group; else NULL */
+    const char *name;
+    const char *alias; /* NULL: none */
+    takes takes;
+    const char *value; /* as --help shows it */
+    const char *help;  /* lines separated by \n */
+    void (*set)(parser *p, const char *value);
+} option_row;
+
+/* Options, or values of options, that the interface reserves and this version does not have. Removing a row
+ * is all it takes here once the work is done. */
+static const struct {
+    const char *option, *value; /* value NULL: the option as a whole */
+    takes takes;
+} not_available[] = {
+    {"--emit", NULL, TAKES_VALUE},           {"--calibrate", NULL, TAKES_VALUE},
+    {"--precision", "bf16", TAKES_VALUE},    {"--precision", "fp16", TAKES_VALUE},
+    {"--precision", "int8", TAKES_VALUE},    {"--optimize", "ram", TAKES_VALUE},
+    {"--optimize", "flash", TAKES_VALUE},    {"--threads", "more than 1", TAKES_VALUE},
+    {"--threads-pool", NULL, TAKES_NONE},    {"--tune", NULL, TAKES_OPTIONAL},
+    {"--tune-file", NULL, TAKES_VALUE},      {"--verify", "emulator", TAKES_OPTIONAL},
+    {"--report", "html", TAKES_OPTIONAL},    {"--report", "dot", TAKES_OPTIONAL},
+    {"--report", "svg", TAKES_OPTIONAL},     {"--partition", "pairwise", TAKES_VALUE},
+    {"--fx-compat", NULL, TAKES_VALUE},      {"--quantify", NULL, TAKES_NONE},
+    {"--analyze-balance", NULL, TAKES_NONE}, {"--visualize", NULL, TAKES_NONE},
+    {"--max-nodes", NULL, TAKES_VALUE},      {"--start", NULL, TAKES_VALUE},
+    {"--around", NULL, TAKES_VALUE},         {"--compare", NULL, TAKES_OPTIONAL},
+    {"--family", NULL, TAKES_OPTIONAL},
+};
+
+static const char *const dump_names[FG_DUMP_COUNT] = {"read", "infer", "canonical", "partition"};
+
+const char *fg_dump_pass_name(fg_dump_pass pass) {
+    return dump_names[pass];
+}
+
+/* ---- values ---- */
+
+_Noreturn static void bad_value(parser *p, const char *value, const char *wanted) {
+    fg_raise(p->ctx, FG_USAGE, "%s: '%s' is not %s", p->option, fg_escape_terminal(p->ctx, value), wanted);
+}
+
+static void refuse_if_unavailable(parser *p, const char *value) {
+    for (size_t i = 0; i < FG_COUNT(not_available); i++)
+        if (strcmp(not_available[i].option, p->option) == 0 && not_available[i].value &&
+            strcmp(not_available[i].value, value) == 0)
+            fg_raise(p->ctx, FG_USAGE, "%s %s is not available in this version", p->option, value);
+}
+
+/* A decimal integer in [low, INT64_MAX], with an optional suffix k, M, G, T in powers of `unit` (0: no
+ * suffixes). */
+static int64_t integer(parser *p, const char *value, int64_t low, int64_t unit, const char *wanted) {
+    static const char suffixes[] = "kMGT";
+    char *end = NULL;
+    errno = 0;
+    long long n = strtoll(value, &end, 10);
+    if (end == value || errno || value[0] == ' ' || value[0] == '+') bad_value(p, value, wanted);
+    const char *suffix = unit && *end ? strchr(suffixes, *end) : NULL;
+    if (suffix) {
+        for (const char *s = suffixes; s <= suffix; s++) {
+            if (n > INT64_MAX / unit) bad_value(p, value, wanted);
+            n *= unit;
+        }
+        end++;
+    }
+    if (*end || n < low) bad_value(p, value, wanted);
+    return n;
+}
+
+static int choice(parser *p, const char *value, const char *wanted, int n, const char *const *names) {
+    refuse_if_unavailable(p, value);
+    for (int i = 0; i < n; i++)
+        if (strcmp(value, names[i]) == 0) return i;
+    bad_value(p, value, wanted);
+}
+
+/* NAME=REST; the name is copied. A name may itself hold '=', so the last one separates, except in front of a
+ * file name. */
+static const char *split(parser *p, const char *value, bool last, const char *wanted, const char **rest) {
+    const char *sign = last ? strrchr(value, '=') : strchr(value, '=');
+    if (!sign || sign == value || !sign[1]) bad_value(p, value, wanted);
+    *rest = sign + 1;
+    return fg_strndup(p->ctx, value, (size_t)(sign - value));
+}
+
+/* ---- one setter per option ---- */
+
+static void set_output(parser *p, const char *value) {
+    const char *slash = strrchr(value, '/');
+    size_t n = strlen(slash ? slash + 1 : value);
+    if (p->options->output) fg_raise(p->ctx, FG_USAGE, "-o is given twice");
+    if (n < 3 || strcmp(value + strlen(value) - 2, ".c") != 0)
+        bad_value(p, value, "a file name that ends in .c");
+    p->options->output = value;
+}
+
+static void set_name(parser *p, const char *value) {
+    const char *identifier = fg_escape_c_identifier(p->ctx, value);
+    if (strcmp(identifier, value) != 0) {
+        fg_remedy(p->ctx, "try --name %s", identifier);
+        bad_value(p, value, "a usable C identifier");
+    }
+    p->options->name = value;
+}
+
+static void set_target(parser *p, const char *value) {
+    p->options->target = value;
+}
+
+static void set_dim(parser *p, const char *value) {
+    static const char wanted[] = "NAME=N or NAME=N,N,... with N from 1";
+    fg_dim_option *d = &p->options->dims[p->options->n_dims++];
+    const char *rest;
+    d->name = split(p, value, true, wanted, &rest);
+    int n = 1;
+    for (const char *s = rest; *s; s++) n += *s == ',';
+    d->extents = FG_ARRAY(p->ctx, n, int64_t);
+    while (d->n < n) {
+        size_t length = strcspn(rest, ",");
+        d->extents[d->n++] = integer(p, fg_strndup(p->ctx, rest, length), 1, 0, wanted);
+        rest += length + (rest[length] == ',');
+    }
+}
+
+static void set_shape(parser *p, const char *value) {
+    static const char wanted[] = "INPUT=1x3x224x224 (or INPUT=scalar), at most 8 extents";
+    fg_shape_binding *b = &p->options->shapes[p->options->n_shapes++];
+    const char *rest;
+    b->input = split(p, value, true, wanted, &rest);
+    if (strcmp(rest, "scalar") == 0) return;
+    for (;;) {
+        size_t n = strcspn(rest, "x");
+        if (b->shape.rank == FG_MAX_RANK) bad_value(p, value, wanted);
+        b->shape.dim[b->shape.rank++] = integer(p, fg_strndup(p->ctx, rest, n), 0, 0, wanted);
+        if (!rest[n]) return;
+        rest += n + 1;
+    }
+}
+
+static void add_file(parser *p, const char *value, fg_file_option *list, int *n) {
+    fg_file_option *f = &list[(*n)++];
+    f->name = split(p, value, false, "NAME=FILE.npy or NAME=FILE.pb", &f->file);
+    size_t length = strlen(f->file);
+    bool npy = length > 4 && strcmp(f->file + length - 4, ".npy") == 0;
+    bool pb = length > 3 && strcmp(f->file + length - 3, ".pb") == 0;
+    if (!npy && !pb) bad_value(p, value, "NAME=FILE.npy or NAME=FILE.pb");
+}
+
+static void set_const(parser *p, const char *value) {
+    add_file(p, value, p->options->consts, &p->options->n_consts);
+}
+static void set_input(parser *p, const char *value) {
+    add_file(p, value, p->options->inputs, &p->options->n_inputs);
+}
+static void set_expect(parser *p, const char *value) {
+    add_file(p, value, p->options->expects, &p->options->n_expects);
+}
+
+static void set_weights(parser *p, const char *value) {
+    static const char *const names[] = {"inline", "incbin", "blob"};
+    p->options->weights = (fg_weights_mode)choice(p, value, "inline, incbin or blob", 3, names);
+}
+
+static void set_arena(parser *p, const char *value) {
+    static const char *const names[] = {"caller", "static"};
+    p->options->static_arena = choice(p, value, "caller or static", 2, names) == 1;
+}
+
+static void set_optimize(parser *p, const char *value) {
+    static const char *const names[] = {"speed"};
+    choice(p, value, "speed, ram or flash", 1, names);
+}
+
+static void set_precision(parser *p, const char *value) {
+    static const char *const names[] = {"fp32"};
+    choice(p, value, "fp32, bf16, fp16 or int8", 1, names);
+}
+
+static void set_threads(parser *p, const char *value) {
+    if (integer(p, value, 1, 0, "a number of threads from 1") > 1) refuse_if_unavailable(p, "more than 1");
+}
+
+static void set_partition(parser *p, const char *value) {
+    static const char *const names[] = {"fused"};
+    choice(p, value, "fused or pairwise", 1, names);
+}
+
+static void set_exact(parser *p, const char *value) {
+    (void)value;
+    p->options->exact = true;
+}
+
+static void set_no_fuse(parser *p, const char *value) {
+    (void)value;
+    p->options->no_fuse = true;
+}
+
+static void set_verify(parser *p, const char *value) {
+    static const char *const names[] = {"none", "tcc", "cc"};
+    p->options->verify =
+        (fg_verify_mode)choice(p, value ? value : "tcc", "tcc, cc, emulator or none", 3, names);
+}
+
+static void set_tolerance(parser *p, const char *value) {
+    char *end = NULL;
+    p->options->tolerance = strtod(value, &end);
+    if (end == value || *end || !isfinite(p->options->tolerance) || p->options->tolerance <= 0)
+        bad_value(p, value, "a positive number");
+}
+
+static void set_bench(parser *p, const char *value) {
+    static const char wanted[] = "a number of runs from 1 to 1000000";
+    int64_t n = value ? integer(p, value, 1, 0, wanted) : 30;
+    if (n > 1000000) bad_value(p, value, wanted);
+    p->options->bench_runs = (int)n;
+}
+
+static void set_report(parser *p, const char *value) {
+    static const char *const names[] = {"text", "json"};
+    fg_report_option *r = &p->options->reports[p->options->n_reports++];
+    r->format = (fg_report_format)choice(p, value ? value : "text", "text, json, html, dot or svg", 2, names);
+    r->file = p->pending_report_file;
+    p->pending_report_file = NULL;
+}
+
+static void set_report_file(parser *p, const char *value) {
+    fg_cli_options *o = p->options;
+    if (!*value) bad_value(p, value, "a file name");
+    if (o->n_reports && !o->reports[o->n_reports - 1].file)
+        o->reports[o->n_reports - 1].file = value;
+    else if (!p->pending_report_file)
+        p->pending_report_file = value;
+    else
+        fg_raise(p->ctx, FG_USAGE, "--report-file is given twice for one report");
+}
+
+static void set_dump(parser *p, const char *value) {
+    if (strcmp(value, "list") == 0)
+        p->options->action = FG_ACTION_LIST_PASSES;
+    else
+        p->options
+            ->dump[choice(p, value, "read, infer, canonical, partition or list", FG_DUMP_COUNT, dump_names)] =
+            true;
+}
+
+static void set_list_targets(parser *p, const char *value) {
+    (void)value;
+    p->options->action = FG_ACTION_LIST_TARGETS;
+}
+
+static void set_list_ops(parser *p, const char *value) {
+    (void)value;
+    p->options->action = FG_ACTION_LIST_OPS;
+}
+
+static void set_max_bytes(parser *p, const char *value) {
+    p->options->max_bytes = integer(p, value, 1, 1024, "a number of bytes (suffixes k, M, G, T)");
+}
+
+static void set_max_work(parser *p, const char *value) {
+    p->options->max_work = integer(p, value, 1, 1000, "a number of multiply-adds (suffixes k, M, G, T)");
+}
+
+static void set_quiet(parser *p, const char *value) {
+    (void)value;
+    p->options->quiet = true;
+}
+
+static void set_verbose(parser *p, const char *value) {
+    (void)value;
+    p->options->verbose = true;
+}
+
+static void set_color(parser *p, const char *value) {
+    static const char *const names[] = {"auto", "always", "never"};
+    p->options->color = (fg_color)choice(p, value, "auto, always or never", 3, names);
+}
+
+static void set_version(parser *p, const char *value) {
+    (void)value;
+    p->options->action = FG_ACTION_VERSION;
+}
+
+static void set_help(parser *p, const char *value) {
+    (void)value;
+    p->options->action = FG_ACTION_HELP;
+}
+
+static const option_row rows[] = {
+    {"Output", "-o", NULL, TAKES_VALUE, "FILE.c",
+     "write FILE.c and FILE.h (and FILE.weights, see --weights); without -o\nthe model is checked and "
+     "reported, and nothing is written",
+     set_output},
+    {NULL, "--name", NULL, TAKES_VALUE, "PREFIX",
+     "prefix of all public symbols (default: the stem of FILE.c)", set_name},
+    {NULL, "--target", NULL, TAKES_VALUE, "NAME|FILE.target",
+     "what the code is made for (default: host, this machine)", set_target},
+    {NULL, "--weights", NULL, TAKES_VALUE, "inline|incbin|blob",
+     "where the weights live: in the C file, in FILE.weights included by the\nassembler, or in FILE.weights "
+     "passed by the caller (default: inline)",
+     set_weights},
+    {NULL, "--arena", NULL, TAKES_VALUE, "caller|static",
+     "who owns the memory for activations (default: caller)", set_arena},
+    {NULL, "--optimize", NULL, TAKES_VALUE, "speed", "what a choice between kernels favours (default: speed)",
+     set_optimize},
+    {NULL, "--precision", NULL, TAKES_VALUE, "fp32", "type of computation (default: fp32)", set_precision},
+    {NULL, "--threads", NULL, TAKES_VALUE, "1", "threads that the code is made for (default: 1)",
+     set_threads},
+    {NULL, "--exact", NULL, TAKES_NONE, NULL,
+     "nothing that changes rounding beyond the order of sums (no Winograd)", set_exact},
+    {NULL, "--no-fuse", NULL, TAKES_NONE, NULL, "one kernel per operator, for comparison", set_no_fuse},
+    {"Model", "--dim", NULL, TAKES_VALUE, "NAME=N",
+     "pin a dynamic dimension; in reports NAME=1,8,16 makes one row for each", set_dim},
+    {NULL, "--shape", NULL, TAKES_VALUE, "INPUT=1x3x224x224", "pin or override the shape of an input",
+     set_shape},
+    {NULL, "--const", NULL, TAKES_VALUE, "INPUT=FILE",
+     "bind an input to the tensor in FILE (.npy or .pb) and remove it", set_const},
+    {NULL, "--max-bytes", NULL, TAKES_VALUE, "N",
+     "refuse models that plan more than N bytes of tensors (default: 8G)", set_max_bytes},
+    {NULL, "--max-work", NULL, TAKES_VALUE, "N", "refuse more than N multiply-adds of checking (default: 1T)",
+     set_max_work},
+    {"Checking and measuring", "--verify", NULL, TAKES_OPTIONAL, "tcc|cc|none",
+     "compile the code and compare it with the reference, kernel by kernel:\nin this process by tcc "
+     "(default), or by the target's own compiler;\nno file is written without a passing verdict",
+     set_verify},
+    {NULL, "--tolerance", NULL, TAKES_VALUE, "X",
+     "largest error of a kernel, relative to the RMS of its result (default: 1e-4)", set_tolerance},
+    {NULL, "--input", NULL, TAKES_VALUE, "NAME=FILE",
+     "check with this input (.npy or .pb) instead of seeded random data", set_input},
+    {NULL, "--expect", NULL, TAKES_VALUE, "NAME=FILE", "also compare this output with the tensor in FILE",
+     set_expect},
+    {NULL, "--bench", NULL, TAKES_OPTIONAL, "RUNS",
+     "compile by the target's compiler, run here, time whole and kernels\n(default: 30 runs)", set_bench},
+    {"Reports", "--report", NULL, TAKES_OPTIONAL, "text|json",
+     "what was fused, moved, computed, predicted, measured (default: text);\nrepeatable", set_report},
+    {NULL, "--report-file", NULL, TAKES_VALUE, "FILE",
+     "write the --report before it to FILE instead of stdout", set_report_file},
+    {NULL, "--partition", NULL, TAKES_VALUE, "fused", "the grouping that reports show (default: fused)",
+     set_partition},
+    {NULL, "--dump", NULL, TAKES_VALUE, "PASS",
+     "print the graph after a pass and, without -o or --report, stop there;\n--dump list names the passes",
+     set_dump},
+    {NULL, "--list-ops", NULL, TAKES_NONE, NULL, "supported operators as a Markdown table", set_list_ops},
+    {NULL, "--list-targets", NULL, TAKES_NONE, NULL, "known targets", set_list_targets},
+    {"General", "--quiet", "-q", TAKES_NONE, NULL, "no progress and no notes", set_quiet},
+    {NULL, "--verbose", "-v", TAKES_NONE, NULL, "reports list every node and why each tile was chosen",
+     set_verbose},
+    {NULL, "--color", NULL, TAKES_VALUE, "auto|always|never", "colours (default: auto, on terminals)",
+     set_color},
+    {NULL, "--version", NULL, TAKES_NONE, NULL, "print the version", set_version},
+    {NULL, "--help", "-h", TAKES_NONE, NULL, "print this", set_help},
+};
+
+/* ---- parsing ---- */
+
+static int smallest(int a, int b, int c) {
+    int m = a < b ? a : b;
+    return m < c ? m : c;
+}
+
+/* Levenshtein distance, names cut at 31 bytes: no option is longer. */
+static int distance(const char *a, const char *b) {
+    int row[32];
+    int n = (int)strnlen(b, FG_COUNT(row) - 1);
+    for (int j = 0; j <= n; j++) row[j] = j;
+    for (int i = 0; a[i] && i < (int)FG_COUNT(row); i++) {
+        int diagonal = row[0];
+        row[0] = i + 1;
+        for (int j = 1; j <= n; j++) {
+            int above = row[j];
+            row[j] = smallest(above + 1, row[j - 1] + 1, diagonal + (a[i] != b[j - 1]));
+            diagonal = above;
+        }
+    }
+    return row[n];
+}
+
+_Noreturn static void unknown_option(parser *p, const char *name) {
+    const char *best = NULL;
+    int least = (int)strlen(name) / 3 + 1;
+    for (size_t i = 0; i < FG_COUNT(rows); i++) {
+        bool prefix = strlen(name) > 3 && strncmp(rows[i].name, name, strlen(name)) == 0;
+        int d = prefix ? 0 : distance(name, rows[i].name);
+        if (d <= least && (d < least || !best)) {
+            best = rows[i].name;
+            least = d;
+        }
+    }
+    if (best)
+        fg_remedy(p->ctx, "did you mean %s?", best);
+    else
+        fg_remedy(p->ctx, "fusegen --help lists the options");
+    fg_raise(p->ctx, FG_USAGE, "unknown option '%s'", fg_escape_terminal(p->ctx, name));
+}
+
+static const option_row *find_row(const char *name) {
+    for (size_t i = 0; i < FG_COUNT(rows); i++)
+        if (strcmp(rows[i].name, name) == 0 || (rows[i].alias && strcmp(rows[i].alias, name) == 0))
+            return &rows[i];
+    return NULL;
+}
+
+static void refuse_whole_option(parser *p, const char *name) {
+    for (size_t i = 0; i < FG_COUNT(not_available); i++)
+        if (!not_available[i].value && strcmp(not_available[i].option, name) == 0)
+            fg_raise(p->ctx, FG_USAGE, "%s is not available in this version", name);
+}
+
+/* One option at argv[i], possibly with its value in argv[i + 1]; returns the index of the last argument used.
+ */
+static int parse_option(parser *p, int argc, char **argv, int i) {
+    const char *name = argv[i], *value = NULL;
+    const char *sign = strncmp(name, "--", 2) == 0 ? strchr(name, '=') : NULL;
+    if (sign) {
+        value = sign + 1;
+        name = fg_strndup(p->ctx, name, (size_t)(sign - name));
+    } else if (strncmp(name, "-o", 2) == 0 && name[2]) {
+        value = name + 2;
+        name = "-o";
+    }
+    refuse_whole_option(p, name);
+    const option_row *row = find_row(name);
+    if (!row) unknown_option(p, name);
+    p->option = row->name;
+    if (row->takes == TAKES_NONE && value) fg_raise(p->ctx, FG_USAGE, "%s takes no value", row->name);
+    if (row->takes == TAKES_VALUE && !value) {
+        if (i + 1 >= argc)
+            fg_raise(p->ctx, FG_USAGE, "%s needs a value: %s %s", row->name, row->name, row->value);
+        value = argv[++i];
+    }
+    row->set(p, value);
+    return i;
+}
+
+static void check_together(parser *p) {
+    fg_cli_options *o = p->options;
+    if (p->pending_report_file) set_report(p, NULL);
+    int to_stdout = 0;
+    for (int i = 0; i < o->n_reports; i++) to_stdout += !o->reports[i].file;
+    if (to_stdout > 1) {
+        fg_remedy(p->ctx, "give the others --report-file FILE");
+        fg_raise(p->ctx, FG_USAGE, "only one report can go to stdout");
+    }
+    if (o->action != FG_ACTION_RUN) return;
+    if (!o->n_models) {
+        fg_remedy(p->ctx, "fusegen MODEL.onnx -o MODEL.c; fusegen --help says more");
+        fg_raise(p->ctx, FG_USAGE, "no model is given");
+    }
+    if (!o->output) return;
+    if (o->n_models > 1) fg_raise(p->ctx, FG_USAGE, "-o takes one model, and %d are given", o->n_models);
+    for (int i = 0; i < o->n_dims; i++)
+        if (o->dims[i].n > 1)
+            fg_raise(p->ctx, FG_USAGE,
+                     "--dim %s has several extents, which only reports can show; -o needs one",
+                     fg_escape_terminal(p->ctx, o->dims[i].name));
+}
+
+void fg_options_parse(fg_context *ctx, int argc, char **argv, fg_cli_options *o) {
+    *o = (fg_cli_options){.target = "host", .verify = FG_VERIFY_TCC, .tolerance = 1e-4};
+    parser p = {.ctx = ctx, .options = o};
+    int most =
+        argc + 1; /* no list is longer than the command line; + 1 for the report that --report-file implies */
+    o->models = FG_ARRAY(ctx, most, const char *);
+    o->dims = FG_ARRAY(ctx, most, fg_dim_option);
+    o->shapes = FG_ARRAY(ctx, most, fg_shape_binding);
+    o->consts = FG_ARRAY(ctx, most, fg_file_option);
+    o->inputs = FG_ARRAY(ctx, most, fg_file_option);
+    o->expects = FG_ARRAY(ctx, most, fg_file_option);
+    o->reports = FG_ARRAY(ctx, most, fg_report_option);
+    bool options_end = false;
+    for (int i = 1; i < argc; i++) {
+        if (!options_end && strcmp(argv[i], "--") == 0)
+            options_end = true;
+        else if (!options_end && argv[i][0] == '-' && argv[i][1])
+            i = parse_option(&p, argc, argv, i);
+        else
+            o->models[o->n_models++] = argv[i];
+    }
+    check_together(&p);
+}
+
+/* ---- colours and help ---- */
+
+fg_color fg_options_early_color(int argc, char **argv) {
+    fg_color color = FG_COLOR_AUTO;
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--color=always") == 0) color = FG_COLOR_ALWAYS;
+        if (strcmp(argv[i], "--color=never") == 0) color = FG_COLOR_NEVER;
+    }
+    return color;
+}
+
+bool fg_color_on(fg_color color, FILE *stream) {
+    const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
+    if (color != FG_COLOR_AUTO) return color == FG_COLOR_ALWAYS;
+    return isatty(fileno(stream)) && !(no && *no) && !(term && strcmp(term, "dumb") == 0);
+}
+
+static void help_row(const option_row *row, fg_text *out) {
+    char left[64];
+    const char *sign = row->takes == TAKES_OPTIONAL ? "[=" : row->takes == TAKES_VALUE ? " " : "";
+    snprintf(left, sizeof left, "%s%s%s%s%s%s", row->alias ? row->alias : "", row->alias ? ", " : "",
+             row->name, sign, row->value ? row->value : "", row->takes == TAKES_OPTIONAL ? "]" : "");
+    fg_text_printf(out, "  %-26s", left);
+    if (strlen(left) > 25) fg_text_printf(out, "\n%28s", "");
+    for (const char *s = row->help;;) {
+        size_t n = strcspn(s, "\n");
+        fg_text_addn(out, s, n);
+        fg_text_add(out, "\n");
+        if (!s[n]) return;
+        s += n + 1;
+        fg_text_printf(out, "%28s", "");
+    }
+}
+
+void fg_options_help(fg_text *out) {
+    fg_text_add(
+        out, "usage: fusegen MODEL.onnx -o FILE.c [options]\n"
+             "       fusegen MODEL.onnx [MODEL.onnx ...] [--report] [options]\n\n"
+             "Writes an ONNX model as plain C: one function per group of fused operators, checked against a\n"
+             "reference interpreter before the file is handed over.\n\n"
+             "Examples\n"
+             "  fusegen model.onnx -o model.c                    C for this machine, checked by tcc\n"
+             "  fusegen model.onnx -o model.c --target NAME      C for another target (--list-targets)\n"
+             "  fusegen model.onnx --dim batch=1 --report        pin a dimension; what is fused, kernel by "
+             "kernel\n"
+             "  fusegen model.onnx --verify=cc --bench           check and time what the real compiler makes "
+             "of it\n"
+             "  fusegen a.onnx b.onnx                            compare models in one table\n"
+             "  fusegen model.onnx --input x=x.npy --expect y=y.npy   check with your own data\n");
+    for (size_t i = 0; i < FG_COUNT(rows); i++) {
+        if (rows[i].group) fg_text_printf(out, "\n%s\n", rows[i].group);
+        help_row(&rows[i], out);
+    }
+    fg_text_add(out,
+                "\nExit codes\n"
+                "  0  done                                         4  operator, type, dimension or size not "
+                "supported\n"
+                "  1  wrong command line                           5  the target's compiler or emulator is "
+                "missing or failed\n"
+                "  2  model cannot be read or is invalid           6  output cannot be written\n"
+                "  3  generated code does not match the reference  70 internal error; please report it\n");
+}

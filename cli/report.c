@@ -1,0 +1,168 @@
+#include "cli/report.h"
+
+#include <string.h>
+
+static const char *const class_names[FG_CLASS_COUNT] = {"compute", "balanced", "memory", "bandwidth"};
+static const double class_above[FG_CLASS_COUNT] = {50, 10, 1, -1};
+
+const char *fg_class_name(fg_class c) {
+    return class_names[c];
+}
+
+fg_class fg_class_of(double intensity) {
+    int c = FG_CLASS_COMPUTE;
+    while (c < FG_CLASS_BANDWIDTH && !(intensity > class_above[c])) c++;
+    return (fg_class)c;
+}
+
+const char *fg_verify_mode_name(fg_verify_mode mode) {
+    static const char *const names[] = {"none", "tcc", "cc", "emulator"};
+    return names[mode];
+}
+
+double fg_report_saved(const fg_report *r) {
+    return r->bytes_unfused > 0 ? 1.0 - (double)r->bytes_fused / (double)r->bytes_unfused : 0.0;
+}
+
+double fg_report_efficiency(const fg_report *r) {
+    return r->n_kernels ? (double)r->operators / r->n_kernels : 0.0;
+}
+
+static const char *copy(fg_context *ctx, const char *s) {
+    return fg_strdup(ctx, s ? s : "");
+}
+
+static int covers_of(const fg_node *n) {
+    return n->covers ? n->n_covers : 1;
+}
+static const fg_node *cover_at(const fg_node *n, int i) {
+    return n->covers ? n->covers[i] : n;
+}
+
+/* A node that stands for nodes of which none has its own type was put together from pieces: one operator. */
+static int operators_of(const fg_node *n) {
+    for (int i = 0; i < covers_of(n); i++)
+        if (strcmp(cover_at(n, i)->op_type, n->op_type) == 0) return covers_of(n);
+    return 1;
+}
+
+/* A node as read can stand behind two rewritten ones of the same kernel; it is listed once. */
+static bool listed(const fg_node **nodes, int n, const fg_node *node) {
+    for (int i = 0; i < n; i++)
+        if (nodes[i] == node) return true;
+    return false;
+}
+
+static void collect_nodes(fg_context *ctx, const fg_kernel *k, fg_report_kernel *r) {
+    int most = 0;
+    for (int i = 0; i < k->n_nodes; i++) most += covers_of(k->nodes[i]);
+    const fg_node **nodes = FG_ARRAY(ctx, most, const fg_node *);
+    r->nodes = FG_ARRAY(ctx, most, const char *);
+    r->node_ops = FG_ARRAY(ctx, most, const char *);
+    for (int i = 0; i < k->n_nodes; i++) {
+        r->operators += operators_of(k->nodes[i]);
+        for (int j = 0; j < covers_of(k->nodes[i]); j++) {
+            const fg_node *node = cover_at(k->nodes[i], j);
+            if (listed(nodes, r->n_nodes, node)) continue;
+            r->nodes[r->n_nodes] = copy(ctx, fg_node_label(node));
+            r->node_ops[r->n_nodes] = copy(ctx, node->op_type);
+            nodes[r->n_nodes++] = node;
+        }
+    }
+}
+
+static void collect_kernel(fg_context *ctx, const fg_kernel_text *t, const fg_error *error,
+                           fg_report_kernel *r) {
+    const fg_kernel *k = t->kernel;
+    r->name = copy(ctx, k->name);
+    r->pattern = copy(ctx, k->pattern ? k->pattern->name : k->lowering);
+    r->tile = copy(ctx, t->tile);
+    r->why = copy(ctx, t->why);
+    r->boundary = fg_boundary_name(k->boundary);
+    collect_nodes(ctx, k, r);
+    r->flops = 2 * k->macs;
+    r->bytes = fg_kernel_bytes(k);
+    r->bytes_unfused = fg_kernel_bytes_unfused(k);
+    r->intensity = r->bytes > 0 ? (double)r->flops / (double)r->bytes : 0.0;
+    r->class = fg_class_of(r->intensity);
+    r->predicted_ms = t->predicted_ms;
+    r->measured_ms = -1;
+    r->checked = error != NULL;
+    if (error) r->error = *error;
+}
+
+static bool is_global_pool(const fg_node *n) {
+    return n && strcmp(n->op_type, "GlobalAveragePool") == 0;
+}
+
+static bool is_convolution(const fg_node *n) {
+    return n && strcmp(n->op_type, "Conv") == 0;
+}
+
+/* Squeeze-and-excitation work shows as a global pool in the kernel, as its anchor or computed on the way out.
+ */
+static bool has_squeeze(const fg_kernel *k) {
+    bool found = k->tap != NULL;
+    for (int i = 0; i < k->n_nodes; i++) found |= is_global_pool(k->nodes[i]);
+    return found;
+}
+
+/* The main path of a block: two convolutions or more in one kernel. */
+static bool joins_convolutions(const fg_kernel *k) {
+    int n = 0;
+    for (int i = 0; i < k->n_stages; i++) n += is_convolution(k->stage[i].anchor);
+    return n > 1;
+}
+
+static void add_up(fg_report *r, const fg_module *m) {
+    for (int i = 0; i < r->n_kernels; i++) {
+        const fg_report_kernel *k = &r->kernels[i];
+        r->operators += k->operators;
+        r->single_op += k->operators <= 1;
+        r->se += has_squeeze(m->kernels[i].kernel);
+        r->main += joins_convolutions(m->kernels[i].kernel);
+        r->flops += k->flops;
+        r->bytes_fused += k->bytes;
+        r->bytes_unfused += k->bytes_unfused;
+        r->predicted_ms += k->predicted_ms;
+        r->mean_intensity += k->intensity / r->n_kernels;
+        r->classes[k->class]++;
+    }
+}
+
+static void collect_verdict(fg_context *ctx, const fg_verdict *v, fg_report *r) {
+    r->mode = v->mode;
+    r->passed = v->passed;
+    r->total = v->total;
+    r->float_run = v->float_run;
+    r->bound = v->bound;
+    r->checked = copy(ctx, v->checked);
+    r->failure = v->first_failure ? copy(ctx, v->first_failure) : NULL;
+}
+
+fg_report *fg_report_collect(fg_context *ctx, const char *model, const char *variant, const fg_graph *read,
+                             const fg_module *m, const fg_verdict *verdict) {
+    fg_report *r = FG_NEW(ctx, fg_report);
+    r->model = copy(ctx, model);
+    r->variant = copy(ctx, variant);
+    for (int i = 0; i < 32; i++) snprintf(r->sha256 + 2 * i, 3, "%02x", read->sha256[i]);
+    r->opset = read->opset;
+    r->nodes = read->n_nodes;
+    r->parameters = read->parameters;
+    r->n_synthetic = read->n_synthetic;
+    r->target = copy(ctx, m->target->name);
+    r->target_description = copy(ctx, m->target->description);
+    r->peak_gflops = m->target->peak_gflops;
+    r->arena_bytes = m->arena_bytes;
+    r->arena_lower_bound = m->arena_lower_bound;
+    r->weights_bytes = m->weights_bytes;
+    r->measured_ms = -1;
+    r->n_kernels = m->n_kernels;
+    r->kernels = FG_ARRAY(ctx, m->n_kernels, fg_report_kernel);
+    for (int i = 0; i < m->n_kernels; i++)
+        collect_kernel(ctx, &m->kernels[i], verdict && i < verdict->n_kernels ? &verdict->kernels[i] : NULL,
+                       &r->kernels[i]);
+    if (verdict) collect_verdict(ctx, verdict, r);
+    add_up(r, m);
+    return r;
+}

@@ -1,0 +1,195 @@
+/* The JSON report. Its keys are a contract with scripts. */
+#include "cli/report.h"
+
+#include <cjson/cJSON.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct builder {
+    fg_context *ctx;
+    cJSON *root;
+} builder;
+
+_Noreturn static void no_memory(builder *b) {
+    fg_raise(b->ctx, FG_UNSUPPORTED, "out of memory for the JSON report");
+}
+
+static cJSON *need(builder *b, cJSON *item) {
+    if (!item) no_memory(b);
+    return item;
+}
+
+/* Takes item over; key NULL: parent is an array. */
+static cJSON *attach(builder *b, cJSON *parent, const char *key, cJSON *item) {
+    need(b, item);
+    bool done = key ? cJSON_AddItemToObject(parent, key, item) : cJSON_AddItemToArray(parent, item);
+    if (done) return item;
+    cJSON_Delete(item);
+    no_memory(b);
+}
+
+/* cJSON keeps numbers as double: an int64 goes in as its own digits. */
+static void add_int(builder *b, cJSON *parent, const char *key, int64_t n) {
+    char digits[24];
+    snprintf(digits, sizeof digits, "%" PRId64, n);
+    attach(b, parent, key, cJSON_CreateRaw(digits));
+}
+
+/* Infinities and NaN have no JSON; cJSON writes null for them. */
+static void add_double(builder *b, cJSON *parent, const char *key, double x) {
+    attach(b, parent, key, cJSON_CreateNumber(x));
+}
+
+/* Length of the UTF-8 sequence at s, 0 if it is not valid (overlong, surrogate, beyond U+10FFFF, cut off). */
+static int utf8_length(const unsigned char *s) {
+    static const unsigned char first_low[] = {0xE0, 0xED, 0xF0, 0xF4};
+    if (s[0] < 0x80) return 1;
+    int n = s[0] >= 0xF0 ? 4 : s[0] >= 0xE0 ? 3 : 2;
+    if (s[0] < 0xC2 || s[0] > 0xF4) return 0;
+    for (int i = 1; i < n; i++)
+        if ((s[i] & 0xC0) != 0x80) return 0;
+    if (s[0] == first_low[0] && s[1] < 0xA0) return 0;
+    if (s[0] == first_low[1] && s[1] > 0x9F) return 0;
+    if (s[0] == first_low[2] && s[1] < 0x90) return 0;
+    if (s[0] == first_low[3] && s[1] > 0x8F) return 0;
+    return n;
+}
+
+/* Names come from files and need not be UTF-8; JSON must be. cJSON escapes the rest. */
+static cJSON *json_string(builder *b, const char *s) {
+    fg_text clean = fg_text_new(b->ctx);
+    fg_text_add(&clean, "");
+    while (*s) {
+        int n = utf8_length((const unsigned char *)s);
+        if (n)
+            fg_text_addn(&clean, s, (size_t)n);
+        else
+            fg_text_add(&clean, "\xEF\xBF\xBD");
+        s += n ? n : 1;
+    }
+    cJSON *item = cJSON_CreateString(clean.data ? clean.data : "");
+    fg_text_free(&clean);
+    return need(b, item);
+}
+
+static void add_string(builder *b, cJSON *parent, const char *key, const char *s) {
+    attach(b, parent, key, json_string(b, s));
+}
+
+static void add_bool(builder *b, cJSON *parent, const char *key, bool x) {
+    attach(b, parent, key, cJSON_CreateBool(x));
+}
+
+/* A time or an error that was not taken is null, never 0. */
+static void add_known(builder *b, cJSON *parent, const char *key, bool known, double x) {
+    if (known)
+        add_double(b, parent, key, x);
+    else
+        attach(b, parent, key, cJSON_CreateNull());
+}
+
+static void add_patterns(builder *b, cJSON *parent, const fg_report *r) {
+    cJSON *patterns = attach(b, parent, "patterns", cJSON_CreateObject());
+    for (int i = 0; i < r->n_kernels; i++) {
+        const char *name = r->kernels[i].pattern;
+        int count = 0;
+        if (cJSON_GetObjectItemCaseSensitive(patterns, name)) continue;
+        for (int j = i; j < r->n_kernels; j++) count += strcmp(name, r->kernels[j].pattern) == 0;
+        add_int(b, patterns, name, count);
+    }
+}
+
+static void add_partition(builder *b, cJSON *parent, const fg_report *r) {
+    cJSON *p = attach(b, parent, "partition", cJSON_CreateObject());
+    add_int(b, p, "operators", r->operators);
+    add_int(b, p, "subgraphs", r->n_kernels);
+    add_int(b, p, "single_op", r->single_op);
+    add_int(b, p, "se", r->se);
+    add_int(b, p, "main", r->main);
+    add_double(b, p, "efficiency", fg_report_efficiency(r));
+    add_int(b, p, "bytes_fused", r->bytes_fused);
+    add_int(b, p, "bytes_unfused", r->bytes_unfused);
+    add_double(b, p, "memory_saved", fg_report_saved(r));
+    add_double(b, p, "mean_intensity", r->mean_intensity);
+    cJSON *classes = attach(b, p, "classes", cJSON_CreateObject());
+    for (int c = 0; c < FG_CLASS_COUNT; c++) add_int(b, classes, fg_class_name((fg_class)c), r->classes[c]);
+    add_patterns(b, p, r);
+}
+
+static void add_kernel(builder *b, cJSON *parent, const fg_report_kernel *k) {
+    cJSON *o = attach(b, parent, NULL, cJSON_CreateObject());
+    add_string(b, o, "name", k->name);
+    add_string(b, o, "pattern", k->pattern);
+    cJSON *nodes = attach(b, o, "nodes", cJSON_CreateArray());
+    for (int i = 0; i < k->n_nodes; i++) add_string(b, nodes, NULL, k->nodes[i]);
+    add_int(b, o, "operators", k->operators);
+    add_int(b, o, "flops", k->flops);
+    add_int(b, o, "bytes", k->bytes);
+    add_int(b, o, "bytes_unfused", k->bytes_unfused);
+    add_double(b, o, "intensity", k->intensity);
+    add_string(b, o, "class", fg_class_name(k->class));
+    add_string(b, o, "tile", k->tile);
+    add_string(b, o, "why", k->why);
+    add_string(b, o, "boundary", k->boundary);
+    add_double(b, o, "predicted_ms", k->predicted_ms);
+    add_known(b, o, "measured_ms", k->measured_ms >= 0, k->measured_ms);
+    add_known(b, o, "max_error", k->checked, k->error.max_rel);
+}
+
+static void add_verify(builder *b, cJSON *parent, const fg_report *r) {
+    bool ran = r->mode != FG_VERIFY_NONE;
+    cJSON *o = attach(b, parent, "verify", cJSON_CreateObject());
+    add_string(b, o, "mode", fg_verify_mode_name(r->mode));
+    add_bool(b, o, "passed", r->passed);
+    add_known(b, o, "max_abs", ran, r->total.max_abs);
+    add_known(b, o, "max_rel_rms", ran, r->total.max_rel);
+    add_known(b, o, "max_ulp", ran, r->total.max_ulp);
+    add_known(b, o, "bound", ran, r->bound);
+    add_known(b, o, "float_run", ran, r->float_run);
+    add_string(b, o, "checked", r->checked ? r->checked : "");
+}
+
+static void fill_report(builder *b, cJSON *o, const fg_report *r) {
+    add_string(b, o, "fusegen", FG_VERSION);
+    cJSON *model = attach(b, o, "model", cJSON_CreateObject());
+    add_string(b, model, "file", r->model);
+    add_string(b, model, "variant", r->variant);
+    add_string(b, model, "sha256", r->sha256);
+    add_int(b, model, "opset", r->opset);
+    add_int(b, model, "nodes", r->nodes);
+    add_int(b, model, "parameters", r->parameters);
+    add_string(b, o, "target", r->target);
+    add_int(b, o, "arena_bytes", r->arena_bytes);
+    add_int(b, o, "arena_lower_bound", r->arena_lower_bound);
+    add_int(b, o, "weights_bytes", r->weights_bytes);
+    add_int(b, o, "flops", r->flops);
+    add_double(b, o, "predicted_ms", r->predicted_ms);
+    add_known(b, o, "measured_ms", r->measured_ms >= 0, r->measured_ms);
+    add_partition(b, o, r);
+    cJSON *kernels = attach(b, o, "kernels", cJSON_CreateArray());
+    for (int i = 0; i < r->n_kernels; i++) add_kernel(b, kernels, &r->kernels[i]);
+    add_verify(b, o, r);
+}
+
+static void release(void *root) {
+    cJSON_Delete(root);
+}
+
+void fg_report_json(fg_context *ctx, int n, fg_report *const *r, fg_text *out) {
+    builder b = {ctx, NULL};
+    b.root = need(&b, n == 1 ? cJSON_CreateObject() : cJSON_CreateArray());
+    fg_defer(ctx, release, b.root);
+    for (int i = 0; i < n; i++)
+        fill_report(&b, n == 1 ? b.root : attach(&b, b.root, NULL, cJSON_CreateObject()), r[i]);
+    char *text = cJSON_Print(b.root);
+    if (!text) no_memory(&b);
+    fg_defer(ctx, free, text);
+    fg_text_add(out, text);
+    fg_text_add(out, "\n");
+    fg_undefer(ctx, text);
+    free(text);
+    fg_undefer(ctx, b.root);
+    cJSON_Delete(b.root);
+}

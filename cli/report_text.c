@@ -1,0 +1,173 @@
+/* The text report: for people. Columns fit the terminal; piped, nothing is cut. */
+#include "cli/report.h"
+#include "cli/table.h"
+
+#include "codegen/escape.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+/* 12345678 as "12.3 M": three digits that matter. */
+static const char *scaled(fg_context *ctx, double x, const char *unit) {
+    static const char *const prefixes[] = {"", "k", "M", "G", "T"};
+    size_t i = 0;
+    while (fabs(x) >= 999.5 && i + 1 < FG_COUNT(prefixes)) {
+        x /= 1000;
+        i++;
+    }
+    int decimals = i == 0 || x >= 99.95 ? 0 : x >= 9.995 ? 1 : 2;
+    return fg_format(ctx, "%.*f %s%s", decimals, x, prefixes[i], unit);
+}
+
+static const char *bytes(fg_context *ctx, int64_t n) {
+    return scaled(ctx, (double)n, "B");
+}
+
+static const char *paint(const fg_report_style *style, const char *code) {
+    return style->color ? code : "";
+}
+
+/* "7: conv1 .. relu3", or all names with -v. */
+static const char *node_list(fg_context *ctx, const fg_report_kernel *k, bool all) {
+    if (!k->n_nodes) return "0";
+    if (k->n_nodes == 1) return fg_format(ctx, "1: %s", fg_escape_terminal(ctx, k->nodes[0]));
+    if (!all)
+        return fg_format(ctx, "%d: %s .. %s", k->n_nodes, fg_escape_terminal(ctx, k->nodes[0]),
+                         fg_escape_terminal(ctx, k->nodes[k->n_nodes - 1]));
+    const char *s = fg_format(ctx, "%d:", k->n_nodes);
+    for (int i = 0; i < k->n_nodes; i++) s = fg_format(ctx, "%s %s", s, fg_escape_terminal(ctx, k->nodes[i]));
+    return s;
+}
+
+static void add_kernel_row(fg_context *ctx, fg_table *t, const fg_report_kernel *k, int index) {
+    fg_table_add(t, "%d", index);
+    fg_table_add(t, "%s", k->name);
+    fg_table_add(t, "%s", k->pattern);
+    fg_table_add(t, "%s", node_list(ctx, k, false));
+    fg_table_add(t, "%.2f", (double)k->flops * 1e-6);
+    fg_table_add(t, "%.1f", (double)k->bytes * 1e-3);
+    fg_table_add(t, "%.1f", k->intensity);
+    fg_table_add(t, "%s", fg_class_name(k->class));
+    fg_table_add(t, "%s", *k->tile ? k->tile : "-");
+    fg_table_add(t, "%s", k->boundary);
+    if (!k->checked)
+        fg_table_add(t, "-");
+    else
+        fg_table_add(t, "%.1e%s", k->error.max_rel, k->error.passed ? "" : " FAILED");
+}
+
+static void kernel_table(fg_context *ctx, const fg_report *r, const fg_report_style *style, fg_text *out) {
+    static const fg_column columns[] = {
+        {"#", true, 0},     {"kernel", false, 24},  {"pattern", false, 10}, {"ONNX nodes", false, 12},
+        {"MFLOP", true, 0}, {"kB", true, 0},        {"FLOP/B", true, 0},    {"class", false, 0},
+        {"tile", false, 0}, {"boundary", false, 0}, {"error", true, 0}};
+    fg_table *t = fg_table_new(ctx, FG_COUNT(columns), columns);
+    for (int i = 0; i < r->n_kernels; i++) add_kernel_row(ctx, t, &r->kernels[i], i);
+    fg_table_print(t, style->width, out);
+}
+
+/* With -v: what the table has no room for. */
+static void kernel_details(fg_context *ctx, const fg_report *r, fg_text *out) {
+    fg_text_add(out, "\n");
+    for (int i = 0; i < r->n_kernels; i++) {
+        const fg_report_kernel *k = &r->kernels[i];
+        fg_text_printf(out, "%d %s\n    nodes %s\n", i, k->name, node_list(ctx, k, true));
+        if (*k->why) fg_text_printf(out, "    %s\n", fg_escape_terminal(ctx, k->why));
+    }
+}
+
+static void head(fg_context *ctx, const fg_report *r, fg_text *out) {
+    fg_text_printf(out, "model     %s%s%s\n", fg_escape_terminal(ctx, r->model), *r->variant ? " with " : "",
+                   fg_escape_terminal(ctx, r->variant));
+    fg_text_printf(out, "          opset %d, %d nodes, %" PRId64 " parameters%s\n", r->opset, r->nodes,
+                   r->parameters, r->n_synthetic ? " (synthetic weights)" : "");
+    fg_text_printf(out, "target    %s%s%s\n", r->target, *r->target_description ? ": " : "",
+                   r->target_description);
+}
+
+static void totals(fg_context *ctx, const fg_report *r, fg_text *out) {
+    fg_text_printf(out, "kernels   %d for %d operators (%.2f each), %d of a single operator\n", r->n_kernels,
+                   r->operators, fg_report_efficiency(r), r->single_op);
+    fg_text_printf(out, "classes   ");
+    for (int c = 0; c < FG_CLASS_COUNT; c++)
+        fg_text_printf(out, "%s%d %s", c ? ", " : "", r->classes[c], fg_class_name((fg_class)c));
+    fg_text_printf(out, "; mean intensity %.2f FLOP/B\n", r->mean_intensity);
+    fg_text_printf(out, "work      %s\n", scaled(ctx, (double)r->flops, "FLOP"));
+    fg_text_printf(out, "moved     %s; one by one the operators would move %s: %.1f %% saved\n",
+                   bytes(ctx, r->bytes_fused), bytes(ctx, r->bytes_unfused), 100 * fg_report_saved(r));
+    fg_text_printf(out, "arena     %" PRId64 " bytes (at least %" PRId64 " are live at once)\n",
+                   r->arena_bytes, r->arena_lower_bound);
+    fg_text_printf(out, "weights   %" PRId64 " bytes\n", r->weights_bytes);
+    if (r->predicted_ms > 0)
+        fg_text_printf(out, "predicted %.3f ms by the target's roofline\n", r->predicted_ms);
+}
+
+static void verdict(fg_context *ctx, const fg_report *r, const fg_report_style *style, fg_text *out) {
+    if (r->mode == FG_VERIFY_NONE) {
+        fg_text_add(out, "verdict   not checked (--verify=none)\n");
+        return;
+    }
+    fg_text_printf(out,
+                   "verdict   %s%s%s by %s: error %.2e of RMS (bound %.1e, plain float32 run %.1e), max abs "
+                   "%.2e, %.0f ulp\n",
+                   paint(style, r->passed ? "\033[1;32m" : "\033[1;31m"), r->passed ? "PASSED" : "FAILED",
+                   paint(style, "\033[0m"), fg_verify_mode_name(r->mode), r->total.max_rel, r->bound,
+                   r->float_run, r->total.max_abs, r->total.max_ulp);
+    if (*r->checked) fg_text_printf(out, "          %s\n", fg_escape_terminal(ctx, r->checked));
+    if (r->failure) fg_text_printf(out, "          %s\n", fg_escape_terminal(ctx, r->failure));
+}
+
+void fg_report_summary(const fg_report *r, const fg_report_style *style, fg_text *out) {
+    head(out->ctx, r, out);
+    totals(out->ctx, r, out);
+    verdict(out->ctx, r, style, out);
+}
+
+void fg_report_text(const fg_report *r, const fg_report_style *style, fg_text *out) {
+    head(out->ctx, r, out);
+    fg_text_add(out, "\n");
+    kernel_table(out->ctx, r, style, out);
+    if (style->verbose) kernel_details(out->ctx, r, out);
+    fg_text_add(out, "\n");
+    totals(out->ctx, r, out);
+    verdict(out->ctx, r, style, out);
+}
+
+static const char *short_verdict(fg_context *ctx, const fg_report *r) {
+    if (r->mode == FG_VERIFY_NONE) return "not checked";
+    return fg_format(ctx, "%s %.1e", r->passed ? "passed" : "FAILED", r->total.max_rel);
+}
+
+static const char *file_name(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+void fg_report_comparison(fg_context *ctx, int n, fg_report *const *reports, const fg_report_style *style,
+                          fg_text *out) {
+    static const fg_column columns[] = {{"model", false, 16},  {"nodes", true, 0},    {"operators", true, 0},
+                                        {"kernels", true, 0},  {"single", true, 0},   {"MFLOP", true, 0},
+                                        {"MB moved", true, 0}, {"unfused", true, 0},  {"saved", true, 0},
+                                        {"FLOP/B", true, 0},   {"arena MB", true, 0}, {"weights MB", true, 0},
+                                        {"error", true, 0}};
+    fg_table *t = fg_table_new(ctx, FG_COUNT(columns), columns);
+    for (int i = 0; i < n; i++) {
+        const fg_report *r = reports[i];
+        fg_table_add(t, "%s%s%s", fg_escape_terminal(ctx, file_name(r->model)), *r->variant ? " " : "",
+                     fg_escape_terminal(ctx, r->variant));
+        fg_table_add(t, "%d", r->nodes);
+        fg_table_add(t, "%d", r->operators);
+        fg_table_add(t, "%d", r->n_kernels);
+        fg_table_add(t, "%d", r->single_op);
+        fg_table_add(t, "%.1f", (double)r->flops * 1e-6);
+        fg_table_add(t, "%.2f", (double)r->bytes_fused * 1e-6);
+        fg_table_add(t, "%.2f", (double)r->bytes_unfused * 1e-6);
+        fg_table_add(t, "%.1f%%", 100 * fg_report_saved(r));
+        fg_table_add(t, "%.2f", r->mean_intensity);
+        fg_table_add(t, "%.2f", (double)r->arena_bytes * 1e-6);
+        fg_table_add(t, "%.2f", (double)r->weights_bytes * 1e-6);
+        fg_table_add(t, "%s", short_verdict(ctx, r));
+    }
+    fg_table_print(t, style->width, out);
+}
