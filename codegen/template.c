@@ -14,7 +14,7 @@
 
 #define FG_TMAX_OUTPUT                                                                                       \
     (64 << 20) /* bytes of one rendering: more is a bug in a template or in its parameters */
-#define FG_TMAX_STEPS  (64 << 20) /* items executed */
+#define FG_TMAX_STEPS  (16 << 20) /* items executed */
 #define FG_TMAX_NEST   64         /* blocks within blocks, and sub-templates within sub-templates */
 #define FG_TMAX_PARAMS 16
 
