@@ -3,6 +3,7 @@
 #include "codegen/escape.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <time.h>
@@ -91,6 +92,12 @@ void fg_console_progress(void *console, const char *stage, int done, int total) 
 void fg_console_print(fg_context *ctx, const char *text, size_t n) {
     errno = 0;
     if (fwrite(text, 1, n, stdout) == n && fflush(stdout) == 0) return;
+    if (errno == EPIPE) {
+        /* The reader has left, as head does: end the way shells expect, without a word. Nothing unfinished
+         * lies about when something is printed. */
+        signal(SIGPIPE, SIG_DFL);
+        raise(SIGPIPE);
+    }
     fg_raise(ctx, FG_OUTPUT, "cannot write to stdout: %s", strerror(errno ? errno : EIO));
 }
 

@@ -64,7 +64,7 @@ static fg_status run(fg_context *ctx, program *p) {
 
 int main(int argc, char **argv) {
     keep_standard_streams();
-    signal(SIGPIPE, SIG_IGN); /* a reader that left shows as a failed write: exit code 6 */
+    signal(SIGPIPE, SIG_IGN); /* a reader that left must not end the work on the files */
     program p = {.argc = argc, .argv = argv};
     fg_context *ctx = fg_context_new();
     if (!ctx) {

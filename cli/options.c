@@ -465,7 +465,7 @@ static void check_together(parser *p) {
     }
     if (o->action != FG_ACTION_RUN) return;
     if (!o->n_models) {
-        fg_remedy(p->ctx, "fusegen MODEL.onnx -o MODEL.c; fusegen --help says more");
+        fg_remedy(p->ctx, "try fusegen MODEL.onnx -o MODEL.c, or fusegen --help");
         fg_raise(p->ctx, FG_USAGE, "no model is given");
     }
     if (!o->output) return;
@@ -524,7 +524,7 @@ static void help_row(const option_row *row, fg_text *out) {
     snprintf(left, sizeof left, "%s%s%s%s%s%s", row->alias ? row->alias : "", row->alias ? ", " : "",
              row->name, sign, row->value ? row->value : "", row->takes == TAKES_OPTIONAL ? "]" : "");
     fg_text_printf(out, "  %-26s", left);
-    if (strlen(left) > 25) fg_text_printf(out, "\n%28s", "");
+    if (strlen(left) > 24) fg_text_printf(out, "\n%28s", "");
     for (const char *s = row->help;;) {
         size_t n = strcspn(s, "\n");
         fg_text_addn(out, s, n);

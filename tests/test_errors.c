@@ -330,15 +330,8 @@ static void a_missing_compiler_is_named(void **state) {
  * into the program, where the compiler refuses it. */
 static void hostile_names_are_only_names(void **state) {
     static const char *const hostile[] = {
-        "*/ TROJAN /*",
-        "line\nTROJAN",
-        "splice\\",
-        "trigraph?\?/",
-        "quote\" TROJAN",
-        "?\?=TROJAN",
-        "// TROJAN \\\n TROJAN",
-        "\377\376bytes"
-        "",
+        "*/ TROJAN /*",          "line\nTROJAN",  "splice\\", "trigraph?\?/", "quote\" TROJAN", "?\?=TROJAN",
+        "// TROJAN \\\n TROJAN", "\377\376bytes", "",
     };
     (void)state;
     for (size_t i = 0; i < sizeof hostile / sizeof *hostile; i++) {
