@@ -1,0 +1,65 @@
+/* Generated text -> callable functions, by libtcc in memory or by a host compiler and dlopen. Both define
+ * FG_EXTERNAL_KERNELS, so that kernels can be called one by one, and FG_EXTERNAL_WEIGHTS, so that neither has
+ * to parse megabytes of literals. */
+#ifndef FG_VERIFY_LOADER_H
+#define FG_VERIFY_LOADER_H
+
+#include "codegen/module.h"
+
+/* The struct of the same name in generated text; one contract with the prelude. */
+typedef struct fg_call {
+    const void *const *in;
+    void *const *out;
+    unsigned char *arena;
+    const unsigned char *weights;
+    int part, parts;
+} fg_call;
+
+typedef void fg_kernel_fn(const fg_call *call);
+
+typedef struct fg_library fg_library;
+
+struct fg_library {
+    fg_context *ctx;
+    void *(*symbol)(const fg_library *lib, const char *name); /* NULL if there is none */
+    void (*release)(void *state); /* run by fg_library_close, or with the context */
+    void *state;
+    const char *how; /* "gcc -O3 -march=x86-64-v4", "tcc" */
+};
+
+/* weights: the packed blob, which must outlive the library. Raises FG_TOOLCHAIN with the compiler's first
+ * error. */
+fg_library *fg_load_tcc(const fg_module *m, const void *weights);
+
+/* $CC, else the target's compiler, with the target's flags. The blob is linked in from a file of its own.
+ * Everything is built in a temporary directory that is gone when this returns (or with the context, if it
+ * raises). Raises FG_TOOLCHAIN if the compiler is missing, refuses the text, or makes code that this machine
+ * cannot load. */
+fg_library *fg_load_cc(const fg_module *m);
+
+/* Address of PREFIX_name; NULL if there is none. */
+void *fg_library_find(const fg_library *lib, const fg_module *m, const char *name);
+void fg_library_close(fg_library *lib);
+
+/* Calls PREFIX_run with the arguments that the module's options ask for: arena unless static, the blob if it
+ * is one, NULL (serial) for the parallel callback. Raises FG_INTERNAL if the file has no such function. */
+typedef struct fg_entry {
+    void *function;
+    const fg_module *m;
+    const void *const *in;
+    void *const *out;
+    void *arena;
+    const void *weights;
+    int result;
+} fg_entry;
+
+void fg_entry_call(void *entry); /* an fg_entry *; the shape suits fg_sandbox */
+
+/* The source with the text of its own header in place of the line that includes it: compiles without any
+ * file. */
+const char *fg_whole_source(const fg_module *m);
+
+/* The first line of a compiler's output that reports an error, else its first line; "" if it said nothing. */
+const char *fg_first_error(fg_context *ctx, const char *log);
+
+#endif
