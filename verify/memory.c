@@ -59,6 +59,16 @@ static void check_slots(const fg_memory *mem) {
     }
 }
 
+static void check_scratch(const fg_module *m) {
+    for (int i = 0; i < m->n_kernels; i++) {
+        int64_t base = m->kernels[i].scratch_base, bytes = m->kernels[i].scratch_bytes;
+        bool inside = base >= 0 && bytes >= 0 && bytes <= m->arena_bytes && base <= m->arena_bytes - bytes;
+        if (bytes != 0 && !inside)
+            fg_raise(m->ctx, FG_INTERNAL, "codegen: scratch of '%s' lies outside the arena",
+                     m->kernels[i].symbol);
+    }
+}
+
 fg_memory *fg_memory_new(const fg_module *m, const fg_tensor *inputs, bool shadow) {
     fg_context *ctx = m->ctx;
     fg_memory *mem = FG_NEW(ctx, fg_memory);
@@ -71,6 +81,7 @@ fg_memory *fg_memory_new(const fg_module *m, const fg_tensor *inputs, bool shado
     bind_inputs(mem, m->partition->graph, inputs);
     bind_outputs(mem, m->partition->graph, shadow);
     check_slots(mem);
+    check_scratch(m);
     return mem;
 }
 

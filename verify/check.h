@@ -1,0 +1,58 @@
+/* State of one verification, shared by its two halves: kernel by kernel (kernels.c) and end to end
+ * (verify.c). */
+#ifndef FG_VERIFY_CHECK_H
+#define FG_VERIFY_CHECK_H
+
+#include "verify/memory.h"
+#include "verify/verify.h"
+
+typedef struct fg_check {
+    fg_context *ctx;
+    fg_graph *read;
+    const fg_module *m;
+    const fg_verify_options *options;
+    fg_library *lib;
+    fg_memory *mem;
+    const fg_tensor *inputs; /* of the graph as read */
+    fg_run *reference;       /* in double */
+    fg_tensor *made; /* by value id of the rewritten graph: reference brought to the value's type, or what the
+                        value's kernel made where there is no reference */
+    fg_verdict *verdict;
+} fg_check;
+
+/* The reference of a value of the graph as read; data NULL if it was not kept. */
+fg_tensor fg_check_reference(const fg_check *c, const fg_value *v);
+
+/* What a value of the rewritten graph holds: from the reference, or as its kernel made it. known is false in
+ * the second case. Data NULL: not made yet. */
+fg_tensor fg_check_value(fg_check *c, const fg_value *v, bool *known);
+
+/* As given, else random with seed + i. Raises FG_USAGE if what is given does not fit. */
+fg_tensor *fg_verify_inputs(const fg_graph *g, const fg_tensor *given, uint64_t seed);
+
+/* fg_compare, and the rule about indices; v: of the graph as read, NULL if none. */
+fg_error fg_check_compare(const fg_check *c, const fg_value *v, const fg_tensor *want, const fg_tensor *got,
+                          double bound);
+
+/* Every kernel alone, on reference inputs. Fills verdict->kernels and the first failure. */
+void fg_check_kernels(fg_check *c);
+
+/* All kernels in order on one arena that is not touched in between. The text names the first kernel that
+ * leaves the bound; NULL if none does. For attributing a failure end to end. */
+const char *fg_check_first_divergence(fg_check *c, double bound);
+
+/* "kernel 'a' (nodes 'x' (Conv), 'y' (Relu))", escaped for the terminal. */
+const char *fg_check_kernel_label(const fg_check *c, int kernel);
+/* "output 'x' at [0,1] is 2, not 3 (max abs 1, 0.5 of RMS, 8388608 ulp; bound 0.0001 of RMS)" */
+const char *fg_check_difference(const fg_check *c, const char *what, const char *name, const fg_tensor *want,
+                                const fg_tensor *got, const fg_error *e, double bound);
+/* "touches memory that is not its own (beyond arena)" */
+const char *fg_check_fault(const fg_check *c, fg_fault fault);
+
+/* Records the text if it is the first failure, and that the verdict is negative. */
+void fg_check_fail(fg_check *c, const char *text);
+
+/* An illegal instruction is no error of the text: raises FG_TOOLCHAIN. */
+void fg_check_instruction(const fg_check *c, fg_fault fault);
+
+#endif

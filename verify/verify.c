@@ -1,0 +1,335 @@
+/* Reference run, library, kernels alone, and the whole end to end. */
+#include "verify/verify.h"
+
+#include <math.h>
+#include <signal.h>
+#include <string.h>
+
+#include "codegen/escape.h"
+#include "verify/check.h"
+#include "verify/index.h"
+#include "verify/inline.h"
+
+#define FG_POISON 0xFF
+
+/* ---- inputs ---- */
+
+static void check_given(fg_context *ctx, const fg_value *v, const fg_tensor *t) {
+    if (t->dtype == v->dtype && fg_shape_equal(&t->shape, &v->shape)) return;
+    fg_raise(ctx, FG_USAGE, "data for input '%s' is %s %s, but the model wants %s %s",
+             fg_escape_terminal(ctx, v->name), fg_dtype_get(t->dtype)->name, fg_shape_text(ctx, &t->shape),
+             fg_dtype_get(v->dtype)->name, fg_shape_text(ctx, &v->shape));
+}
+
+/* As given, else random; each input has a seed of its own. */
+fg_tensor *fg_verify_inputs(const fg_graph *g, const fg_tensor *given, uint64_t seed) {
+    fg_tensor *t = FG_ARRAY(g->ctx, g->n_inputs + 1, fg_tensor);
+    for (int i = 0; i < g->n_inputs; i++) {
+        bool is_given = given && given[i].data;
+        if (is_given) check_given(g->ctx, g->inputs[i], &given[i]);
+        t[i] = is_given ? given[i] : fg_random_input(g->ctx, g->inputs[i], seed + (uint64_t)i);
+    }
+    return t;
+}
+
+/* ---- reference ---- */
+
+static void want(bool *keep, const fg_value *v) {
+    if (!v) return;
+    keep[v->id] = true;
+    const fg_value *source = fg_index_source(v);
+    if (source) keep[source->id] = true;
+}
+
+/* The values of the graph as read that something is compared with or fed from. */
+static bool *values_to_keep(const fg_check *c) {
+    bool *keep = FG_ARRAY(c->ctx, c->read->n_values + 1, bool);
+    for (int i = 0; i < c->m->n_kernels; i++) {
+        const fg_kernel *k = c->m->kernels[i].kernel;
+        for (int j = 0; j < k->n_in; j++)
+            if (k->in[j] && !k->in[j]->data) want(keep, k->in[j]->ref);
+        for (int j = 0; j < k->n_out; j++) want(keep, k->out[j]->ref);
+    }
+    for (int i = 0; i < c->read->n_outputs; i++) want(keep, c->read->outputs[i]);
+    return keep;
+}
+
+fg_tensor fg_check_reference(const fg_check *c, const fg_value *v) {
+    const fg_tensor *t = fg_run_value(c->reference, v);
+    if (t) return *t;
+    fg_tensor found = {v->dtype, v->shape, (void *)(uintptr_t)v->data};
+    for (int i = 0; i < c->read->n_inputs; i++)
+        if (c->read->inputs[i] == v) return c->inputs[i];
+    return found;
+}
+
+static void store_float(fg_tensor *t, int64_t i, double x) {
+    switch (t->dtype) {
+    case FG_DOUBLE: ((double *)t->data)[i] = x; break;
+    case FG_FLOAT: ((float *)t->data)[i] = (float)x; break;
+    case FG_FLOAT16: ((uint16_t *)t->data)[i] = fg_half_from_float((float)x); break;
+    default: ((uint16_t *)t->data)[i] = fg_bfloat_from_float((float)x); break;
+    }
+}
+
+/* A value may be stored in a narrower float type than the graph as read has. */
+static fg_tensor converted(fg_check *c, const fg_value *v, const fg_tensor *from) {
+    uint32_t floats = FG_T_FLOATS;
+    if (!(FG_T(v->dtype) & floats) || !(FG_T(from->dtype) & floats))
+        fg_raise(c->ctx, FG_INTERNAL, "fusion: '%s' has another type than its reference", v->name);
+    int64_t n = fg_shape_count(&v->shape);
+    fg_tensor t = {v->dtype, v->shape, fg_big_alloc(c->ctx, fg_dtype_bytes(v->dtype, n) + 1)};
+    fg_value view = {.name = "", .dtype = from->dtype, .shape = from->shape, .data = from->data};
+    for (int64_t i = 0; i < n; i++) store_float(&t, i, fg_const_float(&view, i));
+    c->made[v->id] = t;
+    return t;
+}
+
+fg_tensor fg_check_value(fg_check *c, const fg_value *v, bool *known) {
+    *known = v->ref != NULL;
+    if (!*known || c->made[v->id].data) return c->made[v->id];
+    fg_tensor t = fg_check_reference(c, v->ref);
+    if (fg_shape_count(&t.shape) != fg_shape_count(&v->shape))
+        fg_raise(c->ctx, FG_INTERNAL, "fusion: '%s' has another size than its reference", v->name);
+    if (t.dtype != v->dtype) return converted(c, v, &t);
+    return (fg_tensor){v->dtype, v->shape, t.data};
+}
+
+fg_error fg_check_compare(const fg_check *c, const fg_value *v, const fg_tensor *want_, const fg_tensor *got,
+                          double bound) {
+    fg_error e = fg_compare(want_, got, bound);
+    if (e.passed || !v || want_->dtype != v->dtype) return e;
+    const fg_value *source = fg_index_source(v);
+    if (!source) return e;
+    fg_tensor data = fg_check_reference(c, source);
+    if (data.data && fg_index_is_tie(v, want_, got, &data, bound))
+        return (fg_error){.at = -1, .passed = true};
+    return e;
+}
+
+/* Error of the interpreter itself when it accumulates in float32: what the model's arithmetic costs anyway.
+ */
+static double float_run(fg_check *c) {
+    bool *keep = FG_ARRAY(c->ctx, c->read->n_values + 1, bool);
+    for (int i = 0; i < c->read->n_outputs; i++) keep[c->read->outputs[i]->id] = true;
+    fg_run *run = fg_interpret(c->read, c->inputs, keep, true);
+    double worst = 0;
+    for (int i = 0; i < c->read->n_outputs; i++) {
+        const fg_value *v = c->read->outputs[i];
+        const fg_tensor *got = fg_run_value(run, v);
+        if (!got || !fg_dtype_get(v->dtype)->is_float) continue;
+        fg_tensor exact = fg_check_reference(c, v);
+        fg_error e = fg_compare(&exact, got, 0);
+        if (isfinite(e.max_rel) && e.max_rel > worst) worst = e.max_rel;
+    }
+    fg_run_free(run);
+    return worst;
+}
+
+/* ---- end to end ---- */
+
+static fg_tensor output_tensor(const fg_check *c, int i) {
+    const fg_value *v = c->m->partition->graph->outputs[i];
+    const fg_space *s = c->mem->out[i];
+    fg_tensor t = {v->dtype, v->shape, fg_big_alloc(c->ctx, s->bytes + 1)};
+    memcpy(t.data, s->data, s->bytes);
+    return t;
+}
+
+/* Runs PREFIX_run; false, with a failure recorded, if it does not come back with 0 or damages what is around
+ * it. */
+static bool run_whole(fg_check *c) {
+    fg_entry entry = {fg_library_find(c->lib, c->m, "run"),
+                      c->m,
+                      c->mem->in_pointer,
+                      c->mem->out_pointer,
+                      c->mem->arena->data,
+                      c->mem->weights->data,
+                      0};
+    if (!entry.function)
+        fg_raise(c->ctx, FG_INTERNAL, "codegen: the text has no function '%s_run'", c->m->options.prefix);
+    fg_fault fault = fg_sandbox(c->ctx, fg_entry_call, &entry);
+    fg_check_instruction(c, fault);
+    const char *text = NULL;
+    const fg_space *damaged = fg_memory_damage(c->mem);
+    if (fault.signal)
+        text = fg_check_fault(c, fault);
+    else if (entry.result != 0)
+        text = fg_format(c->ctx, "returns %d", entry.result);
+    else if (damaged)
+        text = fg_format(c->ctx, "writes around %s", damaged->name);
+    if (text) fg_check_fail(c, fg_format(c->ctx, "end to end: %s_run %s", c->m->options.prefix, text));
+    return !text;
+}
+
+static void add_error(fg_error *total, const fg_error *e) {
+    if (e->max_rel > total->max_rel || total->at < 0) total->at = e->at;
+    total->max_abs = fmax(total->max_abs, e->max_abs);
+    total->max_rel = fmax(total->max_rel, e->max_rel);
+    total->max_ulp = fmax(total->max_ulp, e->max_ulp);
+    total->passed = total->passed && e->passed;
+}
+
+/* The text of an end-to-end failure, with the kernel where the error arises if there is one. */
+static const char *locate(fg_check *c, const char *difference) {
+    const char *kernel = fg_check_first_divergence(c, c->verdict->bound);
+    const char *where = kernel ? fg_format(c->ctx, "first in %s", kernel)
+                               : "its kernels called one by one agree, so the calls in it are wrong";
+    return fg_format(c->ctx, "end to end: %s; %s", difference, where);
+}
+
+static const char *compare_output(fg_check *c, int i, const fg_tensor *got) {
+    const fg_value *v = c->read->outputs[i];
+    fg_tensor exact = fg_check_reference(c, v);
+    fg_error e = fg_check_compare(c, v, &exact, got, c->verdict->bound);
+    add_error(&c->verdict->total, &e);
+    return e.passed ? NULL : fg_check_difference(c, "output", v->name, &exact, got, &e, c->verdict->bound);
+}
+
+/* Against data from outside (--expect). */
+static const char *compare_expected(fg_check *c, int i, const fg_tensor *got) {
+    const fg_value *v = c->read->outputs[i];
+    const fg_tensor *expected = c->options->expected ? &c->options->expected[i] : NULL;
+    if (!expected || !expected->data) return NULL;
+    fg_error e = fg_check_compare(c, v, expected, got, c->verdict->bound);
+    if (e.passed) return NULL;
+    c->verdict->total.passed = false;
+    fg_tensor exact = fg_check_reference(c, v);
+    fg_error own = fg_check_compare(c, v, expected, &exact, c->verdict->bound);
+    const char *text =
+        fg_check_difference(c, "expected data: output", v->name, expected, got, &e, c->verdict->bound);
+    return fg_format(c->ctx, "%s; the reference interpreter %s", text,
+                     own.passed ? "agrees with the data" : "differs from the data too");
+}
+
+static bool compare_outputs(fg_check *c, fg_tensor *got) {
+    const char *wrong = NULL, *unexpected = NULL;
+    for (int i = 0; i < c->read->n_outputs; i++) {
+        const char *text = compare_output(c, i, &got[i]);
+        if (!wrong) wrong = text;
+        text = compare_expected(c, i, &got[i]);
+        if (!unexpected) unexpected = text;
+    }
+    if (wrong) fg_check_fail(c, c->verdict->first_failure ? wrong : locate(c, wrong));
+    if (unexpected) fg_check_fail(c, unexpected);
+    return !wrong && !unexpected;
+}
+
+/* A second run on an arena of zeros gives the same bits, or something is read before it is written. */
+static void compare_again(fg_check *c, const fg_tensor *got) {
+    fg_memory_fill(c->mem, 0);
+    if (!run_whole(c)) return;
+    for (int i = 0; i < c->read->n_outputs; i++) {
+        const fg_space *s = c->mem->out[i];
+        if (s->bytes == 0 || memcmp(s->data, got[i].data, s->bytes) == 0) continue;
+        const char *name = fg_escape_terminal(c->ctx, c->read->outputs[i]->name);
+        fg_check_fail(
+            c, fg_format(c->ctx, "end to end: output '%s' depends on what the arena held before", name));
+        return;
+    }
+}
+
+static void check_whole(fg_check *c) {
+    int n = c->read->n_outputs;
+    fg_tensor *got = FG_ARRAY(c->ctx, n + 1, fg_tensor);
+    fg_memory_fill(c->mem, FG_POISON);
+    c->verdict->total = (fg_error){.at = -1, .passed = true};
+    if (!run_whole(c)) {
+        c->verdict->total =
+            (fg_error){.max_abs = INFINITY, .max_rel = INFINITY, .max_ulp = INFINITY, .at = -1};
+        return;
+    }
+    for (int i = 0; i < n; i++) got[i] = output_tensor(c, i);
+    if (compare_outputs(c, got)) compare_again(c, got);
+    for (int i = 0; i < n; i++) fg_big_free(c->ctx, got[i].data);
+}
+
+/* ---- verdict ---- */
+
+void fg_check_instruction(const fg_check *c, fg_fault fault) {
+    if (fault.signal != SIGILL) return;
+    fg_remedy(c->ctx, "use --verify=tcc, or --target host");
+    fg_raise(c->ctx, FG_TOOLCHAIN, "code for target '%s' %s", c->m->target->name,
+             fg_fault_name(fault.signal));
+}
+
+/* What the target's own dialect is called; NULL: plain C, which every compiler sees alike. */
+static const char *vector_name(const fg_target *t) {
+    bool x86 = strcmp(t->isa, "x86") == 0;
+    if (t->vector_bits <= 32) return NULL;
+    if (x86) return t->vector_bits >= 512 ? "AVX-512" : t->vector_bits >= 256 ? "AVX" : "SSE";
+    if (strcmp(t->isa, "aarch64") == 0 || strcmp(t->isa, "arm") == 0) return "NEON";
+    return strcmp(t->isa, "riscv") == 0 ? "RISC-V vector" : "vector-extension";
+}
+
+static const char *what_was_checked(const fg_check *c) {
+    if (c->options->mode == FG_VERIFY_CC)
+        return fg_format(c->ctx, "compiled by %s, real vectors", c->lib->how);
+    const char *vectors = vector_name(c->m->target);
+    if (!vectors) return "scalar dialect checked by tcc; the target's compiler not checked, use --verify=cc";
+    return fg_format(c->ctx, "lane dialect checked by tcc; %s text not checked, use --verify=cc", vectors);
+}
+
+static fg_library *load(const fg_check *c) {
+    if (c->options->mode == FG_VERIFY_CC) return fg_load_cc(c->m);
+    return fg_load_tcc(c->m, c->mem->weights->data);
+}
+
+static fg_verdict *new_verdict(fg_context *ctx, const fg_module *m, fg_verify_mode mode) {
+    fg_verdict *v = FG_NEW(ctx, fg_verdict);
+    v->mode = mode;
+    v->passed = true;
+    v->n_kernels = m->n_kernels;
+    v->kernels = FG_ARRAY(ctx, m->n_kernels + 1, fg_error);
+    for (int i = 0; i < m->n_kernels; i++) v->kernels[i] = (fg_error){.at = -1, .passed = true};
+    v->total = (fg_error){.at = -1, .passed = true};
+    v->checked = "nothing was checked (--verify=none)";
+    return v;
+}
+
+static void check_interface(const fg_check *c) {
+    const fg_graph *g = c->m->partition->graph;
+    FG_REQUIRE(c->ctx, "fusion", g->n_inputs == c->read->n_inputs);
+    FG_REQUIRE(c->ctx, "fusion", g->n_outputs == c->read->n_outputs);
+}
+
+static void check_weights(fg_check *c) {
+    if (c->m->options.weights != FG_WEIGHTS_INLINE) return;
+    const char *text = fg_inline_weights_differ(c->m);
+    if (text) fg_check_fail(c, text);
+}
+
+static void check_all(fg_check *c) {
+    fg_verdict *v = c->verdict;
+    fg_progress(c->ctx, "reference", 0, 2);
+    c->reference = fg_interpret(c->read, c->inputs, values_to_keep(c), false);
+    fg_progress(c->ctx, "reference", 1, 2);
+    v->float_run = float_run(c);
+    v->bound = fmax(c->options->tolerance, 4 * v->float_run);
+    fg_progress(c->ctx, "compile", 0, 1);
+    c->mem = fg_memory_new(c->m, c->inputs, true);
+    c->lib = load(c);
+    v->checked = what_was_checked(c);
+    fg_check_kernels(c);
+    check_whole(c);
+    check_weights(c);
+}
+
+fg_verdict *fg_verify(fg_graph *read, const fg_module *m, const fg_verify_options *options) {
+    fg_context *ctx = m->ctx;
+    fg_verdict *verdict = new_verdict(ctx, m, options->mode);
+    if (options->mode == FG_VERIFY_NONE) return verdict;
+    if (options->mode == FG_VERIFY_EMULATOR) {
+        fg_remedy(ctx, "use --verify=tcc");
+        fg_raise(ctx, FG_TOOLCHAIN, "verification in an emulator is not available yet");
+    }
+    fg_check c = {.ctx = ctx, .read = read, .m = m, .options = options, .verdict = verdict};
+    check_interface(&c);
+    c.inputs = fg_verify_inputs(read, options->inputs, options->seed);
+    c.made = FG_ARRAY(ctx, m->partition->graph->n_values + 1, fg_tensor);
+    check_all(&c);
+    fg_library_close(c.lib);
+    fg_memory_free(c.mem);
+    fg_run_free(c.reference);
+    return verdict;
+}
