@@ -263,9 +263,15 @@ static void fail(session *s, fg_context *ctx, fg_status status) {
     if (s->status == FG_OK) s->status = status;
 }
 
+static void free_context(void *ctx) {
+    fg_context_free(ctx);
+}
+
 static void run_in_own_context(session *s, job *j) {
     j->ctx = fg_context_new();
     if (!j->ctx) fg_raise(s->ctx, FG_UNSUPPORTED, "out of memory");
+    /* Should collecting the report fail, the model's temporary files must still be removed. */
+    fg_defer(s->ctx, free_context, j->ctx);
     fg_limits *limits = fg_context_limits(j->ctx);
     if (s->options->max_bytes) limits->bytes = s->options->max_bytes;
     if (s->options->max_work) limits->work = s->options->max_work;
@@ -273,6 +279,7 @@ static void run_in_own_context(session *s, job *j) {
     fg_status status = fg_try(j->ctx, run_job, j);
     fg_console_clear(s->console);
     if (status != FG_OK) fail(s, j->ctx, status);
+    fg_undefer(s->ctx, j->ctx);
     fg_context_free(j->ctx);
 }
 

@@ -307,6 +307,46 @@ static void report_to_a_full_device_is_an_output_error(void **state) {
     tool_remove(folder);
 }
 
+/* ---- memory ---- */
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define UNDER_SANITIZER 1
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__)
+#define UNDER_SANITIZER 1
+#endif
+
+/* Whatever the amount of memory at which it runs out: one line and code 4, or success. */
+static void exhausted_memory_is_an_error_like_others(void **state) {
+#ifdef UNDER_SANITIZER
+    (void)state;
+    skip(); /* the sanitizer's shadow memory does not fit under any limit */
+#else
+    int refused = 0;
+    char folder[] = TOOL_FOLDER;
+    (void)state;
+    tool_folder(folder);
+    make_good(folder);
+    for (int kilobytes = 4000; kilobytes < 40000; kilobytes = kilobytes * 9 / 8) {
+        char limit[96];
+        snprintf(limit, sizeof limit, "ulimit -v %d; exec \"$0\" model.onnx -o out.c", kilobytes);
+        tool_result r = tool_run_program(folder, "/bin/sh", NAMES("-c", limit, FG_TOOL));
+        if (r.status == 4) {
+            expect_error(&r, 4, "out of memory");
+            expect_no_output(folder);
+            refused++;
+        } else if (r.status != 0 && r.status != 127) { /* 127: too little for the loader itself */
+            tool_expect(&r, 0);
+        }
+        tool_free(&r);
+    }
+    assert_true(refused > 0);
+    tool_remove(folder);
+#endif
+}
+
 /* ---- toolchain ---- */
 
 static void a_missing_compiler_is_named(void **state) {
@@ -363,6 +403,7 @@ int main(void) {
     tests[n++] = (struct CMUnitTest)cmocka_unit_test(output_over_a_folder_is_refused_and_takes_nothing_along);
     tests[n++] = (struct CMUnitTest)cmocka_unit_test(output_is_refused_before_the_model_is_read);
     tests[n++] = (struct CMUnitTest)cmocka_unit_test(report_to_a_full_device_is_an_output_error);
+    tests[n++] = (struct CMUnitTest)cmocka_unit_test(exhausted_memory_is_an_error_like_others);
     tests[n++] = (struct CMUnitTest)cmocka_unit_test(a_missing_compiler_is_named);
     tests[n++] = (struct CMUnitTest)cmocka_unit_test(hostile_names_are_only_names);
     return _cmocka_run_group_tests("errors", tests, n, NULL, NULL);
