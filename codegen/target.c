@@ -1,0 +1,316 @@
+/* Reads target profiles: embedded ones by name, a user's by path. */
+#include "codegen/target.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "codegen/embedded.h"
+
+static const char suffix[] = ".target";
+
+enum { MAX_INHERITANCE = 8, MAX_FILE = 65536, MAX_TARGETS = 64, MAX_NAME = 64 };
+
+typedef enum kind { TEXT, COMMAND, ISA, BITS, INT, BOOL, BYTES, NUMBER } kind;
+
+/* Bounds are on the value as stored; COMMAND may be empty. */
+static const struct key {
+    const char *name;
+    kind kind;
+    size_t offset;
+    double least, most;
+} keys[] = {
+    {"description", TEXT, offsetof(fg_target, description), 0, 0},
+    {"isa", ISA, offsetof(fg_target, isa), 0, 0},
+    {"vector_bits", BITS, offsetof(fg_target, vector_bits), 32, 2048},
+    {"vector_registers", INT, offsetof(fg_target, vector_registers), 4, 256},
+    {"fma", BOOL, offsetof(fg_target, fma), 0, 0},
+    {"fma_per_cycle", INT, offsetof(fg_target, fma_per_cycle), 1, 64},
+    {"fma_latency", INT, offsetof(fg_target, fma_latency), 1, 1000},
+    {"ghz", NUMBER, offsetof(fg_target, ghz), 0.0001, 100},
+    {"l1_bytes", BYTES, offsetof(fg_target, l1_bytes), 0, 1e15},
+    {"l2_bytes", BYTES, offsetof(fg_target, l2_bytes), 0, 1e15},
+    {"l3_bytes", BYTES, offsetof(fg_target, l3_bytes), 0, 1e15},
+    {"l1_gbps", NUMBER, offsetof(fg_target, l1_gbps), 0, 1e6},
+    {"l2_gbps", NUMBER, offsetof(fg_target, l2_gbps), 0, 1e6},
+    {"l3_gbps", NUMBER, offsetof(fg_target, l3_gbps), 0, 1e6},
+    {"dram_gbps", NUMBER, offsetof(fg_target, dram_gbps), 0.0001, 1e6},
+    {"peak_gflops", NUMBER, offsetof(fg_target, peak_gflops), 0.0001, 1e9},
+    {"joules_per_flop", NUMBER, offsetof(fg_target, joules_per_flop), 0, 1},
+    {"joules_per_byte", NUMBER, offsetof(fg_target, joules_per_byte), 0, 1},
+    {"arena_align", INT, offsetof(fg_target, arena_align), 4, 4096},
+    {"flash_bytes", BYTES, offsetof(fg_target, flash_bytes), 0, 1e15},
+    {"ram_bytes", BYTES, offsetof(fg_target, ram_bytes), 0, 1e15},
+    {"unaligned", BOOL, offsetof(fg_target, unaligned), 0, 0},
+    {"unroll_budget", INT, offsetof(fg_target, unroll_budget), 16, 1000000},
+    {"compiler", TEXT, offsetof(fg_target, compiler), 0, 0},
+    {"flags", COMMAND, offsetof(fg_target, flags), 0, 0},
+    {"emulator", COMMAND, offsetof(fg_target, emulator), 0, 0},
+};
+
+static const char *const isas[] = {"x86", "aarch64", "arm", "riscv", "generic"};
+
+typedef struct reader {
+    fg_context *ctx;
+    const char *file; /* for messages */
+    int line;
+    unsigned long seen; /* keys of this file */
+} reader;
+
+_Noreturn static void fail(const reader *r, const char *key, const char *value, const char *wanted) {
+    fg_remedy(r->ctx, "write %s", wanted);
+    fg_raise(r->ctx, FG_USAGE, "%s:%d: bad value '%.80s' of '%s'", r->file, r->line, value, key);
+}
+
+/* ---- values ---- */
+
+static void *field(fg_target *t, const struct key *k) {
+    return (char *)t + k->offset;
+}
+
+static double read_number(const reader *r, const struct key *k, const char *value) {
+    static const char units[] = "kMG";
+    char *end;
+    errno = 0;
+    double x = strtod(value, &end);
+    const char *unit = k->kind == BYTES && *end ? strchr(units, *end) : NULL;
+    if (unit) {
+        for (const char *u = units; u <= unit; u++) x *= 1024;
+        end++;
+    }
+    if (end == value || *end || errno || !(x >= k->least && x <= k->most))
+        fail(r, k->name, value,
+             fg_format(r->ctx, "a number from %g to %g%s", k->least, k->most,
+                       k->kind == BYTES ? "; k, M, G may follow it" : ""));
+    if (k->kind != NUMBER && x != (double)(int64_t)x) fail(r, k->name, value, "a whole number");
+    return x;
+}
+
+static bool read_bool(const reader *r, const struct key *k, const char *value) {
+    if (strcmp(value, "true") != 0 && strcmp(value, "false") != 0) fail(r, k->name, value, "true or false");
+    return *value == 't';
+}
+
+static const char *read_isa(const reader *r, const struct key *k, const char *value) {
+    for (size_t i = 0; i < FG_COUNT(isas); i++)
+        if (strcmp(isas[i], value) == 0) return isas[i];
+    fail(r, k->name, value, "x86, aarch64, arm, riscv or generic");
+}
+
+static void store(const reader *r, fg_target *t, const struct key *k, const char *value) {
+    void *p = field(t, k);
+    switch (k->kind) {
+    case TEXT:
+        if (!*value) fail(r, k->name, value, "some text");
+        *(const char **)p = value;
+        break;
+    case COMMAND: *(const char **)p = value; break;
+    case ISA: *(const char **)p = read_isa(r, k, value); break;
+    case BOOL: *(bool *)p = read_bool(r, k, value); break;
+    case BYTES: *(int64_t *)p = (int64_t)read_number(r, k, value); break;
+    case NUMBER: *(double *)p = read_number(r, k, value); break;
+    case INT: *(int *)p = (int)read_number(r, k, value); break;
+    case BITS: {
+        const int bits = (int)read_number(r, k, value);
+        if (bits & (bits - 1)) fail(r, k->name, value, "a power of two from 32 to 2048");
+        *(int *)p = bits;
+        break;
+    }
+    }
+}
+
+/* ---- lines ---- */
+
+static const struct key *find_key(const reader *r, const char *name) {
+    for (size_t i = 0; i < FG_COUNT(keys); i++)
+        if (strcmp(keys[i].name, name) == 0) return &keys[i];
+    fg_text all = fg_text_new(r->ctx);
+    for (size_t i = 0; i < FG_COUNT(keys); i++) fg_text_printf(&all, " %s", keys[i].name);
+    fg_remedy(r->ctx, "keys are: inherit%s", all.data);
+    fg_raise(r->ctx, FG_USAGE, "%s:%d: unknown key '%.80s'", r->file, r->line, name);
+}
+
+/* Copy of [from, to) without blanks at its ends. */
+static char *trimmed(fg_context *ctx, const char *from, const char *to) {
+    while (from < to && strchr(" \t\r", *from)) from++;
+    while (from < to && strchr(" \t\r", to[-1])) to--;
+    return fg_strndup(ctx, from, (size_t)(to - from));
+}
+
+static void load(fg_context *ctx, fg_target *t, const char *name, int depth);
+
+static void read_line(reader *r, fg_target *t, const char *from, const char *to, int depth) {
+    const char *comment = memchr(from, '#', (size_t)(to - from));
+    if (comment) to = comment;
+    if (!*trimmed(r->ctx, from, to)) return;
+    const char *equals = memchr(from, '=', (size_t)(to - from));
+    if (!equals) {
+        fg_remedy(r->ctx, "lines are 'key = value  # source of the number'");
+        fg_raise(r->ctx, FG_USAGE, "%s:%d: no '=' in '%.80s'", r->file, r->line, trimmed(r->ctx, from, to));
+    }
+    const char *name = trimmed(r->ctx, from, equals), *value = trimmed(r->ctx, equals + 1, to);
+    if (strcmp(name, "inherit") == 0) {
+        if (r->seen) fg_raise(r->ctx, FG_USAGE, "%s:%d: 'inherit' has to be the first key", r->file, r->line);
+        if (depth >= MAX_INHERITANCE)
+            fg_raise(r->ctx, FG_USAGE, "%s:%d: more than %d files inherit from each other", r->file, r->line,
+                     MAX_INHERITANCE);
+        load(r->ctx, t, value, depth + 1);
+        return;
+    }
+    const struct key *k = find_key(r, name);
+    const unsigned long bit = 1ul << (k - keys);
+    if (r->seen & bit) fg_raise(r->ctx, FG_USAGE, "%s:%d: '%s' is given twice", r->file, r->line, name);
+    r->seen |= bit;
+    store(r, t, k, value);
+}
+
+/* ---- files ---- */
+
+static const char *read_whole(fg_context *ctx, const char *path) {
+    FILE *f = fopen(path, "rb");
+    if (!f) fg_raise(ctx, FG_USAGE, "cannot open target file '%s': %s", path, strerror(errno));
+    char *text = fg_alloc(ctx, MAX_FILE + 1, 1);
+    const size_t n = fread(text, 1, MAX_FILE + 1, f);
+    const bool failed = ferror(f) != 0;
+    fclose(f);
+    if (failed) fg_raise(ctx, FG_USAGE, "cannot read target file '%s'", path);
+    if (n > MAX_FILE || memchr(text, 0, n)) fg_raise(ctx, FG_USAGE, "'%s' is not a target file", path);
+    return text;
+}
+
+static bool is_path(const char *name) {
+    const size_t n = strlen(name), s = strlen(suffix);
+    return n > s && strcmp(name + n - s, suffix) == 0;
+}
+
+static const fg_embedded_file *find_embedded(const char *name) {
+    const size_t n = strlen(name);
+    for (const fg_embedded_file *f = fg_embedded_targets; f->name; f++)
+        if (strncmp(f->name, name, n) == 0 && strcmp(f->name + n, suffix) == 0) return f;
+    return NULL;
+}
+
+_Noreturn static void no_such_target(fg_context *ctx, const char *name) {
+    fg_text all = fg_text_new(ctx);
+    for (int i = 0; i < fg_target_count(); i++) fg_text_printf(&all, " %s", fg_target_name_at(i));
+    fg_remedy(ctx, "targets are: host%s, or the path of a file NAME.target", all.data ? all.data : "");
+    fg_raise(ctx, FG_USAGE, "no target '%.80s'", name);
+}
+
+static const char *text_of(fg_context *ctx, const char *name, const char **file) {
+    *file = name;
+    if (is_path(name)) return read_whole(ctx, name);
+    const fg_embedded_file *f = find_embedded(name);
+    if (!f) no_such_target(ctx, name);
+    *file = f->name;
+    return f->text;
+}
+
+static const char *stem_of(fg_context *ctx, const char *name) {
+    const char *slash = strrchr(name, '/');
+    if (slash) name = slash + 1;
+    const size_t n = strlen(name);
+    return fg_strndup(ctx, name, is_path(name) ? n - strlen(suffix) : n);
+}
+
+/* Unset fields are recognised by their bytes: every string is set, every number has a mark that no file can
+ * give. */
+static bool is_set(const fg_target *t, const struct key *k) {
+    const void *p = (const char *)t + k->offset;
+    switch (k->kind) {
+    case TEXT:
+    case COMMAND:
+    case ISA: return *(const char *const *)p != NULL;
+    case BYTES: return *(const int64_t *)p >= 0;
+    case NUMBER: return *(const double *)p >= 0;
+    case INT:
+    case BITS: return *(const int *)p >= 0;
+    case BOOL: return true;
+    }
+    return true;
+}
+
+static void unset(fg_target *t) {
+    for (size_t i = 0; i < FG_COUNT(keys); i++) {
+        void *p = field(t, &keys[i]);
+        switch (keys[i].kind) {
+        case BYTES: *(int64_t *)p = -1; break;
+        case NUMBER: *(double *)p = -1; break;
+        case INT:
+        case BITS: *(int *)p = -1; break;
+        default: break;
+        }
+    }
+}
+
+static void load(fg_context *ctx, fg_target *t, const char *name, int depth) {
+    reader r = {.ctx = ctx};
+    const char *text = text_of(ctx, name, &r.file);
+    while (*text) {
+        const char *end = text + strcspn(text, "\n");
+        r.line++;
+        read_line(&r, t, text, end, depth);
+        text = *end ? end + 1 : end;
+    }
+    for (size_t i = 0; i < FG_COUNT(keys); i++)
+        if (!is_set(t, &keys[i])) {
+            fg_remedy(ctx, "add a line '%s = ...', or start with 'inherit = NAME'", keys[i].name);
+            fg_raise(ctx, FG_USAGE, "%s:%d: key '%s' is missing", r.file, r.line, keys[i].name);
+        }
+}
+
+/* ---- the CPU that this program runs on ---- */
+
+static const char *host_name(void) {
+#if defined(__x86_64__) && defined(__GNUC__)
+    __builtin_cpu_init();
+    const bool v3 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+                    __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
+    const bool v4 = v3 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                    __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
+                    __builtin_cpu_supports("avx512vl");
+    return v4 ? "x86-64-v4" : v3 ? "x86-64-v3" : "x86-64";
+#elif defined(__aarch64__)
+    return "aarch64";
+#else
+    return "generic";
+#endif
+}
+
+/* ---- interface ---- */
+
+int fg_target_lanes(const fg_target *t) {
+    return t->vector_bits / 32;
+}
+
+const fg_target *fg_target_load(fg_context *ctx, const char *name) {
+    if (strcmp(name, "host") == 0) name = host_name();
+    fg_target *t = FG_NEW(ctx, fg_target);
+    unset(t);
+    load(ctx, t, name, 0);
+    t->name = stem_of(ctx, name);
+    return t;
+}
+
+int fg_target_count(void) {
+    int n = 0;
+    while (n < MAX_TARGETS && fg_embedded_targets[n].name) n++;
+    return n;
+}
+
+static int compare_targets(const void *a, const void *b) {
+    return strcmp(a, b);
+}
+
+const char *fg_target_name_at(int i) {
+    static char names[MAX_TARGETS][MAX_NAME]; /* filled once, always with the same bytes */
+    const int n = fg_target_count();
+    if (i < 0 || i >= n) return NULL;
+    if (!names[n - 1][0]) {
+        for (int k = 0; k < n; k++)
+            snprintf(names[k], MAX_NAME, "%.*s", (int)(strlen(fg_embedded_targets[k].name) - strlen(suffix)),
+                     fg_embedded_targets[k].name);
+        qsort(names, (size_t)n, MAX_NAME, compare_targets);
+    }
+    return names[i];
+}
