@@ -1,59 +1,29 @@
 /* Building, ordering, rewriting and copying graphs. */
 #include "frontend/graph.h"
 
-#include <stdlib.h>
 #include <string.h>
 
-/* ---- names: an open hash of the values of a graph ---- */
-
-typedef struct slot {
-    const char *name;
-    fg_value *value;
-    int next_suffix; /* where the search for "name_N" goes on, so that a thousand clashes stay cheap */
-} slot;
+#include "frontend/names.h"
 
 struct fg_graph_own {
-    slot *slots;
-    size_t n_slots, used;
+    fg_names names; /* of all values; `number` is where the search for "name_N" goes on, so that clashes stay
+                       cheap */
     fg_node **uses; /* all users[] lists lie here, one behind the other */
     size_t cap_uses;
 };
 
-static size_t hash_text(const char *s) {
-    uint64_t h = UINT64_C(14695981039346656037); /* FNV-1a */
-    for (; *s; s++) h = (h ^ (unsigned char)*s) * UINT64_C(1099511628211);
-    return (size_t)(h ^ h >> 32);
-}
-
-static slot *find_slot(slot *slots, size_t n, const char *name) {
-    size_t i = hash_text(name) & (n - 1);
-    while (slots[i].name && strcmp(slots[i].name, name) != 0) i = (i + 1) & (n - 1);
-    return &slots[i];
-}
-
-static void grow_names(fg_graph *g) {
-    struct fg_graph_own *own = g->own;
-    if (own->used * 2 < own->n_slots) return;
-    size_t n = own->n_slots ? own->n_slots * 2 : 64;
-    slot *slots = FG_ARRAY(g->ctx, n, slot);
-    for (size_t i = 0; i < own->n_slots; i++)
-        if (own->slots[i].name) *find_slot(slots, n, own->slots[i].name) = own->slots[i];
-    own->slots = slots;
-    own->n_slots = n;
-}
-
 static const char *unique_name(fg_graph *g, const char *name) {
-    slot *taken = find_slot(g->own->slots, g->own->n_slots, name);
-    if (!taken->name) return fg_strdup(g->ctx, name);
-    if (taken->next_suffix < 2) taken->next_suffix = 2;
+    if (!fg_names_get(&g->own->names, name)) return fg_strdup(g->ctx, name);
+    fg_name *taken = fg_names_at(&g->own->names, name);
     for (;;) {
-        const char *candidate = fg_format(g->ctx, "%s_%d", name, taken->next_suffix++);
-        if (!find_slot(g->own->slots, g->own->n_slots, candidate)->name) return candidate;
+        taken->number = taken->number < 2 ? 2 : taken->number + 1;
+        const char *candidate = fg_format(g->ctx, "%s_%d", name, taken->number);
+        if (!fg_names_get(&g->own->names, candidate)) return candidate;
     }
 }
 
 fg_value *fg_graph_find(const fg_graph *g, const char *name) {
-    return g->own->n_slots ? find_slot(g->own->slots, g->own->n_slots, name)->value : NULL;
+    return fg_names_get(&g->own->names, name);
 }
 
 /* ---- building ---- */
@@ -63,6 +33,7 @@ fg_graph *fg_graph_new(fg_context *ctx, const char *name) {
     g->ctx = ctx;
     g->name = fg_strdup(ctx, name ? name : "");
     g->own = FG_NEW(ctx, struct fg_graph_own);
+    g->own->names.ctx = ctx;
     return g;
 }
 
@@ -80,13 +51,10 @@ static void *grow_list(fg_context *ctx, void *list, int n, int *cap) {
 fg_value *fg_graph_value(fg_graph *g, const char *name) {
     fg_value *v = FG_NEW(g->ctx, fg_value);
     g->values = grow_list(g->ctx, g->values, g->n_values, &g->cap_values);
-    grow_names(g);
     v->name = unique_name(g, name && *name ? name : "v");
     v->id = g->n_values;
     g->values[g->n_values++] = v;
-    slot *s = find_slot(g->own->slots, g->own->n_slots, v->name);
-    *s = (slot){v->name, v, 0};
-    g->own->used++;
+    fg_names_at(&g->own->names, v->name)->value = v;
     return v;
 }
 
