@@ -57,7 +57,7 @@ typedef struct fg_kernel {
 } fg_kernel;
 
 /* A row of the pattern table. `sequence` is matched along a chain of values with one consumer each: class names of
- * fusion/classes.c with quantifiers ? * +, e.g. "dense_conv act* depthwise_conv act* squeeze?". Rows are tried top to bottom
+ * fusion/classes.c with quantifiers ? * +, e.g. "dense_conv act* depthwise_conv act* ~squeeze?" (see patterns.h). Rows are tried top to bottom
  * at every node not taken yet; the first that matches and whose constraint holds wins. */
 struct fg_pattern {
     const char *name;           /* as reports show it */
@@ -83,7 +83,11 @@ void fg_canonicalise(fg_graph *g, const fg_fusion_options *options);
 /* Groups the nodes of g. */
 fg_partition *fg_partition_graph(fg_graph *g, const fg_fusion_options *options);
 
-/* Bytes a kernel must move: inputs, weights and outputs once each; and what the same nodes would move one by one. */
+/* The value that k really reads where a node of it reads v: follows the views (Flatten, Reshape, ...) that k absorbed. */
+fg_value *fg_kernel_source(const fg_kernel *k, fg_value *v);
+
+/* Bytes a kernel must move: inputs, weights and outputs once each; and what the nodes as read that it covers would
+ * move one by one (Identity and Dropout move nothing). */
 int64_t fg_kernel_bytes(const fg_kernel *k);
 int64_t fg_kernel_bytes_unfused(const fg_kernel *k);
 

@@ -1,0 +1,146 @@
+/* Canonical forms: a table of rewrites, applied through a worklist until nothing changes. */
+#include "fusion/kernel.h"
+#include "fusion/rewrite.h"
+
+#include <string.h>
+
+/* Order matters where forms overlap: no-ops go first, so that the others see through them. */
+static const fg_rewrite rewrites[] = {
+    {"identity", "Identity", true, fg_rw_identity},
+    {"dropout", "Dropout", true, fg_rw_dropout},
+    {"same_shape", "Reshape Flatten Squeeze Unsqueeze Expand Tile CenterCropPad", false, fg_rw_same_shape},
+    {"noop_cast", "Cast CastLike", false, fg_rw_noop_cast},
+    {"noop_transpose", "Transpose", false, fg_rw_noop_transpose},
+    {"noop_slice", "Slice", false, fg_rw_noop_slice},
+    {"noop_pad", "Pad", false, fg_rw_noop_pad},
+    {"noop_pool", "MaxPool AveragePool", false, fg_rw_noop_pool},
+    {"neutral", "Mul Div Add Sub", false, fg_rw_neutral},
+    {"single_operand", "Concat Sum Max Min Mean", false, fg_rw_single_operand},
+    {"sum_of_two", "Sum", false, fg_rw_sum_of_two},
+    {"merge_transposes", "Transpose", false, fg_rw_merge_transposes},
+    {"merge_views", "Reshape Flatten Squeeze Unsqueeze", false, fg_rw_merge_views},
+    {"pad_into_window", "Conv MaxPool AveragePool", false, fg_rw_pad_into_window},
+    {"global_pool", "ReduceMean AveragePool", false, fg_rw_global_pool},
+    {"activation", "Mul Div", false, fg_rw_activation},
+    {"layer_norm", "Div", false, fg_rw_layer_norm},
+    {"layer_norm_affine", "Mul Add", false, fg_rw_layer_norm_affine},
+    {"gemm_factors", "Gemm", false, fg_rw_gemm_factors},
+    {"fold_batch_norm", "BatchNormalization", false, fg_rw_fold_batch_norm},
+    {"fold_affine", "Mul Div Add Sub", false, fg_rw_fold_affine},
+    {"split_batch_norm", "BatchNormalization", false, fg_rw_split_batch_norm},
+};
+
+static bool is_constant_node(const fg_node *n) {
+    for (int i = 0; i < n->n_out; i++) {
+        if (n->out[i] != NULL && n->out[i]->data == NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Somebody must write every graph output: an Identity from `from`, which takes over what n covered. */
+static void write_output(fg_graph *g, fg_value *from, fg_value *to, const fg_node *n) {
+    fg_node *copy = fg_graph_node(g, "Identity", 1, &from, 1, &to);
+    copy->op = fg_op_find("", "Identity", g->opset > 0 ? g->opset : 13);
+    FG_REQUIRE(g->ctx, "canonical forms", copy->op != NULL);
+    copy->index = n != NULL ? n->index : 0;
+    copy->name = n != NULL ? n->name : to->name;
+    copy->covers = n != NULL ? n->covers : NULL;
+    copy->n_covers = n != NULL ? n->n_covers : 0;
+}
+
+/* A graph output that a constant node makes: the constant moves to a value of its own, which is copied at run
+ * time. */
+static void write_constant(fg_graph *g, fg_value *v, const fg_node *n) {
+    fg_value *c = fg_graph_const(g, fg_format(g->ctx, "%s/constant", v->name), v->dtype, &v->shape, v->data);
+    c->ref = v->ref;
+    c->synthetic = v->synthetic;
+    for (int i = 0; i < v->n_users; i++) {
+        for (int j = 0; j < v->users[i]->n_in; j++) {
+            if (v->users[i]->in[j] == v) {
+                v->users[i]->in[j] = c;
+            }
+        }
+    }
+    v->data = NULL;
+    write_output(g, c, v, n);
+}
+
+/* Drops the nodes whose outputs are all constant. */
+static void drop_constants(fg_graph *g) {
+    int kept = 0, n_nodes = g->n_nodes;
+    bool *drop = fg_big_alloc(g->ctx, (size_t)n_nodes + 1);
+    for (int i = 0; i < n_nodes; i++) {
+        fg_node *n = g->nodes[i];
+        drop[i] = is_constant_node(n);
+        for (int j = 0; drop[i] && j < n->n_out; j++) {
+            if (n->out[j] != NULL && n->out[j]->is_output) {
+                write_constant(g, n->out[j], n);
+            }
+        }
+    }
+    for (int i = 0; i < g->n_nodes; i++) {
+        if (i >= n_nodes || !drop[i]) {
+            g->nodes[kept++] = g->nodes[i];
+        }
+    }
+    g->n_nodes = kept;
+    fg_big_free(g->ctx, drop);
+}
+
+/* Graph outputs that are graph inputs or initializers, or that stand in the list twice, get a value of their
+ * own. */
+static void separate_outputs(fg_graph *g) {
+    fg_graph_link(g);
+    bool *seen = fg_big_alloc(g->ctx, (size_t)g->n_values + 1);
+    for (int i = 0; i < g->n_outputs; i++) {
+        fg_value *v = g->outputs[i];
+        if (v->producer != NULL && !seen[v->id]) {
+            seen[v->id] = true;
+            continue;
+        }
+        fg_value *own = fg_graph_value(g, v->name);
+        own->dtype = v->dtype;
+        own->shape = v->shape;
+        own->shape_known = true;
+        own->is_output = true;
+        own->ref = v->ref;
+        v->is_output = v->producer != NULL;
+        g->outputs[i] = own;
+        write_output(g, v, own, NULL);
+    }
+    fg_big_free(g->ctx, seen);
+}
+
+static bool rewrite_once(fg_rewriter *rw, fg_node *n, bool fuse) {
+    for (size_t i = 0; i < FG_COUNT(rewrites); i++) {
+        const fg_rewrite *r = &rewrites[i];
+        if ((!fuse && !r->always) || !fg_is_one_of(n, r->ops)) {
+            continue;
+        }
+        fg_context_set_node(rw->ctx, n);
+        if (r->apply(rw, n)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void fg_canonicalise(fg_graph *g, const fg_fusion_options *options) {
+    drop_constants(g);
+    separate_outputs(g);
+    fg_graph_prune(g);
+    fg_rewriter *rw = fg_rw_new(g);
+    int64_t budget =
+        1000 + 64 * (int64_t)g->n_nodes; /* every rewrite removes a node or ends a form: far below */
+    for (fg_node *n = fg_rw_pop(rw); n != NULL; n = fg_rw_pop(rw)) {
+        if (!rewrite_once(rw, n, options->fuse)) {
+            continue;
+        }
+        fg_rw_push(rw, n);
+        FG_REQUIRE(g->ctx, "canonical forms", budget-- > 0);
+    }
+    fg_context_set_node(g->ctx, NULL);
+    fg_rw_finish(rw);
+}

@@ -1,0 +1,252 @@
+/* Rewrites of movement and windows.
+ *
+ *   Transpose(Transpose(x))          -> one Transpose, or nothing
+ *   a view of a view                 -> one Reshape of the first operand
+ *   Pad(0) into Conv, AveragePool    -> their own pads; Pad(-inf) into MaxPool
+ *   ReduceMean over all of the space -> GlobalAveragePool (+ Flatten without keepdims); so is an AveragePool
+ * of one window
+ */
+#include "fusion/rewrite.h"
+
+#include <math.h>
+#include <string.h>
+
+/* perm of a Transpose; the reversal is the default. False if the attribute does not fit. */
+static bool read_perm(fg_rewriter *rw, const fg_node *n, int64_t perm[FG_MAX_RANK]) {
+    int rank = n->in[0]->shape.rank;
+    int count = fg_attr_ints(rw->ctx, n, "perm", FG_MAX_RANK, perm);
+    for (int i = 0; count == 0 && i < rank; i++) {
+        perm[i] = rank - 1 - i;
+    }
+    return count == 0 || count == rank;
+}
+
+bool fg_rw_merge_transposes(fg_rewriter *rw, fg_node *n) {
+    fg_node *first = n->in[0]->producer;
+    int64_t p[FG_MAX_RANK], q[FG_MAX_RANK], both[FG_MAX_RANK];
+    if (!fg_is_op(first, "Transpose") || !read_perm(rw, n, q) || !read_perm(rw, first, p)) {
+        return false;
+    }
+    bool identity = true;
+    int rank = n->in[0]->shape.rank;
+    for (int i = 0; i < rank; i++) {
+        both[i] = p[q[i]];
+        identity = identity && both[i] == i;
+    }
+    bool alone = fg_rw_only_user(rw, first->out[0]) == n;
+    if (!alone && !identity) {
+        return false;
+    }
+    fg_rw_attr_ints(rw, n, "perm", rank, both); /* an identity is left to noop_transpose */
+    if (alone) {
+        fg_rw_cover(rw, n, first);
+    }
+    fg_rw_set_in(rw, n, 0, first->in[0]);
+    if (alone) {
+        fg_rw_remove(rw, first);
+    }
+    return true;
+}
+
+static bool is_view(const fg_node *n) {
+    return fg_is_one_of(n, "Reshape Flatten Squeeze Unsqueeze");
+}
+
+bool fg_rw_merge_views(fg_rewriter *rw, fg_node *n) {
+    fg_node *first = n->in[0]->producer;
+    const fg_op *row = fg_op_find("", "Reshape", 14);
+    if (row == NULL || !is_view(first) || fg_rw_only_user(rw, first->out[0]) != n) {
+        return false;
+    }
+    if (n->n_in > 1 && !fg_is_const(n->in[1])) {
+        return false;
+    } /* an operand that is checked at run time */
+    if (first->n_in > 1 && !fg_is_const(first->in[1])) {
+        return false;
+    }
+    const fg_shape *to = &n->out[0]->shape;
+    fg_value *in[2] = {first->in[0], fg_rw_const_ints(rw, fg_format(rw->ctx, "%s/shape", n->out[0]->name),
+                                                      to->rank, to->dim)};
+    fg_rw_cover(rw, n, first);
+    fg_rw_rebuild(rw, n, "Reshape", 14, 2, in);
+    fg_rw_attr_int(rw, n, "allowzero", 1); /* an extent of 0 means 0 */
+    fg_rw_remove(rw, first);
+    return true;
+}
+
+/* ---- pads ---- */
+
+/* Pads of the spatial dimensions {begin..., end...}; false unless they are constant, not negative, and the
+ * others are 0. */
+static bool spatial_pads(fg_rewriter *rw, const fg_node *pad, int64_t *begin, int64_t *end) {
+    int64_t pads[2 * FG_MAX_RANK], axes[FG_MAX_RANK];
+    int rank = pad->in[0]->shape.rank;
+    if ((pad->n_in > 1 && !fg_is_const(pad->in[1])) ||
+        (pad->n_in > 3 && pad->in[3] != NULL && !fg_is_const(pad->in[3]))) {
+        return false;
+    }
+    int n_axes = pad->n_in > 3 && pad->in[3] != NULL
+                     ? fg_operand_ints(rw->ctx, (fg_node *)pad, 3, NULL, FG_MAX_RANK, axes)
+                     : -1;
+    for (int i = 0; n_axes < 0 && i < rank; i++) {
+        axes[i] = i;
+    }
+    if (n_axes < 0) {
+        n_axes = rank;
+    }
+    int count = fg_operand_ints(rw->ctx, (fg_node *)pad, 1, "pads", 2 * FG_MAX_RANK, pads);
+    if (count != 2 * n_axes) {
+        return false;
+    }
+    memset(begin, 0, FG_MAX_RANK * sizeof *begin);
+    memset(end, 0, FG_MAX_RANK * sizeof *end);
+    for (int i = 0; i < n_axes; i++) {
+        int64_t axis = axes[i] < 0 ? axes[i] + rank : axes[i];
+        bool space = axis >= 2 && axis < rank;
+        if (pads[i] < 0 || pads[i + n_axes] < 0 || (!space && (pads[i] != 0 || pads[i + n_axes] != 0))) {
+            return false;
+        }
+        if (space) {
+            begin[axis - 2] += pads[i];
+            end[axis - 2] += pads[i + n_axes];
+        }
+    }
+    return true;
+}
+
+static bool pad_value(const fg_node *pad, double *value) {
+    *value = fg_attr_float(pad, "value", 0);
+    if (pad->n_in < 3 || pad->in[2] == NULL) {
+        return true;
+    }
+    return fg_is_scalar(pad->in[2], value);
+}
+
+/* An average over a padded map divides by the whole window: that is count_include_pad, unless ceil_mode lets
+ * windows hang over the edge. */
+static bool window_takes_pads(const fg_node *n, double value, bool own_pads) {
+    if (fg_is_op(n, "Conv")) {
+        return value == 0;
+    }
+    if (fg_attr_int(n, "ceil_mode", 0) != 0) {
+        return false;
+    }
+    if (fg_is_op(n, "MaxPool")) {
+        return value == -INFINITY && n->n_out == 1;
+    }
+    return value == 0 && (!own_pads || fg_attr_int(n, "count_include_pad", 0) == 1);
+}
+
+bool fg_rw_pad_into_window(fg_rewriter *rw, fg_node *n) {
+    fg_node *pad = fg_rw_private(rw, n->in[0], "Pad");
+    if (pad == NULL || !fg_is_float32(pad->in[0]) ||
+        strcmp(fg_attr_string(pad, "mode", "constant"), "constant") != 0) {
+        return false;
+    }
+    bool explicit_pads = strcmp(fg_auto_pad(n), "NOTSET") == 0, valid = strcmp(fg_auto_pad(n), "VALID") == 0;
+    int64_t begin[FG_MAX_RANK], end[FG_MAX_RANK], own[2 * FG_MAX_RANK] = {0};
+    double value;
+    int space = n->in[0]->shape.rank - 2;
+    if ((!explicit_pads && !valid) || space < 1 || !spatial_pads(rw, pad, begin, end) ||
+        !pad_value(pad, &value)) {
+        return false;
+    }
+    bool own_pads = false;
+    if (explicit_pads) {
+        fg_attr_ints(rw->ctx, n, "pads", 2 * FG_MAX_RANK, own);
+    }
+    for (int i = 0; i < 2 * space; i++) {
+        own_pads = own_pads || own[i] != 0;
+    }
+    if (!window_takes_pads(n, value, own_pads)) {
+        return false;
+    }
+    for (int i = 0; i < space; i++) {
+        own[i] += begin[i];
+        own[i + space] += end[i];
+    }
+    fg_rw_attr_ints(rw, n, "pads", 2 * space, own);
+    fg_attr *a = fg_rw_attr(rw, n, "auto_pad", FG_ATTR_STRING);
+    a->s = "NOTSET";
+    a->s_len = 6;
+    if (fg_is_op(n, "AveragePool")) {
+        fg_rw_attr_int(rw, n, "count_include_pad", 1);
+    }
+    fg_rw_cover(rw, n, pad);
+    fg_rw_set_in(rw, n, 0, pad->in[0]);
+    fg_rw_remove(rw, pad);
+    return true;
+}
+
+/* ---- global average ---- */
+
+static bool covers_space(fg_rewriter *rw, fg_node *n) {
+    int64_t axes[FG_MAX_RANK];
+    int rank = n->in[0]->shape.rank;
+    if (n->n_in > 1 && n->in[1] != NULL && !fg_is_const(n->in[1])) {
+        return false;
+    }
+    int count = fg_operand_ints(rw->ctx, n, 1, "axes", FG_MAX_RANK, axes);
+    if (rank < 3 || count != rank - 2) {
+        return false;
+    }
+    bool seen[FG_MAX_RANK] = {false};
+    for (int i = 0; i < count; i++) {
+        int64_t axis = axes[i] < 0 ? axes[i] + rank : axes[i];
+        if (axis < 2 || axis >= rank || seen[axis]) {
+            return false;
+        }
+        seen[axis] = true;
+    }
+    return true;
+}
+
+static bool one_window(fg_rewriter *rw, const fg_node *n) {
+    int64_t kernel[FG_MAX_RANK], pads[2 * FG_MAX_RANK] = {0};
+    const fg_shape *s = &n->in[0]->shape, *to = &n->out[0]->shape;
+    int count = fg_attr_ints(rw->ctx, n, "kernel_shape", FG_MAX_RANK, kernel);
+    if (count != s->rank - 2 || fg_node_attr(n, "dilations") != NULL) {
+        return false;
+    }
+    int n_pads = fg_attr_ints(rw->ctx, n, "pads", 2 * FG_MAX_RANK, pads);
+    for (int i = 0; i < n_pads; i++) {
+        if (pads[i] != 0) {
+            return false;
+        }
+    }
+    for (int i = 0; i < count; i++) {
+        if (kernel[i] != s->dim[i + 2] || to->dim[i + 2] != 1) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool fg_rw_global_pool(fg_rewriter *rw, fg_node *n) {
+    if (!fg_is_float32(n->in[0]) || fg_op_find("", "GlobalAveragePool", 1) == NULL) {
+        return false;
+    }
+    fg_value *x = n->in[0];
+    bool window = fg_is_op(n, "AveragePool");
+    if (window ? !one_window(rw, n) : !covers_space(rw, n)) {
+        return false;
+    }
+    if (window || fg_attr_int(n, "keepdims", 1) != 0) {
+        fg_rw_rebuild(rw, n, "GlobalAveragePool", 1, 1, &x);
+        return true;
+    }
+    if (fg_op_find("", "Flatten", 13) == NULL) {
+        return false;
+    }
+    fg_shape pooled = x->shape;
+    for (int i = 2; i < pooled.rank; i++) {
+        pooled.dim[i] = 1;
+    }
+    fg_node *pool = fg_rw_insert(rw, n, "GlobalAveragePool", 1, 1, &x, &pooled);
+    pool->covers = n->covers;
+    pool->n_covers = n->n_covers;
+    n->covers = NULL;
+    n->n_covers = 0;
+    fg_rw_rebuild(rw, n, "Flatten", 13, 1, &pool->out[0]);
+    return true;
+}
