@@ -1,11 +1,13 @@
 /* Lowerings: how a kernel becomes the text of one C function.
  *
- * A file codegen/lower/NAME.c exports `const fg_lowering fg_lowering_NAME;`. CMake collects the files, so adding a lowering
- * is adding a file. Decisions (tile, loop order, packing) are taken here, in C; templates/NAME.c.in only spells them out.
+ * A file codegen/lower/NAME.c exports `const fg_lowering fg_lowering_NAME;`. CMake collects the files, so
+ * adding a lowering is adding a file. Decisions (tile, loop order, packing) are taken here, in C;
+ * templates/NAME.c.in only spells them out.
  *
  * The order of things in fg_generate:
  *   1. prefer() of every kernel states wishes about the layouts of the values it reads and writes;
- *   2. layouts are decided, views found (movement operators and concatenations that need no copy), copies inserted;
+ *   2. layouts are decided, views found (movement operators and concatenations that need no copy), copies
+ * inserted;
  *   3. emit() of every kernel writes its function body, packs its weights and asks for scratch;
  *   4. the arena is planned; offsets are filled in.
  */
@@ -22,9 +24,10 @@ typedef struct fg_emit {
     fg_module *m;
     fg_kernel *k;
     fg_kernel_text *kt;
-    fg_text *out;      /* the function's body, without its braces */
-    int lanes;         /* of a float32 vector on the target; FG_VL in the text */
+    fg_text *out; /* the function's body, without its braces */
+    int lanes;    /* of a float32 vector on the target; FG_VL in the text */
     fg_planner *planner;
+    bool faulted; /* the test hook's fault has been placed */
 } fg_emit;
 
 typedef struct fg_lowering {
@@ -35,14 +38,21 @@ typedef struct fg_lowering {
 
 const fg_lowering *fg_lowering_find(const char *name); /* NULL if there is none */
 
+fg_context *fg_planner_context(const fg_planner *p);
+
+/* Which operand of the first prologue node is the tensor that the kernel loads (the others are applied to
+ * it). */
+int fg_prologue_main(const fg_kernel *k);
+
 /* ---- wishes (in prefer) ---- */
 
-/* The kernel works on v channels-last: (N, C, spatial...) stored as N, spatial, C; for rank < 3 nothing changes.
- * must: it cannot do otherwise (a copy is inserted where the graph's interface fixes row-major order). */
+/* The kernel works on v channels-last: (N, C, spatial...) stored as N, spatial, C; for rank < 3 nothing
+ * changes. must: it cannot do otherwise (a copy is inserted where the graph's interface fixes row-major
+ * order). */
 void fg_want_channels_last(fg_planner *p, fg_value *v, bool must);
 void fg_want_row_major(fg_planner *p, fg_value *v);
-/* The kernel reads up to before/after elements beyond v's edges in dimension dim and expects zeros there. Granted where
- * possible: look at the layout with fg_border. */
+/* The kernel reads up to before/after elements beyond v's edges in dimension dim and expects zeros there.
+ * Granted where possible: look at the layout with fg_border. */
 void fg_want_border(fg_planner *p, fg_value *v, int dim, int64_t before, int64_t after);
 
 /* ---- facts (in emit) ---- */
@@ -52,18 +62,22 @@ const fg_layout *fg_layout_of(const fg_emit *e, const fg_value *v);
 int64_t fg_border_before(const fg_emit *e, const fg_value *v, int dim);
 int64_t fg_border_after(const fg_emit *e, const fg_value *v, int dim);
 
+/* True if `part` is written in place, into `whole`, the result of a concatenation: nothing to copy. */
+bool fg_is_part_of(const fg_emit *e, const fg_value *part, const fg_value *whole);
+
 /* ---- text (in emit) ---- */
 
-/* Declares `const T *NAME = ...;` (input) or `T *NAME = ...;` (output) pointing at element (0, 0, ...) of v, wherever it lies.
- * Constants are placed among the weights, row-major, as they are. T: the dtype's C type. */
+/* Declares `const T *NAME = ...;` (input) or `T *NAME = ...;` (output) pointing at element (0, 0, ...) of v,
+ * wherever it lies. Constants are placed among the weights, row-major, as they are. T: the dtype's C type. */
 void fg_emit_input(fg_emit *e, const char *name, fg_value *v);
 void fg_emit_output(fg_emit *e, const char *name, fg_value *v);
 
-/* `count` elements of scratch in the arena, alive during this kernel only: declares `T *NAME = ...;`. May be called several times. */
+/* `count` elements of scratch in the arena, alive during this kernel only: declares `T *NAME = ...;`. May be
+ * called several times. */
 void fg_emit_scratch(fg_emit *e, const char *name, const char *c_type, size_t element_bytes, int64_t count);
 
-/* Reserves room for `count` floats among the weights, zeroed, aligned to 64 bytes, and declares `const float *NAME = ...;`.
- * The result is valid until the next reservation: fill it at once. */
+/* Reserves room for `count` floats among the weights, zeroed, aligned to 64 bytes, and declares `const float
+ * *NAME = ...;`. The result is valid until the next reservation: fill it at once. */
 float *fg_emit_weights(fg_emit *e, const char *name, int64_t count);
 /* The same for raw bytes of any type. */
 void *fg_emit_table(fg_emit *e, const char *name, const char *c_type, size_t element_bytes, int64_t count);
@@ -84,16 +98,19 @@ void fg_template_layout(fg_template *t, const fg_emit *e, const char *name, cons
 
 typedef struct fg_chain fg_chain;
 
-/* Elementwise nodes applied one after the other to `main` (NULL: the first node's operands are all loaded). */
+/* Elementwise nodes applied one after the other to `main` (NULL: the first node's operands are all loaded).
+ */
 fg_chain *fg_chain_new(fg_emit *e, fg_node *const *nodes, int n_nodes, fg_value *main);
 
-/* Operands from outside that have to be loaded, each once; constants of one element are not among them (they become
- * literals). */
+/* Operands from outside that have to be loaded, each once; constants of one element are not among them (they
+ * become literals). */
 int fg_chain_operands(const fg_chain *c);
 fg_value *fg_chain_operand(const fg_chain *c, int i);
 
-/* Appends statements that apply the chain to variable `var` in place; declares it first if `declare`. loaded[i]: text that yields operand i at this
- * place (a vector where vector is true, else a scalar of its own type). tag distinguishes temporaries of calls in one scope. */
-void fg_chain_emit(const fg_chain *c, const char *var, bool declare, const char *const *loaded, bool vector, const char *tag, fg_text *out);
+/* Appends statements that apply the chain to variable `var` in place; declares it first if `declare`.
+ * loaded[i]: text that yields operand i at this place (a vector where vector is true, else a scalar of its
+ * own type). tag distinguishes temporaries of calls in one scope. */
+void fg_chain_emit(const fg_chain *c, const char *var, bool declare, const char *const *loaded, bool vector,
+                   const char *tag, fg_text *out);
 
 #endif

@@ -1,4 +1,5 @@
-/* codegen: kernels -> C text. The module is everything known about one generated file; verify and reports read it.
+/* codegen: kernels -> C text. The module is everything known about one generated file; verify and reports
+ * read it.
  */
 #ifndef FG_CODEGEN_MODULE_H
 #define FG_CODEGEN_MODULE_H
@@ -6,51 +7,57 @@
 #include "codegen/target.h"
 #include "fusion/kernel.h"
 
-/* Where the elements of a value lie: element (i0, i1, ...) is at base + offset + sum(i_d * stride[d]), in elements.
- * Channels-last values, views into concat buffers and values with a zero border (for convolutions that read beyond the edge)
- * differ from row-major ones in nothing but these numbers. */
+/* Where the elements of a value lie: element (i0, i1, ...) is at base + offset + sum(i_d * stride[d]), in
+ * elements. Channels-last values, views into concat buffers and values with a zero border (for convolutions
+ * that read beyond the edge) differ from row-major ones in nothing but these numbers. */
 typedef struct fg_layout {
     int64_t stride[FG_MAX_RANK];
     int64_t offset;
     int64_t elements; /* that the root allocation spans */
 } fg_layout;
 
-typedef enum fg_place { FG_PLACE_NONE, FG_PLACE_ARENA, FG_PLACE_INPUT, FG_PLACE_OUTPUT, FG_PLACE_WEIGHTS } fg_place;
+typedef enum fg_place {
+    FG_PLACE_NONE,
+    FG_PLACE_ARENA,
+    FG_PLACE_INPUT,
+    FG_PLACE_OUTPUT,
+    FG_PLACE_WEIGHTS
+} fg_place;
 
 /* Storage of one value of the rewritten graph. Several values may share memory (views). */
 typedef struct fg_slot {
     fg_value *value;
-    fg_place place;     /* FG_PLACE_NONE: exists only inside a kernel, or folded into packed weights */
-    int64_t base;       /* bytes from the start of arena or weights; index of the graph input or output */
+    fg_place place; /* FG_PLACE_NONE: exists only inside a kernel, or folded into packed weights */
+    int64_t base;   /* bytes from the start of arena or weights; index of the graph input or output */
     fg_layout layout;
-    int first, last;    /* kernels between which an arena slot lives (of the root allocation) */
+    int first, last; /* kernels between which an arena slot lives (of the root allocation) */
 } fg_slot;
 
 typedef struct fg_kernel_text {
     fg_kernel *kernel;
-    const char *symbol;       /* C name without prefix; equals kernel->name */
-    const char *tile;         /* "14x2", or "" */
-    const char *why;          /* one line: why this tile and these loops */
+    const char *symbol;                  /* C name without prefix; equals kernel->name */
+    const char *tile;                    /* "14x2", or "" */
+    const char *why;                     /* one line: why this tile and these loops */
     int64_t scratch_base, scratch_bytes; /* in the arena */
-    int64_t weight_bytes;     /* of packed weights that it reads */
-    int64_t bytes;            /* moved: inputs, weights, outputs once */
-    double predicted_ms;      /* roofline on the target */
+    int64_t weight_bytes;                /* of packed weights that it reads */
+    int64_t bytes;                       /* moved: inputs, weights, outputs once */
+    double predicted_ms;                 /* roofline on the target */
     int lines;
 } fg_kernel_text;
 
 typedef enum fg_weights_mode { FG_WEIGHTS_INLINE, FG_WEIGHTS_INCBIN, FG_WEIGHTS_BLOB } fg_weights_mode;
 
 typedef struct fg_codegen_options {
-    const char *prefix;       /* symbol prefix, a C identifier */
-    const char *file_stem;    /* name of the output file without folder and suffix */
-    const char *model_file;   /* without folder, for the provenance header */
-    const char *command;      /* options in canonical order, for the provenance header */
+    const char *prefix;     /* symbol prefix, a C identifier */
+    const char *file_stem;  /* name of the output file without folder and suffix */
+    const char *model_file; /* without folder, for the provenance header */
+    const char *command;    /* options in canonical order, for the provenance header */
     const char *version;
     fg_weights_mode weights;
     bool static_arena;
-    bool exact;               /* --exact: no Winograd */
+    bool exact; /* --exact: no Winograd */
     int threads;
-    int fault_kernel;         /* test hook: shift one index in this kernel's text; -1 none */
+    int fault_kernel; /* test hook: shift one index in this kernel's text; -1 none */
 } fg_codegen_options;
 
 typedef struct fg_module {
@@ -58,23 +65,25 @@ typedef struct fg_module {
     const fg_partition *partition;
     const fg_target *target;
     fg_codegen_options options;
-    fg_slot *slots;           /* by value id of partition->graph */
+    fg_slot *slots; /* by value id of partition->graph */
     int n_slots;
-    fg_kernel_text *kernels;  /* by kernel index */
+    fg_kernel_text *kernels; /* by kernel index */
     int n_kernels;
-    uint8_t *weights;         /* the packed blob */
+    uint8_t *weights; /* the packed blob */
     int64_t weights_bytes;
     int64_t arena_bytes, arena_lower_bound;
     int arena_align;
-    char *header;             /* text of PREFIX.h */
-    char *source;             /* text of PREFIX.c without the inline weight bytes: everything a reader reads */
+    char *header; /* text of PREFIX.h */
+    char *source; /* text of PREFIX.c without the inline weight bytes: everything a reader reads */
     bool uses_libm;
 } fg_module;
 
 /* Plans, packs and emits. */
 fg_module *fg_generate(fg_partition *p, const fg_target *target, const fg_codegen_options *options);
 
-/* Appends the weight literals that complete `source` for FG_WEIGHTS_INLINE, by chunks through write (user's file). */
-void fg_emit_inline_weights(const fg_module *m, void (*write)(void *user, const char *text, size_t n), void *user);
+/* Appends the weight literals that complete `source` for FG_WEIGHTS_INLINE, by chunks through write (user's
+ * file). */
+void fg_emit_inline_weights(const fg_module *m, void (*write)(void *user, const char *text, size_t n),
+                            void *user);
 
 #endif

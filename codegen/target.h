@@ -1,7 +1,8 @@
-/* Target profiles: data, one file targets/NAME.target each (embedded at build time; a user's own file by path).
+/* Target profiles: data, one file targets/NAME.target each (embedded at build time; a user's own file by
+ * path).
  *
- * A target file has lines `key = value  # source of the number`. Unknown keys, missing keys and bad values are reported with file
- * and line. `inherit = NAME` starts from another target.
+ * A target file has lines `key = value  # source of the number`. Unknown keys, missing keys and bad values
+ * are reported with file and line. `inherit = NAME` starts from another target.
  */
 #ifndef FG_CODEGEN_TARGET_H
 #define FG_CODEGEN_TARGET_H
@@ -9,33 +10,33 @@
 #include "frontend/base.h"
 
 typedef struct fg_target {
-    const char *name;          /* x86-64-v4 */
-    const char *description;   /* one line */
-    const char *isa;           /* family for dialect overrides: "x86", "aarch64", "arm", "riscv", "generic" */
-    int vector_bits;           /* 32: scalar */
-    int vector_registers;      /* architectural; 16 for AVX2, 32 for AVX-512 and NEON */
-    bool fma;                  /* fused multiply-add in hardware */
-    int fma_per_cycle;         /* vector FMAs issued per cycle */
-    int fma_latency;           /* cycles */
+    const char *name;        /* x86-64-v4 */
+    const char *description; /* one line */
+    const char *isa;         /* family for dialect overrides: "x86", "aarch64", "arm", "riscv", "generic" */
+    int vector_bits;         /* 32: scalar */
+    int vector_registers;    /* architectural; 16 for AVX2, 32 for AVX-512 and NEON */
+    bool fma;                /* fused multiply-add in hardware */
+    int fma_per_cycle;       /* vector FMAs issued per cycle */
+    int fma_latency;         /* cycles */
     double ghz;
-    int64_t l1_bytes, l2_bytes, l3_bytes; /* data caches seen by one core; 0: none */
+    int64_t l1_bytes, l2_bytes, l3_bytes;        /* data caches seen by one core; 0: none */
     double l1_gbps, l2_gbps, l3_gbps, dram_gbps; /* read bandwidth of one core */
-    double peak_gflops;        /* float32, one core */
+    double peak_gflops;                          /* float32, one core */
     double joules_per_flop, joules_per_byte;
-    int arena_align;           /* bytes */
+    int arena_align;                /* bytes */
     int64_t flash_bytes, ram_bytes; /* of the board; 0: not limited */
-    bool unaligned;            /* unaligned vector access is fine */
-    int unroll_budget;         /* most lines of unrolled text per kernel */
-    const char *compiler;      /* "gcc", "aarch64-linux-gnu-gcc", ... */
-    const char *flags;         /* "-O3 -march=x86-64-v4" */
-    const char *emulator;      /* command prefix; empty: runs here */
+    bool unaligned;                 /* unaligned vector access is fine */
+    int unroll_budget;              /* most lines of unrolled text per kernel */
+    const char *compiler;           /* "gcc", "aarch64-linux-gnu-gcc", ... */
+    const char *flags;              /* "-O3 -march=x86-64-v4" */
+    const char *emulator;           /* command prefix; empty: runs here */
 } fg_target;
 
 /* Lanes of a float32 vector: vector_bits / 32. */
 int fg_target_lanes(const fg_target *t);
 
-/* name: "host", an embedded target's name, or a path ending in ".target". Raises FG_USAGE naming what exists. The result of
- * "host" is the named target that the CPU's features allow. */
+/* name: "host", an embedded target's name, or a path ending in ".target". Raises FG_USAGE naming what exists.
+ * The result of "host" is the named target that the CPU's features allow. */
 const fg_target *fg_target_load(fg_context *ctx, const char *name);
 
 int fg_target_count(void);

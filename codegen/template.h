@@ -1,9 +1,12 @@
-/* The template engine: readable C with a few directives -> C text. It substitutes and repeats; it never decides.
+/* The template engine: readable C with a few directives -> C text. It substitutes and repeats; it never
+ * decides.
  *
- *     //@ for i in 0..MR              lines up to //@ end, i = 0 .. MR-1; bounds are expressions; an empty range is fine
+ *     //@ for i in 0..MR              lines up to //@ end, i = 0 .. MR-1; bounds are expressions; an empty
+ * range is fine
  *     //@ if COND / elif COND / else / end
  *     //@ let NAME = EXPR             integer, until the enclosing block ends
- *     //@ def NAME(a, b) ... //@ end  a sub-template; parameters are integers; sees the variables of its caller too
+ *     //@ def NAME(a, b) ... //@ end  a sub-template; parameters are integers; sees the variables of its
+ * caller too
  *     //@ use NAME(EXPR, EXPR)
  *     //@ join ... //@ end            the lines made inside become one line, separated by single spaces
  *     //@ hook NAME rest of line      calls the hook with the rest of the line after substitution
@@ -11,10 +14,10 @@
  *     //# ...                         a comment for the template's reader; dropped
  *
  * Expressions: C's integer operators + - * / % << >> < <= > >= == != && || ! ?: ( ), int64 arithmetic; names;
- * array elements NAME[EXPR]; min(a,b), max(a,b), ceil(a,b) = ceiling of a/b; len(NAME); true for text parameters:
- * NAME == "text". Division by zero, overflow, an unknown name, an index out of range, a directive out of place: raises
- * FG_INTERNAL naming template and line.
- * The output is re-indented by braces (four spaces), so templates need not care about directive nesting.
+ * array elements NAME[EXPR]; min(a,b), max(a,b), ceil(a,b) = ceiling of a/b; len(NAME); true for text
+ * parameters: NAME == "text". Division by zero, overflow, an unknown name, an index out of range, a directive
+ * out of place: raises FG_INTERNAL naming template and line. The output is re-indented by braces (four
+ * spaces), so templates need not care about directive nesting.
  */
 #ifndef FG_CODEGEN_TEMPLATE_H
 #define FG_CODEGEN_TEMPLATE_H
@@ -26,13 +29,15 @@ typedef struct fg_template fg_template; /* parameters for one rendering; lives i
 typedef void fg_hook_fn(void *user, const char *arguments, fg_text *out);
 
 fg_template *fg_template_new(fg_context *ctx);
-void fg_template_int(fg_template *t, const char *name, int64_t value); /* sets or replaces */
-void fg_template_ints(fg_template *t, const char *name, int n, const int64_t *values);      /* copied */
-void fg_template_text(fg_template *t, const char *name, const char *text);                  /* copied; may hold several lines */
-void fg_template_texts(fg_template *t, const char *name, int n, const char *const *texts);  /* @NAME[EXPR]@ */
+void fg_template_int(fg_template *t, const char *name, int64_t value);                 /* sets or replaces */
+void fg_template_ints(fg_template *t, const char *name, int n, const int64_t *values); /* copied */
+void fg_template_text(fg_template *t, const char *name,
+                      const char *text); /* copied; may hold several lines */
+void fg_template_texts(fg_template *t, const char *name, int n, const char *const *texts); /* @NAME[EXPR]@ */
 void fg_template_hook(fg_template *t, const char *name, fg_hook_fn *fn, void *user);
 
-/* Renders the embedded template templates/NAME.c.in and appends it. Definitions of templates/common.c.in can be used by all. */
+/* Renders the embedded template templates/NAME.c.in and appends it. Definitions of templates/common.c.in can
+ * be used by all. */
 void fg_template_render(fg_template *t, const char *name, fg_text *out);
 
 /* The same for template text that is at hand (tests). */

@@ -1,0 +1,175 @@
+/* What lowerings call while they write a kernel: operands, scratch, packed weights. */
+#include <string.h>
+
+#include "codegen/planner.h"
+
+static int64_t round_up(int64_t n, int64_t to) {
+    return (n + to - 1) / to * to;
+}
+
+const fg_slot *fg_slot_of(const fg_emit *e, const fg_value *v) {
+    return &e->m->slots[v->id];
+}
+
+const fg_layout *fg_layout_of(const fg_emit *e, const fg_value *v) {
+    return &e->m->slots[v->id].layout;
+}
+
+/* Borders belong to roots; a view that kept its dimensions could use them too, but is not granted any. */
+int64_t fg_border_before(const fg_emit *e, const fg_value *v, int dim) {
+    return e->planner->values[v->id].before[dim];
+}
+int64_t fg_border_after(const fg_emit *e, const fg_value *v, int dim) {
+    return e->planner->values[v->id].after[dim];
+}
+
+bool fg_is_part_of(const fg_emit *e, const fg_value *part, const fg_value *whole) {
+    const fg_place_plan *a = &e->planner->values[part->id];
+    return a->alias == FG_ALIAS_PART && a->parent == whole;
+}
+
+void fg_line(fg_emit *e, const char *format, ...) {
+    char line[2048];
+    va_list ap;
+    va_start(ap, format);
+    const int n = vsnprintf(line, sizeof(line), format, ap);
+    va_end(ap);
+    FG_REQUIRE(e->ctx, "emit", n >= 0 && (size_t)n < sizeof(line));
+    fg_text_add(e->out, line);
+    fg_text_add(e->out, "\n");
+}
+
+/* Appends bytes to the weight blob, aligned to 64. */
+static int64_t reserve(fg_planner *p, int64_t bytes) {
+    fg_module *m = p->m;
+    const int64_t at = round_up(m->weights_bytes, 64), end = at + bytes;
+    if (bytes > fg_context_limits(p->ctx)->bytes) {
+        fg_remedy(p->ctx, "--max-bytes with a larger number");
+        fg_raise(p->ctx, FG_UNSUPPORTED, "packed weights of %lld bytes exceed --max-bytes", (long long)bytes);
+    }
+    if ((size_t)end > p->weights_capacity) {
+        size_t capacity = p->weights_capacity ? p->weights_capacity : (size_t)1 << 16;
+        while (capacity < (size_t)end) capacity += capacity / 2;
+        uint8_t *grown = fg_big_alloc(p->ctx, capacity);
+        if (m->weights_bytes) memcpy(grown, m->weights, (size_t)m->weights_bytes);
+        fg_big_free(p->ctx, m->weights);
+        m->weights = grown;
+        p->weights_capacity = capacity;
+    }
+    m->weights_bytes = end;
+    return at;
+}
+
+static void declare(fg_emit *e, const char *qualifier, const char *c_type, const char *name, const char *from,
+                    const char *after) {
+    fg_line(e, "%s%s *%s = (%s%s *)%s%s;", qualifier, c_type, name, qualifier, c_type, from, after);
+}
+
+/* Bytes to a typed pointer: through void, since the blocks are aligned but the compiler cannot know. */
+static const char *at_bytes(fg_emit *e, bool constant, const char *base, int64_t offset) {
+    return fg_format(e->ctx, "(%svoid *)(c->%s + %lld)", constant ? "const " : "", base, (long long)offset);
+}
+
+static const char *at_mark(fg_emit *e, bool constant, char kind, int id, int64_t offset) {
+    return fg_format(e->ctx, "(%svoid *)(c->arena + \001%c%d+%lld\002)", constant ? "const " : "", kind, id,
+                     (long long)offset);
+}
+
+static void declare_tensor(fg_emit *e, const char *name, fg_value *v, bool output, const char *shift) {
+    const fg_slot *s = fg_slot_of(e, v);
+    const fg_dtype_info *type = fg_dtype_get(v->dtype);
+    const char *qualifier = output ? "" : "const ";
+    const char *from;
+    if (s->place == FG_PLACE_ARENA) {
+        const int64_t offset = (int64_t)fg_dtype_bytes(v->dtype, s->layout.offset);
+        from = at_mark(e, !output, 'v', fg_root_of(e->planner, v)->id, offset);
+    } else if (s->place == FG_PLACE_INPUT || s->place == FG_PLACE_OUTPUT) {
+        from =
+            fg_format(e->ctx, "c->%s[%lld]", s->place == FG_PLACE_INPUT ? "in" : "out", (long long)s->base);
+        if (s->layout.offset) shift = fg_format(e->ctx, " + %lld%s", (long long)s->layout.offset, shift);
+    } else {
+        fg_raise(e->ctx, FG_INTERNAL, "emit: value '%s' has no place", v->name);
+    }
+    declare(e, qualifier, type->c_type, name, from, shift);
+}
+
+int64_t fg_place_constant(fg_planner *p, const fg_value *v) {
+    if (p->constant_at[v->id] >= 0) return p->constant_at[v->id];
+    const size_t bytes = fg_dtype_bytes(v->dtype, fg_shape_count(&v->shape));
+    const int64_t at = reserve(p, (int64_t)bytes);
+    if (bytes) memcpy(p->m->weights + at, v->data, bytes);
+    p->constant_at[v->id] = at;
+    fg_slot *s = &p->m->slots[v->id];
+    s->place = FG_PLACE_WEIGHTS;
+    s->base = at;
+    return at;
+}
+
+void fg_emit_input(fg_emit *e, const char *name, fg_value *v) {
+    const char *type = fg_dtype_get(v->dtype)->c_type;
+    if (v->dtype == FG_STRING)
+        fg_raise(e->ctx, FG_UNSUPPORTED, "string tensor '%s' in generated code", v->name);
+    if (v->data) {
+        const int64_t at = fg_place_constant(e->planner, v);
+        e->kt->weight_bytes += (int64_t)fg_dtype_bytes(v->dtype, fg_shape_count(&v->shape));
+        declare(e, "const ", type, name, at_bytes(e, true, "weights", at), "");
+        return;
+    }
+    /* The test hook's fault: the kernel reads its first operand one element late. */
+    const bool fault = e->k->index == e->m->options.fault_kernel && !e->faulted;
+    e->faulted |= fault;
+    declare_tensor(e, name, v, false, fault ? " + 1" : "");
+}
+
+void fg_emit_output(fg_emit *e, const char *name, fg_value *v) {
+    declare_tensor(e, name, v, true, "");
+}
+
+void fg_emit_scratch(fg_emit *e, const char *name, const char *c_type, size_t element_bytes, int64_t count) {
+    fg_planner *p = e->planner;
+    if (p->n_scratch == p->cap_scratch) {
+        const int capacity = p->cap_scratch ? 2 * p->cap_scratch : 64;
+        fg_scratch_plan *grown = FG_ARRAY(e->ctx, capacity, fg_scratch_plan);
+        if (p->n_scratch) memcpy(grown, p->scratch, (size_t)p->n_scratch * sizeof(*grown));
+        p->scratch = grown;
+        p->cap_scratch = capacity;
+    }
+    const int64_t extents[2] = {count, (int64_t)element_bytes};
+    p->scratch[p->n_scratch] =
+        (fg_scratch_plan){.kernel = e->k->index, .bytes = fg_checked_product(e->ctx, 2, extents)};
+    declare(e, "", c_type, name, at_mark(e, false, 's', p->n_scratch, 0), "");
+    p->n_scratch++;
+}
+
+void *fg_emit_table(fg_emit *e, const char *name, const char *c_type, size_t element_bytes, int64_t count) {
+    const int64_t extents[2] = {count, (int64_t)element_bytes};
+    const int64_t bytes = fg_checked_product(e->ctx, 2, extents), at = reserve(e->planner, bytes);
+    e->kt->weight_bytes += bytes;
+    declare(e, "const ", c_type, name, at_bytes(e, true, "weights", at), "");
+    return e->m->weights + at;
+}
+
+float *fg_emit_weights(fg_emit *e, const char *name, int64_t count) {
+    return fg_emit_table(e, name, "float", sizeof(float), count);
+}
+
+fg_template *fg_emit_template(fg_emit *e) {
+    fg_template *t = fg_template_new(e->ctx);
+    fg_template_int(t, "VL", e->lanes);
+    return t;
+}
+
+void fg_describe(fg_emit *e, const char *tile, const char *format, ...) {
+    char why[512];
+    va_list ap;
+    va_start(ap, format);
+    (void)vsnprintf(why, sizeof(why), format, ap);
+    va_end(ap);
+    e->kt->tile = fg_strdup(e->ctx, tile);
+    e->kt->why = fg_strdup(e->ctx, why);
+}
+
+void fg_template_layout(fg_template *t, const fg_emit *e, const char *name, const fg_value *v) {
+    fg_template_ints(t, fg_format(e->ctx, "%s_s", name), v->shape.rank, fg_layout_of(e, v)->stride);
+    fg_template_ints(t, fg_format(e->ctx, "%s_d", name), v->shape.rank, v->shape.dim);
+}

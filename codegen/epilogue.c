@@ -1,0 +1,116 @@
+#include "codegen/epilogue.h"
+
+#include <string.h>
+
+typedef struct fg_access {
+    int64_t b, y, x, n; /* element strides; all 0: one element */
+    bool padded;        /* may be read beyond the last channel */
+} fg_access;
+
+struct fg_epilogue {
+    fg_emit *e;
+    fg_chain *chain;
+    fg_access *access;
+    const char *prefix;
+    int n_operands;
+};
+
+/* Stride of operand v along dimension d of a result of rank `rank`; 0 where it is broadcast. */
+static int64_t stride_along(const fg_emit *e, const fg_value *v, int d, int rank) {
+    const int own = d - (rank - v->shape.rank);
+    if (d < 0 || own < 0 || v->shape.dim[own] == 1) return 0;
+    if (!v->data) return fg_layout_of(e, v)->stride[own];
+    int64_t stride = 1;
+    for (int i = own + 1; i < v->shape.rank; i++) stride *= v->shape.dim[i];
+    return stride;
+}
+
+/* A constant that varies along the channels only is stored once more, padded to whole vectors. */
+static bool pack_channels(fg_epilogue *p, const char *name, const fg_value *v, const fg_access *a,
+                          int64_t channels) {
+    if (!v->data || a->b || a->y || a->x || a->n == 0) return false;
+    const int64_t padded = (channels + p->e->lanes - 1) / p->e->lanes * p->e->lanes;
+    float *to = fg_emit_weights(p->e, name, padded);
+    for (int64_t i = 0; i < channels; i++) to[i] = (float)fg_const_float(v, i * a->n);
+    return true;
+}
+
+fg_epilogue *fg_epilogue_new(fg_emit *e, const char *prefix, fg_node *const *nodes, int n_nodes,
+                             fg_value *main, fg_axes axes, bool flat) {
+    fg_epilogue *p = FG_NEW(e->ctx, fg_epilogue);
+    p->e = e;
+    p->prefix = prefix;
+    p->chain = fg_chain_new(e, nodes, n_nodes, main);
+    p->n_operands = fg_chain_operands(p->chain);
+    p->access = FG_ARRAY(e->ctx, p->n_operands + 1, fg_access);
+    const int rank = main->shape.rank;
+    for (int i = 0; i < p->n_operands; i++) {
+        fg_value *v = fg_chain_operand(p->chain, i);
+        fg_access *a = &p->access[i];
+        a->b = stride_along(e, v, axes.b, rank);
+        a->y = stride_along(e, v, axes.y, rank);
+        a->x = stride_along(e, v, axes.x, rank);
+        a->n = stride_along(e, v, axes.n, rank);
+        if (flat && axes.y >= 0) {
+            const bool uniform = a->x == 0 && main->shape.dim[axes.x] > 1
+                                     ? a->y == 0
+                                     : a->y == a->x * main->shape.dim[axes.x] || main->shape.dim[axes.y] == 1;
+            FG_REQUIRE(e->ctx, "epilogue", uniform || a->x == 0);
+            if (main->shape.dim[axes.x] == 1) a->x = a->y;
+            a->y = 0;
+        }
+        const char *name = fg_format(e->ctx, "%s%d", prefix, i);
+        if (pack_channels(p, name, v, a, main->shape.dim[axes.n])) {
+            a->n = 1;
+            a->padded = true;
+        } else {
+            fg_emit_input(e, name, v);
+            FG_REQUIRE(e->ctx, "epilogue", a->n == 0 || a->n == 1);
+        }
+    }
+    return p;
+}
+
+bool fg_epilogue_is_empty(const fg_epilogue *p) {
+    return p->n_operands == 0;
+}
+
+static void add_term(fg_text *out, const char *variable, int64_t stride) {
+    if (stride == 0 || variable[0] == '\0' || strcmp(variable, "0") == 0) return;
+    if (stride == 1)
+        fg_text_printf(out, " + %s", variable);
+    else
+        fg_text_printf(out, " + %s * %lld", variable, (long long)stride);
+}
+
+void fg_epilogue_at(const fg_epilogue *p, const char *b, const char *y, const char *x, const char *n,
+                    fg_text *out) {
+    for (int i = 0; i < p->n_operands; i++) {
+        const fg_access *a = &p->access[i];
+        fg_text_printf(out, "const float *%sq%d = %s%d", p->prefix, i, p->prefix, i);
+        add_term(out, b, a->b);
+        add_term(out, y, a->y);
+        add_term(out, x, a->x);
+        add_term(out, n, a->n);
+        fg_text_add(out, ";\n");
+    }
+}
+
+void fg_epilogue_apply(const fg_epilogue *p, const char *var, int64_t pixel, int64_t channel, int lanes,
+                       const char *tag, fg_text *out) {
+    fg_context *ctx = p->e->ctx;
+    const char **loaded = FG_ARRAY(ctx, p->n_operands + 1, const char *);
+    for (int i = 0; i < p->n_operands; i++) {
+        const fg_access *a = &p->access[i];
+        const long long at = (long long)(pixel * a->x + channel * a->n);
+        const char *q =
+            at ? fg_format(ctx, "%sq%d + %lld", p->prefix, i, at) : fg_format(ctx, "%sq%d", p->prefix, i);
+        if (a->n == 0)
+            loaded[i] = fg_format(ctx, "fg_set1(%sq%d[%lld])", p->prefix, i, at);
+        else if (lanes < p->e->lanes && !a->padded)
+            loaded[i] = fg_format(ctx, "fg_loadn(%s, %d)", q, lanes);
+        else
+            loaded[i] = fg_format(ctx, "fg_load(%s)", q);
+    }
+    fg_chain_emit(p->chain, var, false, loaded, true, tag, out);
+}

@@ -1,0 +1,136 @@
+/* fg_generate: the order of codegen's passes. */
+#include <string.h>
+
+#include "codegen/planner.h"
+
+#define FG_LOWERING(name) extern const fg_lowering fg_lowering_##name;
+#include "lowerings.inc"
+#undef FG_LOWERING
+
+static const fg_lowering *const lowerings[] = {
+#define FG_LOWERING(name) &fg_lowering_##name,
+#include "lowerings.inc"
+#undef FG_LOWERING
+};
+
+const fg_lowering *fg_lowering_find(const char *name) {
+    for (size_t i = 0; name && i < FG_COUNT(lowerings); i++)
+        if (strcmp(lowerings[i]->name, name) == 0) return lowerings[i];
+    return NULL;
+}
+
+static fg_planner *planner_new(fg_module *m, fg_partition *partition) {
+    fg_planner *p = FG_NEW(m->ctx, fg_planner);
+    p->ctx = m->ctx;
+    p->m = m;
+    p->graph = partition->graph;
+    p->partition = partition;
+    p->n_values = p->graph->n_values;
+    p->values = FG_ARRAY(m->ctx, p->n_values, fg_place_plan);
+    return p;
+}
+
+fg_context *fg_planner_context(const fg_planner *p) {
+    return p->ctx;
+}
+
+int fg_prologue_main(const fg_kernel *k) {
+    const fg_node *n = k->prologue[0];
+    for (int i = 0; i < n->n_in; i++)
+        if (n->in[i] && !n->in[i]->data && fg_shape_equal(&n->in[i]->shape, &n->out[0]->shape)) return i;
+    return 0;
+}
+
+static void check_lowerings(fg_planner *p) {
+    for (int i = 0; i < p->partition->n_kernels; i++) {
+        const fg_kernel *k = p->partition->kernels[i];
+        if (fg_lowering_find(k->lowering)) continue;
+        fg_context_set_node(p->ctx, k->nodes[k->n_nodes - 1]);
+        fg_raise(p->ctx, FG_UNSUPPORTED,
+                 "no code can be generated for this operator with these operands yet");
+    }
+}
+
+/* Bytes moved once: what is read and made outside the kernel, and the weights it really reads. */
+static int64_t kernel_traffic(const fg_kernel_text *t) {
+    int64_t bytes = t->weight_bytes;
+    const fg_kernel *k = t->kernel;
+    for (int i = 0; i < k->n_in; i++)
+        if (!k->in[i]->data)
+            bytes += (int64_t)fg_dtype_bytes(k->in[i]->dtype, fg_shape_count(&k->in[i]->shape));
+    for (int i = 0; i < k->n_out; i++)
+        bytes += (int64_t)fg_dtype_bytes(k->out[i]->dtype, fg_shape_count(&k->out[i]->shape));
+    return bytes;
+}
+
+/* Roofline: the larger of compute time at peak and traffic at the bandwidth of the smallest cache that holds
+ * it. */
+static double predict_ms(const fg_target *t, int64_t macs, int64_t bytes) {
+    const double gbps = bytes <= t->l2_bytes ? t->l2_gbps : bytes <= t->l3_bytes ? t->l3_gbps : t->dram_gbps;
+    const double compute = t->peak_gflops > 0 ? 2.0 * (double)macs / (t->peak_gflops * 1e6) : 0;
+    const double memory = gbps > 0 ? (double)bytes / (gbps * 1e6) : 0;
+    return compute > memory ? compute : memory;
+}
+
+static int count_lines(const char *s) {
+    int lines = 0;
+    for (; *s; s++) lines += *s == '\n';
+    return lines;
+}
+
+static char *emit_kernel(fg_planner *p, fg_kernel *k) {
+    fg_module *m = p->m;
+    fg_kernel_text *t = &m->kernels[k->index];
+    t->kernel = k;
+    t->symbol = k->name;
+    t->tile = t->why = "";
+    fg_text raw = fg_text_new(p->ctx), neat = fg_text_new(p->ctx);
+    fg_emit e = {.ctx = p->ctx,
+                 .m = m,
+                 .k = k,
+                 .kt = t,
+                 .out = &raw,
+                 .lanes = fg_target_lanes(m->target),
+                 .planner = p};
+    fg_context_set_node(p->ctx, k->nodes[k->n_nodes - 1]);
+    fg_text_add(&raw, "{\n");
+    fg_emit_borders(&e);
+    fg_lowering_find(k->lowering)->emit(&e);
+    fg_text_add(&raw, "}\n");
+    fg_indent(raw.data, &neat);
+    fg_text_free(&raw);
+    t->bytes = kernel_traffic(t);
+    t->predicted_ms = predict_ms(m->target, k->macs, t->bytes);
+    t->lines = count_lines(neat.data);
+    return neat.data;
+}
+
+fg_module *fg_generate(fg_partition *partition, const fg_target *target, const fg_codegen_options *options) {
+    fg_context *ctx = partition->graph->ctx;
+    fg_module *m = FG_NEW(ctx, fg_module);
+    m->ctx = ctx;
+    m->partition = partition;
+    m->target = target;
+    m->options = *options;
+    m->arena_align = target->arena_align;
+    fg_planner *p = planner_new(m, partition);
+    check_lowerings(p);
+    fg_plan_layout(p);
+    check_lowerings(p);
+    fg_plan_borders(p);
+    p->constant_at = FG_ARRAY(ctx, p->n_values, int64_t);
+    for (int i = 0; i < p->n_values; i++) p->constant_at[i] = -1;
+    m->n_kernels = partition->n_kernels;
+    m->kernels = FG_ARRAY(ctx, m->n_kernels + 1, fg_kernel_text);
+    char **bodies = FG_ARRAY(ctx, m->n_kernels + 1, char *);
+    for (int i = 0; i < m->n_kernels; i++) {
+        fg_progress(ctx, "generate", i, m->n_kernels);
+        bodies[i] = emit_kernel(p, partition->kernels[i]);
+    }
+    fg_context_set_node(ctx, NULL);
+    fg_place_output_constants(p);
+    fg_plan_memory(p);
+    for (int i = 0; i < m->n_kernels; i++) bodies[i] = fg_fill_marks(p, bodies[i]);
+    fg_assemble(p, bodies);
+    return m;
+}

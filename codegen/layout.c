@@ -1,0 +1,467 @@
+/* The layout pass: where the elements of every value lie.
+ *
+ * Inside, tensors of rank 3 and more that a convolution or pool touches are channels-last; everything else
+ * follows or stays row-major. A layout is nothing but strides, so a movement operator whose result can be
+ * read in place (a Slice along channels, a Flatten of a 1x1 map, a Transpose that only undoes the layout)
+ * becomes a view and costs nothing, and the parts of a concatenation are written where they belong by the
+ * kernels that make them. */
+#include <string.h>
+
+#include "codegen/planner.h"
+#include "frontend/frontend.h"
+#include "frontend/movement.h"
+
+void fg_want_channels_last(fg_planner *p, fg_value *v, bool must) {
+    if (v->shape.rank < 3 || v->data) return;
+    p->values[v->id].order = FG_ORDER_LAST;
+    if (must) p->values[v->id].must_last = true;
+}
+
+void fg_want_row_major(fg_planner *p, fg_value *v) {
+    if (p->values[v->id].order == FG_ORDER_ANY) p->values[v->id].order = FG_ORDER_ROW;
+}
+
+void fg_want_border(fg_planner *p, fg_value *v, int dim, int64_t before, int64_t after) {
+    fg_place_plan *a = &p->values[v->id];
+    if (before > a->before[dim]) a->before[dim] = before;
+    if (after > a->after[dim]) a->after[dim] = after;
+}
+
+fg_value *fg_root_of(const fg_planner *p, fg_value *v) {
+    while (p->values[v->id].alias != FG_ALIAS_NONE) v = p->values[v->id].parent;
+    return v;
+}
+
+/* Strides of a dense value in the given order, with borders. Returns the elements spanned; offset of element
+ * 0. */
+static int64_t dense_strides(const fg_value *v, fg_order order, const int64_t *before, const int64_t *after,
+                             int64_t *stride, int64_t *offset) {
+    int sequence[FG_MAX_RANK], n = 0; /* dimensions from the innermost outwards */
+    const int rank = v->shape.rank;
+    if (order == FG_ORDER_LAST && rank >= 3) {
+        sequence[n++] = 1;
+        for (int d = rank - 1; d >= 2; d--) sequence[n++] = d;
+        sequence[n++] = 0;
+    } else {
+        for (int d = rank - 1; d >= 0; d--) sequence[n++] = d;
+    }
+    int64_t step = 1;
+    *offset = 0;
+    for (int i = 0; i < n; i++) {
+        const int d = sequence[i];
+        stride[d] = step;
+        *offset += before[d] * step;
+        step *= v->shape.dim[d] + before[d] + after[d];
+    }
+    return step;
+}
+
+static const int64_t no_border[FG_MAX_RANK];
+
+/* True if the strides are those of a dense value in that order; extents of 1 have no stride to speak of. */
+static bool strides_are_dense(const fg_value *v, fg_order order, const int64_t *stride) {
+    int64_t want[FG_MAX_RANK], offset;
+    dense_strides(v, order, no_border, no_border, want, &offset);
+    for (int d = 0; d < v->shape.rank; d++)
+        if (v->shape.dim[d] != 1 && stride[d] != want[d]) return false;
+    return true;
+}
+
+/* Channel slices: channels innermost, pixels at any regular pitch. */
+static bool strides_are_channel_slice(const fg_value *v, const int64_t *stride) {
+    if (v->shape.rank < 3 || (v->shape.dim[1] != 1 && stride[1] != 1)) return false;
+    int64_t pitch = 0;
+    for (int d = v->shape.rank - 1; d >= 2; d--) {
+        if (pitch && v->shape.dim[d] != 1 && stride[d] != pitch) return false;
+        if (!pitch) pitch = stride[d];
+        if (stride[d] <= 0) return false;
+        pitch *= v->shape.dim[d];
+    }
+    return true;
+}
+
+static bool is_interface(const fg_value *v) {
+    return v->is_input || v->is_output;
+}
+
+static void layout_of(fg_planner *p, fg_value *v);
+
+static void root_layout(fg_planner *p, const fg_value *v) {
+    fg_layout *l = &p->m->slots[v->id].layout;
+    const fg_place_plan *a = &p->values[v->id];
+    const bool fixed = is_interface(v) || v->data;
+    l->elements = dense_strides(v, fixed ? FG_ORDER_ROW : a->order, fixed ? no_border : a->before,
+                                fixed ? no_border : a->after, l->stride, &l->offset);
+}
+
+static void layout_of(fg_planner *p, fg_value *v) {
+    fg_place_plan *a = &p->values[v->id];
+    if (a->resolved) return;
+    a->resolved = true;
+    fg_layout *l = &p->m->slots[v->id].layout;
+    if (a->alias == FG_ALIAS_NONE) {
+        root_layout(p, v);
+        return;
+    }
+    layout_of(p, a->parent);
+    const fg_layout *from = &p->m->slots[a->parent->id].layout;
+    if (a->alias == FG_ALIAS_PART) {
+        *l = *from;
+        l->offset += a->start * from->stride[a->axis];
+        return;
+    }
+    l->elements = from->elements;
+    const bool ok =
+        fg_movement_view(a->mover, a->mover_output, from->stride, from->offset, l->stride, &l->offset);
+    FG_REQUIRE(p->ctx, "layout", ok);
+}
+
+/* ---- copies at the interface ---- */
+
+static void kernel_replace(fg_value **list, int n, const fg_value *old, fg_value *with) {
+    for (int i = 0; i < n; i++)
+        if (list[i] == old) list[i] = with;
+}
+
+static fg_kernel *copy_kernel(fg_planner *p, fg_value *from, fg_value *to, const char *name) {
+    fg_context *ctx = p->ctx;
+    fg_kernel *k = FG_NEW(ctx, fg_kernel);
+    k->in = FG_ARRAY(ctx, 1, fg_value *);
+    k->out = FG_ARRAY(ctx, 1, fg_value *);
+    k->nodes = FG_ARRAY(ctx, 1, fg_node *);
+    k->in[0] = from;
+    k->out[0] = to;
+    k->nodes[0] = fg_graph_node(p->graph, "Identity", 1, k->in, 1, k->out);
+    fg_infer_node(p->graph, k->nodes[0]);
+    k->name = name;
+    k->lowering = "copy";
+    k->stage[0].anchor = k->nodes[0];
+    k->n_stages = k->n_nodes = k->n_in = k->n_out = 1;
+    k->boundary = FG_BOUNDARY_SHAPE;
+    return k;
+}
+
+static fg_value *twin(fg_planner *p, const fg_value *v) {
+    fg_value *t = fg_graph_value(p->graph, fg_format(p->ctx, "%s.last", v->name));
+    t->dtype = v->dtype;
+    t->shape = v->shape;
+    t->shape_known = true;
+    t->ref = v->ref;
+    return t;
+}
+
+/* Kernels read and write `with` in place of `old`, nodes too. */
+static void redirect(fg_planner *p, const fg_value *old, fg_value *with) {
+    for (int i = 0; i < p->partition->n_kernels; i++) {
+        fg_kernel *k = p->partition->kernels[i];
+        kernel_replace(k->in, k->n_in, old, with);
+        kernel_replace(k->out, k->n_out, old, with);
+        for (int j = 0; j < k->n_nodes; j++) {
+            kernel_replace(k->nodes[j]->in, k->nodes[j]->n_in, old, with);
+            kernel_replace(k->nodes[j]->out, k->nodes[j]->n_out, old, with);
+        }
+    }
+}
+
+static bool orders_agree(const fg_value *v) {
+    int64_t row[FG_MAX_RANK], offset;
+    dense_strides(v, FG_ORDER_ROW, no_border, no_border, row, &offset);
+    return strides_are_dense(v, FG_ORDER_LAST, row);
+}
+
+/* Values of the interface are row-major; kernels that must work channels-last get a copy to work on. */
+static void insert_copies(fg_planner *p) {
+    const int n = p->n_values, old_count = p->partition->n_kernels;
+    fg_kernel **first = FG_ARRAY(p->ctx, p->graph->n_inputs + 1, fg_kernel *);
+    fg_kernel **last = FG_ARRAY(p->ctx, p->graph->n_outputs + 1, fg_kernel *);
+    int n_first = 0, n_last = 0;
+    for (int i = 0; i < n; i++) {
+        fg_value *v = p->graph->values[i];
+        if (!is_interface(v) || !p->values[i].must_last || orders_agree(v)) continue;
+        fg_value *t = twin(p, v);
+        redirect(p, v, t);
+        if (v->is_input)
+            first[n_first++] = copy_kernel(p, v, t, fg_format(p->ctx, "%d_channels_last_in", n_first));
+        else
+            last[n_last++] = copy_kernel(p, t, v, fg_format(p->ctx, "%d_row_major_out", n_last));
+    }
+    if (n_first + n_last == 0) return;
+    fg_kernel **all = FG_ARRAY(p->ctx, old_count + n_first + n_last, fg_kernel *);
+    memcpy(all, first, (size_t)n_first * sizeof(*all));
+    memcpy(all + n_first, p->partition->kernels, (size_t)old_count * sizeof(*all));
+    memcpy(all + n_first + old_count, last, (size_t)n_last * sizeof(*all));
+    p->partition->kernels = all;
+    p->partition->n_kernels = old_count + n_first + n_last;
+}
+
+/* The tables by value id grow with the values that copies brought. */
+static void grow_tables(fg_planner *p) {
+    const int n = p->graph->n_values;
+    if (n == p->n_values) return;
+    fg_place_plan *values = FG_ARRAY(p->ctx, n, fg_place_plan);
+    memcpy(values, p->values, (size_t)p->n_values * sizeof(*values));
+    for (int i = 0; i < p->n_values; i++) {
+        fg_value *t = p->graph->values[i];
+        if (!is_interface(t)) continue;
+        memset(&values[i], 0, sizeof(values[i]));
+        values[i].order = FG_ORDER_ROW;
+    }
+    for (int i = p->n_values; i < n; i++) {
+        for (int j = 0; j < p->n_values; j++) { /* borders wished for the interface value hold for its twin */
+            const fg_value *t = p->graph->values[i], *v = p->graph->values[j];
+            if (is_interface(v) && v->ref == t->ref && v->ref) values[i] = p->values[j];
+        }
+        values[i].order = FG_ORDER_LAST;
+        values[i].must_last = true;
+    }
+    p->values = values;
+    p->n_values = n;
+}
+
+/* ---- views ---- */
+
+/* Strides and offset of v as they will be without borders. */
+static void borderless(const fg_planner *p, const fg_value *v, int64_t *stride, int64_t *offset) {
+    const fg_place_plan *a = &p->values[v->id];
+    if (a->alias == FG_ALIAS_NONE) {
+        dense_strides(v, is_interface(v) || v->data ? FG_ORDER_ROW : a->order, no_border, no_border, stride,
+                      offset);
+        return;
+    }
+    int64_t from[FG_MAX_RANK], start;
+    borderless(p, a->parent, from, &start);
+    if (a->alias == FG_ALIAS_PART) {
+        memcpy(stride, from, sizeof(from));
+        *offset = start + a->start * from[a->axis];
+        return;
+    }
+    fg_movement_view(a->mover, a->mover_output, from, start, stride, offset);
+}
+
+static bool view_suits(const fg_planner *p, const fg_value *v, const int64_t *stride) {
+    for (int d = 0; d < v->shape.rank; d++)
+        if (stride[d] < 0 || (stride[d] == 0 && v->shape.dim[d] != 1)) return false;
+    switch (p->values[v->id].order) {
+    case FG_ORDER_LAST: return strides_are_channel_slice(v, stride);
+    case FG_ORDER_ROW: return strides_are_dense(v, FG_ORDER_ROW, stride);
+    default: return strides_are_dense(v, FG_ORDER_ROW, stride) || strides_are_channel_slice(v, stride);
+    }
+}
+
+static bool is_plain_copy(const fg_kernel *k) {
+    return strcmp(k->lowering, "copy") == 0 && k->n_stages == 1 && k->stage[0].n_epilogue == 0 &&
+           k->n_prologue == 0 && k->n_nodes == 1;
+}
+
+/* A movement kernel whose results can all be read where they are. */
+static bool try_movement_view(fg_planner *p, fg_kernel *k) {
+    const fg_node *n = k->stage[0].anchor;
+    fg_value *x = n->in[0];
+    if (x->data || x->is_sequence) return false;
+    int64_t from[FG_MAX_RANK], start, stride[FG_MAX_RANK], offset;
+    borderless(p, x, from, &start);
+    for (int i = 0; i < n->n_out; i++) {
+        const fg_value *y = n->out[i];
+        if (!y || y->n_users == 0) continue;
+        if (y->is_output || p->values[y->id].alias != FG_ALIAS_NONE) return false;
+        if (!fg_movement_view(n, i, from, start, stride, &offset) || !view_suits(p, y, stride)) return false;
+    }
+    for (int i = 0; i < n->n_out; i++) {
+        if (!n->out[i]) continue;
+        fg_place_plan *a = &p->values[n->out[i]->id];
+        a->alias = FG_ALIAS_MOVEMENT;
+        a->parent = x;
+        a->mover = n;
+        a->mover_output = i;
+    }
+    p->values[fg_root_of(p, x)->id].viewed = true;
+    return true;
+}
+
+static bool may_be_part(const fg_planner *p, const fg_value *v, const fg_value *whole) {
+    const fg_place_plan *a = &p->values[v->id], *w = &p->values[whole->id];
+    if (is_interface(v) || v->data || a->alias != FG_ALIAS_NONE || !v->producer || a->viewed) return false;
+    if (whole->is_output && a->must_last && !orders_agree(v)) return false;
+    const fg_order order = whole->is_output ? FG_ORDER_ROW : w->order;
+    return a->order == FG_ORDER_ANY || a->order == order ||
+           (order == FG_ORDER_ANY && a->order == FG_ORDER_ROW);
+}
+
+static int uses_in(const fg_node *n, const fg_value *v) {
+    int uses = 0;
+    for (int i = 0; i < n->n_in; i++) uses += n->in[i] == v;
+    return uses;
+}
+
+/* Parts of a concatenation are written in place. True if nothing is left to copy. */
+static bool try_concat(fg_planner *p, fg_kernel *k) {
+    const fg_node *n = k->stage[0].anchor;
+    fg_value *whole = n->out[0];
+    const int axis = fg_axis(p->ctx, n, fg_attr_int(n, "axis", 0), whole->shape.rank);
+    /* All parts lie already side by side in a larger concatenation (as in densely connected blocks): so does
+     * this one. */
+    fg_place_plan *w = &p->values[whole->id];
+    const fg_place_plan *a0 = n->in[0] ? &p->values[n->in[0]->id] : NULL;
+    bool inside = a0 && a0->alias == FG_ALIAS_PART && a0->axis == axis && !is_interface(whole) &&
+                  w->alias == FG_ALIAS_NONE && w->order != FG_ORDER_ROW;
+    int64_t at = a0 ? a0->start : 0;
+    for (int i = 0; inside && i < n->n_in; i++) {
+        const fg_place_plan *a = &p->values[n->in[i]->id];
+        inside = a->alias == FG_ALIAS_PART && a->parent == a0->parent && a->axis == axis && a->start == at;
+        at += n->in[i]->shape.dim[axis];
+    }
+    if (inside) {
+        w->alias = FG_ALIAS_PART;
+        w->parent = a0->parent;
+        w->axis = axis;
+        w->start = a0->start;
+        return true;
+    }
+    int left = 0;
+    at = 0;
+    for (int i = 0; i < n->n_in; i++) {
+        fg_value *v = n->in[i];
+        if (may_be_part(p, v, whole) && uses_in(n, v) == 1) {
+            fg_place_plan *a = &p->values[v->id];
+            a->order = whole->is_output ? FG_ORDER_ROW : w->order;
+            a->alias = FG_ALIAS_PART;
+            a->parent = whole;
+            a->axis = axis;
+            a->start = at;
+        } else if (fg_shape_count(&v->shape) > 0) {
+            left++;
+        }
+        at += v->shape.dim[axis];
+    }
+    return left == 0;
+}
+
+/* Appends the nodes of a kernel that vanished to a neighbour, so that reports still account for them. */
+static void absorb(fg_planner *p, fg_kernel *gone) {
+    fg_kernel *host = NULL;
+    for (int i = 0; i < p->partition->n_kernels && !host; i++) {
+        fg_kernel *k = p->partition->kernels[i];
+        if (!k || k == gone) continue;
+        for (int j = 0; j < k->n_out && !host; j++)
+            for (int q = 0; q < gone->n_in && !host; q++)
+                if (k->out[j] == gone->in[q]) host = k;
+        for (int j = 0; j < k->n_in && !host; j++)
+            for (int q = 0; q < gone->n_out && !host; q++)
+                if (k->in[j] == gone->out[q]) host = k;
+    }
+    if (!host) return;
+    fg_node **nodes = FG_ARRAY(p->ctx, host->n_nodes + gone->n_nodes, fg_node *);
+    memcpy(nodes, host->nodes, (size_t)host->n_nodes * sizeof(*nodes));
+    memcpy(nodes + host->n_nodes, gone->nodes, (size_t)gone->n_nodes * sizeof(*nodes));
+    host->nodes = nodes;
+    host->n_nodes += gone->n_nodes;
+}
+
+static void find_views(fg_planner *p) {
+    fg_partition *t = p->partition;
+    bool *gone = FG_ARRAY(p->ctx, t->n_kernels + 1, bool);
+    for (int i = t->n_kernels - 1; i >= 0; i--) {
+        fg_kernel *k = t->kernels[i];
+        if (is_plain_copy(k) && strcmp(k->stage[0].anchor->op_type, "Concat") == 0)
+            gone[i] = try_concat(p, k);
+    }
+    for (int i = 0; i < t->n_kernels; i++) {
+        fg_kernel *k = t->kernels[i];
+        if (is_plain_copy(k) && strcmp(k->stage[0].anchor->op_type, "Concat") != 0)
+            gone[i] = try_movement_view(p, k);
+    }
+    int kept = 0;
+    for (int i = 0; i < t->n_kernels; i++)
+        if (gone[i]) absorb(p, t->kernels[i]);
+    for (int i = 0; i < t->n_kernels; i++)
+        if (!gone[i]) t->kernels[kept++] = t->kernels[i];
+    t->n_kernels = kept;
+    for (int i = 0; i < kept; i++) t->kernels[i]->index = i;
+}
+
+static void settle_borders(fg_planner *p) {
+    for (int i = 0; i < p->n_values; i++) {
+        const fg_value *v = p->graph->values[i];
+        fg_place_plan *a = &p->values[i];
+        if (a->alias == FG_ALIAS_NONE && !a->viewed && !is_interface(v) && !v->data) continue;
+        memset(a->before, 0, sizeof(a->before));
+        memset(a->after, 0, sizeof(a->after));
+    }
+}
+
+static void settle_orders(fg_planner *p) {
+    for (int i = 0; i < p->n_values; i++)
+        if (p->values[i].order == FG_ORDER_ANY) p->values[i].order = FG_ORDER_ROW;
+}
+
+/* Elementwise kernels have no wish of their own: they follow their operands, and their operands them, until
+ * nothing changes; two sweeps in either direction reach everything in practice, and a value left out only
+ * costs strides. */
+static void spread_orders(fg_planner *p) {
+    for (int sweep = 0; sweep < 2; sweep++) {
+        for (int i = 0; i < p->partition->n_kernels; i++) {
+            const fg_kernel *k = p->partition->kernels[i];
+            const bool follows = strcmp(k->lowering, "map") == 0 ||
+                                 (is_plain_copy(k) && strcmp(k->stage[0].anchor->op_type, "Concat") == 0);
+            if (!follows || k->n_out == 0) continue;
+            bool last = false;
+            for (int j = 0; j < k->n_in; j++)
+                last |= p->values[k->in[j]->id].order == FG_ORDER_LAST &&
+                        k->in[j]->shape.rank == k->out[0]->shape.rank;
+            for (int j = 0; j < k->n_out; j++) last |= p->values[k->out[j]->id].order == FG_ORDER_LAST;
+            if (!last) continue;
+            for (int j = 0; j < k->n_out; j++)
+                if (p->values[k->out[j]->id].order == FG_ORDER_ANY)
+                    fg_want_channels_last(p, k->out[j], false);
+            for (int j = 0; j < k->n_in; j++)
+                if (p->values[k->in[j]->id].order == FG_ORDER_ANY &&
+                    k->in[j]->shape.rank == k->out[0]->shape.rank)
+                    fg_want_channels_last(p, k->in[j], false);
+        }
+    }
+}
+
+static void make_slots(fg_planner *p) {
+    fg_module *m = p->m;
+    m->n_slots = p->n_values;
+    m->slots = FG_ARRAY(p->ctx, p->n_values, fg_slot);
+    for (int i = 0; i < p->n_values; i++) m->slots[i].value = p->graph->values[i];
+    for (int i = 0; i < p->graph->n_inputs; i++) {
+        m->slots[p->graph->inputs[i]->id].place = FG_PLACE_INPUT;
+        m->slots[p->graph->inputs[i]->id].base = i;
+    }
+    for (int i = 0; i < p->graph->n_outputs; i++) {
+        fg_value *v = p->graph->outputs[i];
+        if (m->slots[v->id].place != FG_PLACE_NONE || v->data) continue;
+        m->slots[v->id].place = FG_PLACE_OUTPUT;
+        m->slots[v->id].base = i;
+    }
+}
+
+void fg_plan_layout(fg_planner *p) {
+    for (int i = 0; i < p->partition->n_kernels; i++) {
+        fg_kernel *k = p->partition->kernels[i];
+        const fg_lowering *l = fg_lowering_find(k->lowering);
+        if (l && l->prefer) l->prefer(p, k);
+    }
+    insert_copies(p);
+    fg_graph_link(p->graph);
+    grow_tables(p);
+    spread_orders(p);
+    find_views(p);
+    settle_orders(p);
+    settle_borders(p);
+    make_slots(p);
+    for (int i = 0; i < p->partition->n_kernels; i++) {
+        const fg_kernel *k = p->partition->kernels[i];
+        for (int j = 0; j < k->n_in; j++) layout_of(p, k->in[j]);
+        for (int j = 0; j < k->n_out; j++) layout_of(p, k->out[j]);
+    }
+    for (int i = 0; i < p->n_values; i++) {
+        fg_slot *s = &p->m->slots[i];
+        const fg_slot *r = &p->m->slots[fg_root_of(p, p->graph->values[i])->id];
+        if (!p->values[i].resolved || p->graph->values[i]->data) continue;
+        if (s->place == FG_PLACE_NONE) s->place = r->place == FG_PLACE_NONE ? FG_PLACE_ARENA : r->place;
+        if (r->place == FG_PLACE_INPUT || r->place == FG_PLACE_OUTPUT) s->base = r->base;
+    }
+}

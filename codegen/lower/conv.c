@@ -1,0 +1,263 @@
+/* Dense convolutions and products with constant weights: register tiles over packed panels, with an
+ * elementwise prologue on what is loaded, an epilogue on what is stored and a squeeze tap. */
+#include "codegen/convolution.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct fg_conv_kernel {
+    fg_emit *e;
+    fg_convolution c;
+    fg_source source;
+    fg_tile tile;
+    int64_t b, h, w; /* loops over the result; joined rows have h = 1 */
+    bool flat;
+    int64_t merged, blocks, icm, ocm, vectors;
+    bool stored, scale_weights;
+    fg_epilogue *epilogue, *prologue;
+    int64_t rows_pitch;
+} fg_conv_kernel;
+
+static void prefer(fg_planner *p, fg_kernel *k) {
+    fg_convolution c;
+    if (!fg_convolution_of(fg_planner_context(p), k->stage[0].anchor, &c)) return;
+    if (k->n_prologue) c.x = k->prologue[0]->in[fg_prologue_main(k)];
+    fg_convolution_prefer(p, &c);
+}
+
+static bool same_row_pitch(const fg_emit *e, const fg_value *v, fg_axes a) {
+    if (a.y < 0 || v->shape.dim[a.y] == 1) return true;
+    const int64_t *s = fg_layout_of(e, v)->stride;
+    return s[a.y] == s[a.x] * v->shape.dim[a.x];
+}
+
+/* Rows can be joined if every tensor goes on to the next row by its pixel stride. */
+static bool rows_join(const fg_conv_kernel *q, const fg_kernel *k) {
+    const fg_emit *e = q->e;
+    const fg_convolution *c = &q->c;
+    if (!fg_convolution_is_pointwise(c) || !same_row_pitch(e, c->x, c->in) ||
+        (q->stored && !same_row_pitch(e, k->out[0], c->out)))
+        return false;
+    const fg_stage *s = &k->stage[0];
+    for (int i = 0; i < s->n_epilogue; i++)
+        for (int j = 0; j < s->epilogue[i]->n_in; j++) {
+            const fg_value *v = s->epilogue[i]->in[j];
+            if (!v || v->data || v->shape.rank != c->y->shape.rank) continue;
+            if (c->out.y >= 0 && v->shape.dim[c->out.y] != c->y->shape.dim[c->out.y] &&
+                v->shape.dim[c->out.x] != 1)
+                return false;
+            if (fg_slot_of(e, v)->place != FG_PLACE_NONE && v->shape.dim[c->out.y < 0 ? 0 : c->out.y] != 1 &&
+                !same_row_pitch(e, v, c->out))
+                return false;
+        }
+    return true;
+}
+
+static int64_t merge_groups(const fg_convolution *c, int lanes) {
+    if (c->groups == 1) return 1;
+    const int64_t ocg = c->oc / c->groups;
+    int64_t merged = 1;
+    while (merged * ocg < lanes && merged < c->groups) {
+        merged++;
+        while (c->groups % merged != 0) merged++;
+    }
+    return merged;
+}
+
+/* ---- hooks ---- */
+
+static void hook_operands(void *user, const char *arguments, fg_text *out) {
+    (void)arguments;
+    fg_conv_kernel *q = user;
+    fg_epilogue_at(q->epilogue, "b", "y", "px",
+                   q->blocks > 1 ? fg_format(q->e->ctx, "(block * %lld + n)", (long long)q->ocm) : "n", out);
+}
+
+static void hook_result(void *user, const char *arguments, fg_text *out) {
+    fg_conv_kernel *q = user;
+    char *end;
+    const long i = strtol(arguments, &end, 10), j = strtol(end, &end, 10), lanes = strtol(end, &end, 10);
+    const fg_kernel *k = q->e->k;
+    const char *var = fg_format(q->e->ctx, "c%ld_%ld", i, j), *tag = fg_format(q->e->ctx, "_%ld_%ld", i, j);
+    fg_epilogue_apply(q->epilogue, var, i, j * q->e->lanes, (int)lanes, tag, out);
+    if (k->tap) fg_text_printf(out, "s%ld = fg_add(s%ld, %s);\n", j, j, var);
+    if (!q->stored) return;
+    const int64_t at =
+        i * (q->c.out.x < 0 ? 0 : fg_layout_of(q->e, k->out[0])->stride[q->c.out.x]) + j * q->e->lanes;
+    const char *to = at ? fg_format(q->e->ctx, "yt + %lld", (long long)at) : "yt";
+    if (lanes < q->e->lanes)
+        fg_text_printf(out, "fg_storen(%s, %s, %ld);\n", to, var, lanes);
+    else
+        fg_text_printf(out, "fg_store(%s, %s);\n", to, var);
+}
+
+static void hook_image(void *user, const char *arguments, fg_text *out) {
+    (void)arguments;
+    fg_conv_kernel *q = user;
+    fg_text *saved = q->e->out;
+    q->e->out = out;
+    fg_source_fill(q->e, &q->source, &q->c);
+    q->e->out = saved;
+}
+
+/* The pixels of a row tile through the prologue, vector by vector along the input channels. */
+static void hook_prologue(void *user, const char *arguments, fg_text *out) {
+    fg_conv_kernel *q = user;
+    const int lanes = q->e->lanes;
+    const long mr = strtol(arguments, NULL, 10);
+    const fg_source *s = &q->source;
+    const int64_t tail = q->c.ic % lanes, whole = q->c.ic - tail;
+    fg_text_printf(
+        out,
+        "for (int i = 0; i < %ld; i++) {\nconst float *from = %s + b * %lld + y * %lld + (px + i) * %lld;\n",
+        mr, s->pointer, (long long)s->b, (long long)s->y, (long long)s->x);
+    fg_text_printf(out, "float *to = rows + i * %lld;\n", (long long)q->rows_pitch);
+    for (int part = 0; part < 2; part++) {
+        if (part == 0 ? whole == 0 : tail == 0) continue;
+        const int n = part == 0 ? lanes : (int)tail;
+        if (part == 0)
+            fg_text_printf(out, "for (int k = 0; k < %lld; k += %d) {\nfg_v v = fg_load(from + k);\n",
+                           (long long)whole, lanes);
+        else
+            fg_text_printf(out, "{\nconst int k = %lld;\nfg_v v = fg_loadn(from + k, %d);\n",
+                           (long long)whole, n);
+        fg_epilogue_at(q->prologue, "b", "y", "(px + i)", "k", out);
+        fg_epilogue_apply(q->prologue, "v", 0, 0, n, "", out);
+        fg_text_add(out, "fg_store(to + k, v);\n}\n");
+    }
+    fg_text_add(out, "}\n");
+}
+
+/* ---- emission ---- */
+
+/* A prologue that is one multiplication by a value per image and channel: the gate of a squeeze-and-excite
+ * block. */
+static fg_value *gate_operand(const fg_kernel *k, const fg_value *x) {
+    if (k->n_prologue != 1 || strcmp(k->prologue[0]->op_type, "Mul") != 0) return NULL;
+    const fg_node *n = k->prologue[0];
+    fg_value *g = n->in[0] == x ? n->in[1] : n->in[0];
+    if (g->data || g->shape.rank != x->shape.rank || g->shape.rank < 3) return NULL;
+    for (int d = 2; d < g->shape.rank; d++)
+        if (g->shape.dim[d] != 1) return NULL;
+    return g->shape.dim[1] == x->shape.dim[1] && g->shape.dim[0] == x->shape.dim[0] ? g : NULL;
+}
+
+static void set_shape(fg_conv_kernel *q, fg_template *t) {
+    const fg_convolution *c = &q->c;
+    const fg_emit *e = q->e;
+    const int nv = q->tile.nv;
+    fg_template_int(t, "B", q->b);
+    fg_template_int(t, "H", q->h);
+    fg_template_int(t, "W", q->w);
+    fg_template_int(t, "MR", q->tile.mr);
+    fg_template_int(t, "NV", nv);
+    fg_template_int(t, "BLOCKS", q->blocks);
+    fg_template_int(t, "PANELS", q->vectors / nv);
+    fg_template_int(t, "REST", q->vectors % nv);
+    fg_template_int(t, "LANES", (q->ocm - 1) % e->lanes + 1);
+    fg_template_int(t, "K", c->kh * c->kw * q->icm);
+    fg_template_int(t, "NP", q->vectors * e->lanes);
+    fg_template_int(t, "NC", c->oc);
+    fg_template_int(t, "YBLOCK", q->ocm);
+    const int64_t *ys = q->stored ? fg_layout_of(e, e->k->out[0])->stride : NULL;
+    fg_template_int(t, "YB", ys && c->out.b >= 0 ? ys[c->out.b] : 0);
+    fg_template_int(t, "YY", ys && c->out.y >= 0 ? ys[c->out.y] : 0);
+    fg_template_int(t, "YX", ys && c->out.x >= 0 ? ys[c->out.x] : 0);
+}
+
+static void set_source(fg_conv_kernel *q, fg_template *t) {
+    const fg_convolution *c = &q->c;
+    const fg_source *s = &q->source;
+    fg_template_text(t, "XNAME", s->pointer);
+    fg_template_int(t, "XB", s->b);
+    fg_template_int(t, "XY", s->y * c->sy);
+    fg_template_int(t, "XX", s->x * c->sx);
+    fg_template_int(t, "XBLOCK", q->icm * s->c);
+    fg_template_int(t, "XP", q->prologue && !q->scale_weights ? q->rows_pitch : s->x * c->sx);
+    /* Taps of one row and channels are one run in memory if pixels lie as close as their channels. */
+    const bool run = c->kw > 1 && s->c == 1 && s->x == q->icm && c->dx == 1;
+    fg_template_int(t, "KH", c->kh);
+    fg_template_int(t, "KW", run ? 1 : c->kw);
+    fg_template_int(t, "KN", run ? c->kw * q->icm : q->icm);
+    fg_template_int(t, "XKY", s->y * c->dy);
+    fg_template_int(t, "XKX", s->x * c->dx);
+    fg_template_int(t, "XK", s->c);
+}
+
+static void open_outputs(fg_conv_kernel *q) {
+    fg_emit *e = q->e;
+    const fg_kernel *k = e->k;
+    const fg_value *tap = k->tap ? k->tap->out[0] : NULL;
+    for (int i = 0; i < k->n_out; i++)
+        if (k->out[i] != tap) q->stored = true;
+    for (int i = 0; i < k->n_out; i++) fg_emit_output(e, k->out[i] == tap ? "tap" : "out", k->out[i]);
+    FG_REQUIRE(e->ctx, "conv", !q->stored || k->out[0] != tap);
+}
+
+static void choose(fg_conv_kernel *q) {
+    const fg_convolution *c = &q->c;
+    q->merged = merge_groups(c, q->e->lanes);
+    q->blocks = c->groups / q->merged;
+    q->icm = c->ic / q->blocks;
+    q->ocm = c->oc / q->blocks;
+    q->vectors = (q->ocm + q->e->lanes - 1) / q->e->lanes;
+    q->flat = rows_join(q, q->e->k);
+    q->b = c->images;
+    q->h = q->flat ? 1 : c->oh;
+    q->w = q->flat ? c->oh * c->ow : c->ow;
+    const fg_product product = {
+        .rows = q->h, .width = q->w, .k = c->kh * c->kw * q->icm, .vectors = q->vectors};
+    q->tile = fg_choose_tile(q->e->m->target, &product);
+}
+
+static void emit_prologue(fg_conv_kernel *q) {
+    fg_emit *e = q->e;
+    const fg_kernel *k = e->k;
+    fg_value *gate = gate_operand(k, q->c.x);
+    const int64_t columns = q->vectors * e->lanes;
+    if (gate && q->h * q->w > columns && q->blocks == 1) {
+        q->scale_weights = true;
+        fg_emit_input(e, "scale", gate);
+        fg_emit_scratch(e, "w", "float", sizeof(float), columns * q->c.ic);
+        return;
+    }
+    q->rows_pitch = (q->c.ic + e->lanes - 1) / e->lanes * e->lanes;
+    fg_emit_scratch(e, "rows", "float", sizeof(float), q->tile.mr * q->rows_pitch);
+    q->prologue = fg_epilogue_new(e, "a", k->prologue, k->n_prologue, q->c.x, q->c.in, false);
+}
+
+static void emit(fg_emit *e) {
+    const fg_kernel *k = e->k;
+    fg_conv_kernel q = {.e = e};
+    const bool ok = fg_convolution_of(e->ctx, k->stage[0].anchor, &q.c);
+    FG_REQUIRE(e->ctx, "conv", ok && k->n_stages == 1);
+    if (k->n_prologue) q.c.x = k->prologue[0]->in[fg_prologue_main(k)];
+    q.source = fg_source_open(e, &q.c);
+    open_outputs(&q);
+    choose(&q);
+    if (k->n_prologue) emit_prologue(&q);
+    fg_pack_panels(e, q.scale_weights ? "packed" : "w", &q.c, q.merged, q.tile.nv);
+    fg_pack_bias(e, "bias", &q.c, q.merged);
+    q.epilogue =
+        fg_epilogue_new(e, "p", k->stage[0].epilogue, k->stage[0].n_epilogue, q.c.y, q.c.out, q.flat);
+    fg_template *t = fg_emit_template(e);
+    set_shape(&q, t);
+    set_source(&q, t);
+    fg_template_int(t, "STORE", q.stored);
+    fg_template_int(t, "TAP", k->tap != NULL);
+    fg_template_int(t, "PROLOGUE", q.prologue != NULL);
+    fg_template_int(t, "SCALE_WEIGHTS", q.scale_weights);
+    fg_template_int(t, "GATE_B", q.c.ic);
+    fg_template_text(t, "MEAN", fg_format(e->ctx, "1.0f / %lld.0f", (long long)(q.c.oh * q.c.ow)));
+    fg_template_hook(t, "operands", hook_operands, &q);
+    fg_template_hook(t, "result", hook_result, &q);
+    fg_template_hook(t, "image", hook_image, &q);
+    fg_template_hook(t, "prologue", hook_prologue, &q);
+    fg_template_render(t, "conv", e->out);
+    const char *order = q.prologue ? "a row tile passes the prologue, then meets every panel"
+                                   : "one panel of weights stays in cache for the whole image";
+    fg_describe(e, fg_format(e->ctx, "%dx%d", q.tile.mr, q.tile.nv * e->lanes),
+                "%d pixels by %d channels in registers; %s", q.tile.mr, q.tile.nv * e->lanes, order);
+}
+
+const fg_lowering fg_lowering_conv = {.name = "conv", .prefer = prefer, .emit = emit};

@@ -1,0 +1,124 @@
+/* Fully connected layers on one vector per image: the gate of a squeeze-and-excite block, the classifier
+ * after a global pool. The vector may first be pooled from a map. Bandwidth of the weights is all that
+ * matters here. */
+#include "codegen/convolution.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct fg_dense {
+    fg_emit *e;
+    bool pool;
+    int layers;
+    fg_convolution c[FG_MAX_STAGES];
+    fg_epilogue *epilogue[FG_MAX_STAGES];
+    int nv[FG_MAX_STAGES];
+} fg_dense;
+
+static bool is_pool(const fg_node *n) {
+    return strcmp(n->op_type, "GlobalAveragePool") == 0;
+}
+
+static void prefer(fg_planner *p, fg_kernel *k) {
+    for (int i = 0; i < k->n_in; i++) fg_want_channels_last(p, k->in[i], is_pool(k->stage[0].anchor));
+}
+
+static void hook_operands(void *user, const char *arguments, fg_text *out) {
+    const fg_dense *q = user;
+    fg_epilogue_at(q->epilogue[atoi(arguments)], "b", "0", "0", "n", out);
+}
+
+static void hook_result(void *user, const char *arguments, fg_text *out) {
+    const fg_dense *q = user;
+    char *end;
+    const long l = strtol(arguments, &end, 10), j = strtol(end, &end, 10), lanes = strtol(end, &end, 10);
+    const char *var = fg_format(q->e->ctx, "c0_%ld", j);
+    fg_epilogue_apply(q->epilogue[l], var, 0, j * q->e->lanes, (int)lanes, fg_format(q->e->ctx, "_%ld", j),
+                      out);
+    if (lanes < q->e->lanes && l == q->layers - 1)
+        fg_text_printf(out, "fg_storen(yt + %ld, %s, %ld);\n", j * q->e->lanes, var, lanes);
+    else
+        fg_text_printf(out, "fg_store(yt + %ld, %s);\n", j * q->e->lanes, var);
+}
+
+/* One row of pixels: as many vectors as hide the latency of their accumulation; more only costs text. */
+static int choose_vectors(const fg_emit *e, const fg_convolution *c) {
+    const int64_t vectors = (c->oc + e->lanes - 1) / e->lanes;
+    int most = e->m->target->fma_latency * e->m->target->fma_per_cycle;
+    if (most > 8) most = 8;
+    if (most > e->m->target->vector_registers / 2 - 1) most = e->m->target->vector_registers / 2 - 1;
+    if (most < 1) most = 1;
+    return vectors < most ? (int)vectors : most;
+}
+
+static void open_layer(fg_dense *q, int l, const fg_stage *s) {
+    fg_emit *e = q->e;
+    const fg_convolution *c = &q->c[l];
+    q->nv[l] = choose_vectors(e, c);
+    fg_pack_panels(e, fg_format(e->ctx, "w%d", l), c, 1, q->nv[l]);
+    fg_pack_bias(e, fg_format(e->ctx, "bias%d", l), c, 1);
+    if (l > 0)
+        fg_emit_scratch(e, fg_format(e->ctx, "h%d", l), "float", sizeof(float),
+                        (c->ic + e->lanes - 1) / e->lanes * e->lanes);
+    q->epilogue[l] =
+        fg_epilogue_new(e, fg_format(e->ctx, "p%d_", l), s->epilogue, s->n_epilogue, c->y, c->out, false);
+}
+
+static void set_layers(const fg_dense *q, fg_template *t) {
+    int64_t k[FG_MAX_STAGES], nv[FG_MAX_STAGES], panels[FG_MAX_STAGES], rest[FG_MAX_STAGES],
+        lanes[FG_MAX_STAGES];
+    const int vl = q->e->lanes;
+    for (int l = 0; l < q->layers; l++) {
+        const int64_t vectors = (q->c[l].oc + vl - 1) / vl;
+        k[l] = q->c[l].ic;
+        nv[l] = q->nv[l];
+        panels[l] = vectors / nv[l];
+        rest[l] = vectors % nv[l];
+        lanes[l] = (q->c[l].oc - 1) % vl + 1;
+    }
+    fg_template_ints(t, "K", q->layers, k);
+    fg_template_ints(t, "NV", q->layers, nv);
+    fg_template_ints(t, "PANELS", q->layers, panels);
+    fg_template_ints(t, "REST", q->layers, rest);
+    fg_template_ints(t, "LANES", q->layers, lanes);
+}
+
+static void emit(fg_emit *e) {
+    const fg_kernel *k = e->k;
+    fg_dense q = {.e = e, .pool = is_pool(k->stage[0].anchor)};
+    const int first = q.pool ? 1 : 0;
+    q.layers = k->n_stages - first;
+    for (int l = 0; l < q.layers; l++) {
+        const bool ok = fg_convolution_of(e->ctx, k->stage[first + l].anchor, &q.c[l]);
+        FG_REQUIRE(e->ctx, "gate",
+                   ok && fg_convolution_is_pointwise(&q.c[l]) &&
+                       q.c[l].oh * q.c[l].ow * q.c[l].images == q.c[0].images * q.c[0].oh * q.c[0].ow);
+    }
+    fg_value *x = q.pool ? k->stage[0].anchor->in[0] : q.c[0].x;
+    fg_emit_input(e, "x", x);
+    fg_emit_output(e, "out", k->out[0]);
+    const int64_t images = q.c[0].images * q.c[0].oh * q.c[0].ow;
+    fg_template *t = fg_emit_template(e);
+    for (int l = 0; l < q.layers; l++) open_layer(&q, l, &k->stage[first + l]);
+    if (q.pool)
+        fg_emit_scratch(e, "mean", "float", sizeof(float), (q.c[0].ic + e->lanes - 1) / e->lanes * e->lanes);
+    const fg_layout *xl = fg_layout_of(e, x);
+    int64_t pixels = 1;
+    for (int d = 2; d < x->shape.rank; d++) pixels *= x->shape.dim[d];
+    fg_template_int(t, "POOL", q.pool);
+    fg_template_int(t, "PIXELS", pixels);
+    fg_template_int(t, "PX", xl->stride[x->shape.rank - 1]);
+    fg_template_text(t, "MEAN", fg_format(e->ctx, "1.0f / %lld.0f", (long long)pixels));
+    fg_template_int(t, "B", images);
+    fg_template_int(t, "XB", q.pool ? xl->stride[0] : q.c[0].ic);
+    fg_template_int(t, "YB", q.c[q.layers - 1].oc);
+    fg_template_int(t, "LAYERS", q.layers);
+    set_layers(&q, t);
+    fg_template_hook(t, "operands", hook_operands, &q);
+    fg_template_hook(t, "result", hook_result, &q);
+    fg_template_render(t, "dense", e->out);
+    fg_describe(e, fg_format(e->ctx, "1x%d", q.nv[0] * e->lanes),
+                "one row: %d accumulators hide the latency, the weights stream once", q.nv[0]);
+}
+
+const fg_lowering fg_lowering_gate = {.name = "gate", .prefer = prefer, .emit = emit};

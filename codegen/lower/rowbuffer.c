@@ -1,0 +1,306 @@
+/* Window operators row by row: a depthwise convolution or max pool whose input rows are made by a dense
+ * convolution into a ring of rows (expand + depthwise, stem + depthwise, stem + pool), or are read where they
+ * lie (depthwise alone). The squeeze of a squeeze-and-excite block is summed on the way out. */
+#include "codegen/lower/rowbuffer.h"
+
+#include "codegen/convolution.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct fg_window {
+    fg_value *x, *y;
+    fg_axes in, out;
+    int64_t images, channels, ih, iw, oh, ow;
+    int64_t kh, kw, sy, sx, dy, dx, pt, pl, pb, pr;
+    bool pool;
+    fg_convolution c; /* the depthwise convolution, unless pool */
+} fg_window;
+
+typedef struct fg_rowbuffer {
+    fg_emit *e;
+    fg_window v;
+    bool producer;
+    fg_convolution p; /* the producer */
+    fg_source source;
+    fg_tile tile;
+    int tx;
+    int64_t cb, ring, pitch;
+    fg_epilogue *produced, *epilogue;
+    const fg_value *stored;
+} fg_rowbuffer;
+
+static bool pool_window(fg_context *ctx, const fg_node *n, fg_window *v) {
+    const fg_value *x = n->in[0];
+    if (x->shape.rank != 4 || n->n_out > 1 || fg_attr_int(n, "storage_order", 0)) return false;
+    int64_t k[2], s[2] = {1, 1}, d[2] = {1, 1}, pads[4] = {0};
+    fg_attr_ints(ctx, n, "kernel_shape", 2, k);
+    fg_attr_ints(ctx, n, "strides", 2, s);
+    fg_attr_ints(ctx, n, "dilations", 2, d);
+    fg_attr_ints(ctx, n, "pads", 4, pads);
+    if (strcmp(fg_attr_string(n, "auto_pad", "NOTSET"), "NOTSET") != 0) return false;
+    v->pool = true;
+    v->in = v->out = (fg_axes){0, 1, 2, 3};
+    v->images = x->shape.dim[0];
+    v->channels = x->shape.dim[1];
+    v->ih = x->shape.dim[2];
+    v->iw = x->shape.dim[3];
+    v->oh = v->y->shape.dim[2];
+    v->ow = v->y->shape.dim[3];
+    v->kh = k[0];
+    v->kw = k[1];
+    v->sy = s[0];
+    v->sx = s[1];
+    v->dy = d[0];
+    v->dx = d[1];
+    v->pt = pads[0];
+    v->pl = pads[1];
+    /* With ceil_mode the last windows may reach further than the padding says. */
+    const int64_t reach_y = (v->oh - 1) * v->sy + (v->kh - 1) * v->dy + 1 - v->pt,
+                  reach_x = (v->ow - 1) * v->sx + (v->kw - 1) * v->dx + 1 - v->pl;
+    v->pb = reach_y > v->ih ? reach_y - v->ih : 0;
+    v->pr = reach_x > v->iw ? reach_x - v->iw : 0;
+    return true;
+}
+
+static bool window_of(fg_context *ctx, const fg_node *n, fg_window *v) {
+    memset(v, 0, sizeof(*v));
+    v->x = n->in[0];
+    v->y = n->out[0];
+    if (strcmp(n->op_type, "MaxPool") == 0) return pool_window(ctx, n, v);
+    if (!fg_convolution_of(ctx, n, &v->c) || !fg_convolution_is_depthwise(&v->c)) return false;
+    const fg_convolution *c = &v->c;
+    v->in = c->in;
+    v->out = c->out;
+    v->images = c->images;
+    v->channels = c->ic;
+    v->ih = c->ih;
+    v->iw = c->iw;
+    v->oh = c->oh;
+    v->ow = c->ow;
+    v->kh = c->kh;
+    v->kw = c->kw;
+    v->sy = c->sy;
+    v->sx = c->sx;
+    v->dy = c->dy;
+    v->dx = c->dx;
+    v->pt = c->pt;
+    v->pl = c->pl;
+    v->pb = c->pb;
+    v->pr = c->pr;
+    return true;
+}
+
+void fg_rowbuffer_prefer(fg_planner *p, fg_kernel *k) {
+    fg_context *ctx = fg_planner_context(p);
+    fg_convolution c;
+    if (!fg_convolution_of(ctx, k->stage[0].anchor, &c)) return;
+    fg_convolution_prefer(p, &c);
+    for (int i = 0; i < k->n_out; i++) fg_want_channels_last(p, k->out[i], true);
+}
+
+/* ---- hooks ---- */
+
+static void hook_produced_operands(void *user, const char *arguments, fg_text *out) {
+    (void)arguments;
+    fg_epilogue_at(((fg_rowbuffer *)user)->produced, "b", "row", "px", "n", out);
+}
+
+static void hook_produced(void *user, const char *arguments, fg_text *out) {
+    const fg_rowbuffer *q = user;
+    char *end;
+    const long i = strtol(arguments, &end, 10), j = strtol(end, &end, 10);
+    fg_epilogue_apply(q->produced, fg_format(q->e->ctx, "c%ld_%ld", i, j), i, j * q->e->lanes, q->e->lanes,
+                      fg_format(q->e->ctx, "_%ld_%ld", i, j), out);
+}
+
+static void hook_operands(void *user, const char *arguments, fg_text *out) {
+    (void)arguments;
+    fg_epilogue_at(((fg_rowbuffer *)user)->epilogue, "b", "y", "px", "(n + j)", out);
+}
+
+static void hook_result(void *user, const char *arguments, fg_text *out) {
+    const fg_rowbuffer *q = user;
+    char *end;
+    const long t = strtol(arguments, &end, 10), lanes = strtol(end, &end, 10);
+    const char *var = fg_format(q->e->ctx, "a%ld", t);
+    fg_epilogue_apply(q->epilogue, var, t, 0, (int)lanes, fg_format(q->e->ctx, "_%ld", t), out);
+    if (q->e->k->tap) fg_text_printf(out, "s = fg_add(s, %s);\n", var);
+}
+
+static void hook_image(void *user, const char *arguments, fg_text *out) {
+    (void)arguments;
+    fg_rowbuffer *q = user;
+    fg_text *saved = q->e->out;
+    q->e->out = out;
+    fg_source_fill(q->e, &q->source, q->producer ? &q->p : &q->v.c);
+    q->e->out = saved;
+}
+
+/* ---- decisions ---- */
+
+/* The ring should stay in the first-level cache beside the producer's input tile; half of the cache for it.
+ */
+static int widest_block(const fg_rowbuffer *q) {
+    const int64_t row = (q->v.pl + q->v.iw + q->v.pr) * q->e->lanes * 4 * q->ring;
+    const int64_t room = q->e->m->target->l1_bytes ? q->e->m->target->l1_bytes * 3 / 4 : 16384;
+    return (int)(room / row < 1 ? 1 : room / row);
+}
+
+/* Pixels whose accumulators, a row of taps and one input vector fit into the registers, dividing the row if
+ * possible. */
+static int window_tile(const fg_target *t, int64_t ow, int64_t kw) {
+    int64_t most = t->vector_registers - kw - 1;
+    if (most > 14) most = 14;
+    if (most < 1) most = 1;
+    if (ow <= most) return (int)ow;
+    for (int64_t tx = most; tx >= 4 && tx > most / 2; tx--)
+        if (ow % tx == 0) return (int)tx;
+    const int64_t pieces = (ow + most - 1) / most;
+    return (int)((ow + pieces - 1) / pieces);
+}
+
+static void open_producer(fg_rowbuffer *q) {
+    fg_emit *e = q->e;
+    const fg_stage *s = &e->k->stage[0];
+    q->ring = (q->v.kh - 1) * q->v.dy + 1;
+    const int64_t vectors = (q->p.oc + e->lanes - 1) / e->lanes;
+    const fg_product product = {.rows = q->p.oh,
+                                .width = q->p.ow,
+                                .k = q->p.kh * q->p.kw * q->p.ic,
+                                .vectors = vectors,
+                                .max_nv = widest_block(q)};
+    q->tile = fg_choose_tile(e->m->target, &product);
+    q->cb = q->tile.nv * e->lanes;
+    q->pitch = (q->v.pl + q->v.iw + q->v.pr) * q->cb;
+    fg_pack_panels(e, "w", &q->p, 1, q->tile.nv);
+    fg_pack_bias(e, "bias", &q->p, 1);
+    fg_emit_scratch(e, "ring", "float", sizeof(float), q->ring * q->pitch);
+    q->produced = fg_epilogue_new(e, "e", s->epilogue, s->n_epilogue, q->p.y, q->p.out, false);
+}
+
+/* Depthwise weights by vector: [vector][ky][kx][lanes]. */
+static void pack_window(fg_rowbuffer *q) {
+    const fg_convolution *c = &q->v.c;
+    const int64_t lanes = q->e->lanes, taps = c->kh * c->kw, vectors = (c->oc + lanes - 1) / lanes;
+    float *to = fg_emit_weights(q->e, "dw", vectors * taps * lanes);
+    for (int64_t oc = 0; oc < c->oc; oc++)
+        for (int64_t tap = 0; tap < taps; tap++)
+            to[(oc / lanes * taps + tap) * lanes + oc % lanes] =
+                fg_convolution_weight(c, oc, 0, tap / c->kw, tap % c->kw);
+    float *bias = fg_emit_weights(q->e, "dbias", vectors * lanes);
+    for (int64_t oc = 0; oc < c->oc; oc++) bias[oc] = fg_convolution_bias(c, oc);
+}
+
+static void set_producer(const fg_rowbuffer *q, fg_template *t) {
+    const fg_convolution *c = &q->p;
+    const fg_source *s = &q->source;
+    const bool run = c->kw > 1 && s->c == 1 && s->x == c->ic && c->dx == 1;
+    fg_template_int(t, "MR", q->tile.mr);
+    fg_template_int(t, "NV", q->tile.nv);
+    fg_template_int(t, "K", c->kh * c->kw * c->ic);
+    fg_template_int(t, "IH", c->oh);
+    fg_template_int(t, "IW", c->ow);
+    fg_template_int(t, "RING", q->ring);
+    fg_template_int(t, "PITCH", q->pitch);
+    fg_template_int(t, "CB", q->cb);
+    fg_template_int(t, "PL", q->v.pl);
+    fg_template_int(t, "XB", s->b);
+    fg_template_int(t, "XY", s->y * c->sy);
+    fg_template_int(t, "XX", s->x * c->sx);
+    fg_template_int(t, "XP", s->x * c->sx);
+    fg_template_int(t, "CKH", c->kh);
+    fg_template_int(t, "CKW", run ? 1 : c->kw);
+    fg_template_int(t, "KN", run ? c->kw * c->ic : c->ic);
+    fg_template_int(t, "XKY", s->y * c->dy);
+    fg_template_int(t, "XKX", s->x * c->dx);
+    fg_template_int(t, "XK", s->c);
+}
+
+static void set_reader(const fg_rowbuffer *q, fg_template *t) {
+    fg_template_int(t, "XB", q->source.b);
+    fg_template_int(t, "XY", q->source.y);
+    fg_template_int(t, "CB", 0);
+}
+
+/* Which input pixels of a window tile meet any tap (with strides wider than the window some do not). */
+static void set_uses(const fg_window *v, int tx, fg_template *t, fg_context *ctx) {
+    const int64_t n = (tx - 1) * v->sx + (v->kw - 1) * v->dx + 1;
+    int64_t *uses = FG_ARRAY(ctx, n, int64_t);
+    for (int64_t x = 0; x < tx; x++)
+        for (int64_t kx = 0; kx < v->kw; kx++) uses[x * v->sx + kx * v->dx] = 1;
+    fg_template_ints(t, "USES", (int)n, uses);
+}
+
+static void set_window(const fg_rowbuffer *q, fg_template *t) {
+    const fg_window *v = &q->v;
+    const int64_t *ys = fg_layout_of(q->e, q->stored)->stride;
+    fg_template_int(t, "B", v->images);
+    fg_template_int(t, "C", v->channels);
+    fg_template_int(t, "OH", v->oh);
+    fg_template_int(t, "OW", v->ow);
+    fg_template_int(t, "KH", v->kh);
+    fg_template_int(t, "KW", v->kw);
+    fg_template_int(t, "SY", v->sy);
+    fg_template_int(t, "SX", v->sx);
+    fg_template_int(t, "DY", v->dy);
+    fg_template_int(t, "DX", v->dx);
+    fg_template_int(t, "PT", v->pt);
+    fg_template_int(t, "TX", q->tx);
+    fg_template_int(t, "DP", q->producer ? q->cb : q->source.x);
+    fg_template_int(t, "YB", ys[v->out.b]);
+    fg_template_int(t, "YY", v->out.y < 0 ? 0 : ys[v->out.y]);
+    fg_template_int(t, "YX", ys[v->out.x]);
+    fg_template_int(t, "POOL", v->pool);
+    fg_template_int(t, "TAP", q->e->k->tap != NULL);
+    fg_template_text(t, "FILL", v->pool ? "fg_set1(-FG_INF)" : "fg_zero()");
+    fg_template_text(t, "MEAN", fg_format(q->e->ctx, "1.0f / %lld.0f", (long long)(v->oh * v->ow)));
+    set_uses(v, q->tx, t, q->e->ctx);
+}
+
+void fg_rowbuffer_emit(fg_emit *e) {
+    const fg_kernel *k = e->k;
+    fg_rowbuffer q = {.e = e, .producer = k->n_stages == 2};
+    const fg_stage *last = &k->stage[k->n_stages - 1];
+    bool ok = window_of(e->ctx, last->anchor, &q.v);
+    if (q.producer) ok = ok && fg_convolution_of(e->ctx, k->stage[0].anchor, &q.p) && q.p.groups == 1;
+    FG_REQUIRE(e->ctx, "rowbuffer", ok && k->n_prologue == 0 && (q.producer || !q.v.pool));
+    q.source = fg_source_open(e, q.producer ? &q.p : &q.v.c);
+    for (int i = 0; i < k->n_out; i++) {
+        const bool tap = k->tap && k->out[i] == k->tap->out[0];
+        if (!tap) q.stored = k->out[i];
+        fg_emit_output(e, tap ? "tap" : "out", k->out[i]);
+    }
+    FG_REQUIRE(e->ctx, "rowbuffer", q.stored != NULL);
+    if (q.producer) open_producer(&q);
+    q.tx = window_tile(e->m->target, q.v.ow, q.v.kw);
+    if (!q.v.pool) pack_window(&q);
+    q.epilogue = fg_epilogue_new(e, "p", last->epilogue, last->n_epilogue, q.v.y, q.v.out, false);
+    fg_template *t = fg_emit_template(e);
+    fg_template_text(t, "XNAME", q.source.pointer);
+    fg_template_int(t, "PRODUCER", q.producer);
+    fg_template_int(t, "SAFE",
+                    !q.producer && fg_slot_of(e, q.v.x)->place != FG_PLACE_ARENA && !q.source.per_image);
+    if (q.producer)
+        set_producer(&q, t);
+    else
+        set_reader(&q, t);
+    set_window(&q, t);
+    fg_template_hook(t, "image", hook_image, &q);
+    fg_template_hook(t, "operands", hook_operands, &q);
+    fg_template_hook(t, "result", hook_result, &q);
+    fg_template_hook(t, "produced_operands", hook_produced_operands, &q);
+    fg_template_hook(t, "produced", hook_produced, &q);
+    fg_template_render(t, "rowbuffer", e->out);
+    if (q.producer)
+        fg_describe(e, fg_format(e->ctx, "%dx%d+%d", q.tile.mr, q.tile.nv * e->lanes, q.tx),
+                    "blocks of %lld channels; a ring of %lld rows (%lld bytes) joins the two, window tiles "
+                    "of %d pixels",
+                    (long long)q.cb, (long long)q.ring, (long long)(q.ring * q.pitch * 4), q.tx);
+    else
+        fg_describe(e, fg_format(e->ctx, "%dx%d", q.tx, e->lanes),
+                    "%d pixels by %d channels in registers, taps of a row beside them", q.tx, e->lanes);
+}
+
+const fg_lowering fg_lowering_rowbuffer = {
+    .name = "rowbuffer", .prefer = fg_rowbuffer_prefer, .emit = fg_rowbuffer_emit};

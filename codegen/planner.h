@@ -1,0 +1,80 @@
+/* What fg_generate and its passes share; lowerings see codegen/lower.h only. */
+#ifndef FG_CODEGEN_PLANNER_H
+#define FG_CODEGEN_PLANNER_H
+
+#include "codegen/lower.h"
+
+typedef enum fg_order { FG_ORDER_ANY, FG_ORDER_ROW, FG_ORDER_LAST } fg_order;
+
+/* How a value gets its storage. */
+typedef enum fg_alias {
+    FG_ALIAS_NONE,     /* storage of its own (a root) */
+    FG_ALIAS_MOVEMENT, /* a view of `parent`, the input of the movement node `mover` */
+    FG_ALIAS_PART      /* `parent` is a concatenation; this value starts at `start` along `axis` */
+} fg_alias;
+
+typedef struct fg_place_plan {
+    fg_order order;
+    bool must_last; /* some kernel can only work channels-last */
+    int64_t before[FG_MAX_RANK], after[FG_MAX_RANK];
+    fg_alias alias;
+    fg_value *parent;
+    const fg_node *mover;
+    int mover_output;
+    int axis;
+    int64_t start;
+    bool viewed; /* something is a movement view of it: no border possible */
+    bool resolved;
+    int first_writer;     /* of roots: kernel index, -1 none */
+    int64_t arena_offset; /* of roots, after fg_plan_memory */
+} fg_place_plan;
+
+typedef struct fg_scratch_plan {
+    int kernel;
+    int64_t bytes;
+    int64_t offset;
+} fg_scratch_plan;
+
+struct fg_planner {
+    fg_context *ctx;
+    fg_module *m;
+    fg_graph *graph;
+    fg_partition *partition;
+    fg_place_plan *values; /* by value id */
+    int n_values;
+    int64_t *constant_at; /* by value id: byte offset of a raw constant among the weights, -1: not placed */
+    size_t weights_capacity;
+    fg_scratch_plan *scratch;
+    int n_scratch, cap_scratch;
+};
+
+/* The value whose storage v uses. */
+fg_value *fg_root_of(const fg_planner *p, fg_value *v);
+
+/* layout.c: wishes -> orders, copies, views, layouts. */
+void fg_plan_layout(fg_planner *p);
+
+/* borders.c: the kernel that first writes a bordered root also clears its border. */
+void fg_plan_borders(fg_planner *p);
+void fg_emit_borders(fg_emit *e);
+
+/* memory.c: lifetimes -> offsets; fills slots' base, m->arena_bytes and the lower bound. */
+void fg_plan_memory(fg_planner *p);
+
+/* assemble.c: bodies -> header and source text. bodies[i]: finished body of kernel i with places filled in.
+ */
+void fg_assemble(fg_planner *p, char *const *bodies);
+
+/* In bodies, places in the arena stand as marks until memory is planned: \1 KIND NUMBER + OFFSET \2; KIND 'v'
+ * value id, 's' scratch index. */
+char *fg_fill_marks(fg_planner *p, const char *body);
+
+/* Graph outputs that no kernel makes (constants, inputs passed through, duplicates): placed and copied by the
+ * run function. */
+void fg_place_output_constants(fg_planner *p);
+void fg_output_copies(fg_planner *p, int output, fg_text *out);
+
+/* Position of a raw constant among the weights; places it there first if need be. */
+int64_t fg_place_constant(fg_planner *p, const fg_value *v);
+
+#endif

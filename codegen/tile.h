@@ -1,0 +1,25 @@
+/* Register tiles: how many pixels by how many vectors of channels a kernel keeps in registers. */
+#ifndef FG_CODEGEN_TILE_H
+#define FG_CODEGEN_TILE_H
+
+#include "codegen/target.h"
+
+typedef struct fg_tile {
+    int mr;      /* pixels */
+    int nv;      /* vectors of channels */
+    double cost; /* estimated cycles for the whole product */
+} fg_tile;
+
+typedef struct fg_product {
+    int64_t rows;    /* how often a row of `width` pixels occurs */
+    int64_t width;   /* pixels that a tile may span */
+    int64_t k;       /* multiply-adds per result */
+    int64_t vectors; /* of channels, rounded up */
+    int max_nv;      /* 0: no limit */
+    bool divide;     /* nv must divide vectors (one text for all panels) */
+} fg_product;
+
+/* The cheapest tile for the target's registers and pipes. */
+fg_tile fg_choose_tile(const fg_target *t, const fg_product *p);
+
+#endif
