@@ -273,7 +273,7 @@ static void make_source(fg_planner *p, char *const *bodies) {
     fg_text_printf(&t, "#include \"%s.h\"\n\n#include <stddef.h>\n#include <string.h>\n",
                    m->options.file_stem);
     fg_text_add(&t, alignment);
-    m->uses_libm = fg_prelude_uses_libm(k.data);
+    m->uses_libm = fg_prelude_uses_libm(p->ctx, m->target, fg_target_lanes(m->target), k.data);
     fg_prelude_emit(&t, m->target, fg_target_lanes(m->target), k.data);
     fg_text_add(&t, "\n/* What a kernel is handed: the user's tensors, the arena, the weights; part of parts "
                     "for threads. */\n"

@@ -76,10 +76,7 @@ fg_value *fg_chain_operand(const fg_chain *c, int i) {
 }
 
 static const char *literal(const fg_chain *c, const fg_value *v, bool vector) {
-    const fg_dtype_info *t = fg_dtype_get(v->dtype);
-    const char *text = t->is_float ? (v->dtype == FG_DOUBLE ? fg_c_double(c->ctx, fg_const_float(v, 0))
-                                                            : fg_c_float(c->ctx, (float)fg_const_float(v, 0)))
-                                   : fg_c_int(c->ctx, v->dtype, fg_const_int(v, 0));
+    const char *text = fg_c_element(c->ctx, v, 0);
     return vector ? fg_format(c->ctx, "fg_set1(%s)", text) : text;
 }
 
@@ -113,6 +110,22 @@ static bool is_plain(const char *s) {
               *s == '.' || *s == '-'))
             return false;
     return true;
+}
+
+/* `target = node(args)`; variadic operators with many operands go on one by one. */
+static void assign(const fg_chain *c, const fg_node *n, const char *target, bool declare, bool vector,
+                   const char *const *args, fg_text *out) {
+    fg_context *ctx = c->ctx;
+    const char *tag = fg_ctype_tag(fg_expr_dtype(n));
+    const bool fold = n->op->max_in < 0 && n->n_in > 2;
+    if (declare) fg_text_printf(out, "%s ", vector ? "fg_v" : c_type_of(n->out[0]));
+    if (!fold) {
+        fg_text_printf(out, "%s = %s;\n", target, fg_expr(ctx, n, vector, tag, n->n_in, args));
+        return;
+    }
+    fg_text_printf(out, "%s = %s;\n", target, fg_expr_step(ctx, n, vector, tag, 2, args[0], args[1]));
+    for (int j = 2; j < n->n_in; j++)
+        fg_text_printf(out, "%s = %s;\n", target, fg_expr_step(ctx, n, vector, tag, j + 1, target, args[j]));
 }
 
 void fg_chain_emit(const fg_chain *c, const char *var, bool declare, const char *const *loaded, bool vector,
@@ -156,11 +169,7 @@ void fg_chain_emit(const fg_chain *c, const char *var, bool declare, const char 
         if (vector && !n->op->vector)
             lanewise(c, n, target, fresh, args, tag, out);
         else
-            fg_text_printf(out, "%s%s%s = %s;\n", fresh ? (vector ? "fg_v" : c_type_of(n->out[0])) : "",
-                           fresh ? " " : "", target,
-                           fg_expr(ctx, n, vector,
-                                   fg_ctype_tag(n->in[0] ? n->in[0]->dtype : n->out[0]->dtype), n->n_in,
-                                   args));
+            assign(c, n, target, fresh, vector, args, out);
         previous = target;
     }
 }
