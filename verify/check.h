@@ -27,9 +27,6 @@ fg_tensor fg_check_reference(const fg_check *c, const fg_value *v);
  * the second case. Data NULL: not made yet. */
 fg_tensor fg_check_value(fg_check *c, const fg_value *v, bool *known);
 
-/* As given, else random with seed + i. Raises FG_USAGE if what is given does not fit. */
-fg_tensor *fg_verify_inputs(const fg_graph *g, const fg_tensor *given, uint64_t seed);
-
 /* fg_compare, and the rule about indices; v: of the graph as read, NULL if none. */
 fg_error fg_check_compare(const fg_check *c, const fg_value *v, const fg_tensor *want, const fg_tensor *got,
                           double bound);
@@ -51,8 +48,5 @@ const char *fg_check_fault(const fg_check *c, fg_fault fault);
 
 /* Records the text if it is the first failure, and that the verdict is negative. */
 void fg_check_fail(fg_check *c, const char *text);
-
-/* An illegal instruction is no error of the text: raises FG_TOOLCHAIN. */
-void fg_check_instruction(const fg_check *c, fg_fault fault);
 
 #endif

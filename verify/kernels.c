@@ -218,7 +218,7 @@ static void check_kernel(fg_check *c, int index) {
     bool dirty = false;
     feed(&t);
     fg_fault fault = run(&t);
-    fg_check_instruction(c, fault);
+    fg_check_instruction(c->ctx, c->m->target, fault);
     collect(&t);
     const char *wrong = judge(&t, c->options->tolerance, e);
     const char *stray = find_stray(&t, &dirty);

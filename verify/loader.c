@@ -1,6 +1,7 @@
 /* What both loaders share: names, the call of the entry, and reading a compiler's mind from its output. */
 #include "verify/loader.h"
 
+#include <signal.h>
 #include <string.h>
 
 void *fg_library_find(const fg_library *lib, const fg_module *m, const char *name) {
@@ -37,6 +38,12 @@ void fg_entry_call(void *entry) {
     case 2: e->result = FG_AS(run4, e->function)(e->in, e->out, extra[0], extra[1]); break;
     default: e->result = FG_AS(run5, e->function)(e->in, e->out, extra[0], extra[1], extra[2]); break;
     }
+}
+
+void fg_check_instruction(fg_context *ctx, const fg_target *t, fg_fault fault) {
+    if (fault.signal != SIGILL) return;
+    fg_remedy(ctx, "use --verify=tcc, or --target host");
+    fg_raise(ctx, FG_TOOLCHAIN, "code for target '%s' %s", t->name, fg_fault_name(fault.signal));
 }
 
 const char *fg_whole_source(const fg_module *m) {

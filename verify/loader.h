@@ -5,6 +5,7 @@
 #define FG_VERIFY_LOADER_H
 
 #include "codegen/module.h"
+#include "verify/sandbox.h"
 
 /* The struct of the same name in generated text; one contract with the prelude. */
 typedef struct fg_call {
@@ -54,6 +55,10 @@ typedef struct fg_entry {
 } fg_entry;
 
 void fg_entry_call(void *entry); /* an fg_entry *; the shape suits fg_sandbox */
+
+/* An illegal instruction is no error of the text but of the choice of target: raises FG_TOOLCHAIN. Other
+ * faults: nothing. */
+void fg_check_instruction(fg_context *ctx, const fg_target *t, fg_fault fault);
 
 /* The source with the text of its own header in place of the line that includes it: compiles without any
  * file. */

@@ -14,29 +14,32 @@ static size_t tensor_bytes(const fg_value *v) {
     return fg_dtype_bytes(v->dtype, fg_shape_count(&v->shape));
 }
 
-static fg_space *value_space(fg_context *ctx, const char *what, const fg_value *v, bool shadow) {
+static fg_space *value_space(fg_context *ctx, const char *what, const fg_value *v, fg_memory_use use,
+                             bool shadow) {
     const char *name = fg_format(ctx, "%s '%s'", what, fg_escape_terminal(ctx, v->name));
-    return fg_space_new(ctx, name, tensor_bytes(v), element_align(v->dtype), true, shadow);
+    bool watched = use == FG_MEMORY_WATCHED;
+    size_t align = watched ? element_align(v->dtype) : 64;
+    return fg_space_new(ctx, name, tensor_bytes(v), align, watched, shadow);
 }
 
-static void bind_inputs(fg_memory *mem, const fg_graph *g, const fg_tensor *inputs) {
+static void bind_inputs(fg_memory *mem, const fg_graph *g, const fg_tensor *inputs, fg_memory_use use) {
     fg_context *ctx = mem->m->ctx;
     mem->in = FG_ARRAY(ctx, g->n_inputs + 1, fg_space *);
     mem->in_pointer = FG_ARRAY(ctx, g->n_inputs + 1, const void *);
     for (int i = 0; i < g->n_inputs; i++) {
-        mem->in[i] = value_space(ctx, "input", g->inputs[i], false);
+        mem->in[i] = value_space(ctx, "input", g->inputs[i], use, false);
         if (mem->in[i]->bytes > 0) memcpy(mem->in[i]->data, inputs[i].data, mem->in[i]->bytes);
         fg_space_lock(ctx, mem->in[i]);
         mem->in_pointer[i] = mem->in[i]->data;
     }
 }
 
-static void bind_outputs(fg_memory *mem, const fg_graph *g, bool shadow) {
+static void bind_outputs(fg_memory *mem, const fg_graph *g, fg_memory_use use) {
     fg_context *ctx = mem->m->ctx;
     mem->out = FG_ARRAY(ctx, g->n_outputs + 1, fg_space *);
     mem->out_pointer = FG_ARRAY(ctx, g->n_outputs + 1, void *);
     for (int i = 0; i < g->n_outputs; i++) {
-        mem->out[i] = value_space(ctx, "output", g->outputs[i], shadow);
+        mem->out[i] = value_space(ctx, "output", g->outputs[i], use, use == FG_MEMORY_WATCHED);
         mem->out_pointer[i] = mem->out[i]->data;
     }
 }
@@ -69,17 +72,18 @@ static void check_scratch(const fg_module *m) {
     }
 }
 
-fg_memory *fg_memory_new(const fg_module *m, const fg_tensor *inputs, bool shadow) {
+fg_memory *fg_memory_new(const fg_module *m, const fg_tensor *inputs, fg_memory_use use) {
     fg_context *ctx = m->ctx;
     fg_memory *mem = FG_NEW(ctx, fg_memory);
     mem->m = m;
     FG_REQUIRE(ctx, "codegen", m->arena_align > 0 && (m->arena_align & (m->arena_align - 1)) == 0);
-    mem->arena = fg_space_new(ctx, "arena", (size_t)m->arena_bytes, (size_t)m->arena_align, false, shadow);
+    mem->arena = fg_space_new(ctx, "arena", (size_t)m->arena_bytes, (size_t)m->arena_align, false,
+                              use == FG_MEMORY_WATCHED);
     mem->weights = fg_space_new(ctx, "weights", (size_t)m->weights_bytes, 64, false, false);
     if (m->weights_bytes > 0) memcpy(mem->weights->data, m->weights, mem->weights->bytes);
     fg_space_lock(ctx, mem->weights);
-    bind_inputs(mem, m->partition->graph, inputs);
-    bind_outputs(mem, m->partition->graph, shadow);
+    bind_inputs(mem, m->partition->graph, inputs, use);
+    bind_outputs(mem, m->partition->graph, use);
     check_slots(mem);
     check_scratch(m);
     return mem;

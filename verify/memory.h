@@ -10,14 +10,17 @@
 typedef struct fg_memory {
     const fg_module *m;
     fg_space *arena, *weights;
-    fg_space **in, **out;    /* by graph input and output; aligned to their elements and to nothing more */
+    fg_space **in, **out;    /* by graph input and output */
     const void **in_pointer; /* what P_inputs holds; at least one entry */
     void **out_pointer;
 } fg_memory;
 
-/* inputs: one per graph input, copied; like the weights they are locked against writing. shadow: arena and
- * outputs get a second image. Checks all slots. */
-fg_memory *fg_memory_new(const fg_module *m, const fg_tensor *inputs, bool shadow);
+/* What the memory is for: watching (arena and outputs get a second image, interface tensors are aligned to
+ * their elements and to nothing more), or timing (64-byte alignment, as a careful caller has it). */
+typedef enum fg_memory_use { FG_MEMORY_WATCHED, FG_MEMORY_TIMED } fg_memory_use;
+
+/* inputs: one per graph input, copied; like the weights they are locked against writing. Checks all slots. */
+fg_memory *fg_memory_new(const fg_module *m, const fg_tensor *inputs, fg_memory_use use);
 void fg_memory_free(fg_memory *mem);
 
 /* Fills arena and outputs (and their shadows) with one byte value. */

@@ -2,35 +2,15 @@
 #include "verify/verify.h"
 
 #include <math.h>
-#include <signal.h>
 #include <string.h>
 
 #include "codegen/escape.h"
 #include "verify/check.h"
 #include "verify/index.h"
 #include "verify/inline.h"
+#include "verify/inputs.h"
 
 #define FG_POISON 0xFF
-
-/* ---- inputs ---- */
-
-static void check_given(fg_context *ctx, const fg_value *v, const fg_tensor *t) {
-    if (t->dtype == v->dtype && fg_shape_equal(&t->shape, &v->shape)) return;
-    fg_raise(ctx, FG_USAGE, "data for input '%s' is %s %s, but the model wants %s %s",
-             fg_escape_terminal(ctx, v->name), fg_dtype_get(t->dtype)->name, fg_shape_text(ctx, &t->shape),
-             fg_dtype_get(v->dtype)->name, fg_shape_text(ctx, &v->shape));
-}
-
-/* As given, else random; each input has a seed of its own. */
-fg_tensor *fg_verify_inputs(const fg_graph *g, const fg_tensor *given, uint64_t seed) {
-    fg_tensor *t = FG_ARRAY(g->ctx, g->n_inputs + 1, fg_tensor);
-    for (int i = 0; i < g->n_inputs; i++) {
-        bool is_given = given && given[i].data;
-        if (is_given) check_given(g->ctx, g->inputs[i], &given[i]);
-        t[i] = is_given ? given[i] : fg_random_input(g->ctx, g->inputs[i], seed + (uint64_t)i);
-    }
-    return t;
-}
 
 /* ---- reference ---- */
 
@@ -149,7 +129,7 @@ static bool run_whole(fg_check *c) {
     if (!entry.function)
         fg_raise(c->ctx, FG_INTERNAL, "codegen: the text has no function '%s_run'", c->m->options.prefix);
     fg_fault fault = fg_sandbox(c->ctx, fg_entry_call, &entry);
-    fg_check_instruction(c, fault);
+    fg_check_instruction(c->ctx, c->m->target, fault);
     const char *text = NULL;
     const fg_space *damaged = fg_memory_damage(c->mem);
     if (fault.signal)
@@ -246,13 +226,6 @@ static void check_whole(fg_check *c) {
 
 /* ---- verdict ---- */
 
-void fg_check_instruction(const fg_check *c, fg_fault fault) {
-    if (fault.signal != SIGILL) return;
-    fg_remedy(c->ctx, "use --verify=tcc, or --target host");
-    fg_raise(c->ctx, FG_TOOLCHAIN, "code for target '%s' %s", c->m->target->name,
-             fg_fault_name(fault.signal));
-}
-
 /* What the target's own dialect is called; NULL: plain C, which every compiler sees alike. */
 static const char *vector_name(const fg_target *t) {
     bool x86 = strcmp(t->isa, "x86") == 0;
@@ -307,7 +280,7 @@ static void check_all(fg_check *c) {
     v->float_run = float_run(c);
     v->bound = fmax(c->options->tolerance, 4 * v->float_run);
     fg_progress(c->ctx, "compile", 0, 1);
-    c->mem = fg_memory_new(c->m, c->inputs, true);
+    c->mem = fg_memory_new(c->m, c->inputs, FG_MEMORY_WATCHED);
     c->lib = load(c);
     v->checked = what_was_checked(c);
     fg_check_kernels(c);
