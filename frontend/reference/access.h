@@ -34,4 +34,14 @@ void fg_set_i64(fg_tensor *t, int64_t i, int64_t x);
 
 bool fg_is_float(fg_dtype t); /* float, double, float16, bfloat16 */
 
+/* a + b, rounded to float in the plain float run (single). */
+static inline double fg_accumulate(bool single, double a, double b) {
+    return single ? (double)((float)a + (float)b) : a + b;
+}
+
+/* Does this evaluation sum in float? */
+static inline bool fg_is_single(const fg_eval *e) {
+    return e->float_accumulate && e->in[0].dtype != FG_DOUBLE;
+}
+
 #endif

@@ -263,7 +263,7 @@ static void narrow_group(const conv *c) {
 
 static conv start(const fg_eval *e, const fg_window *w) {
     const fg_shape *x = &e->in[0].shape;
-    conv c = {.e = e, .w = *w, .single = e->float_accumulate && e->in[0].dtype != FG_DOUBLE};
+    conv c = {.e = e, .w = *w, .single = fg_is_single(e)};
     c.group = fg_attr_int(e->node, "group", 1);
     c.in_channels = x->dim[1] / c.group;
     c.out_channels = e->out[0].shape.dim[1] / c.group;

@@ -115,7 +115,7 @@ static void multiply(const fg_eval *e, const product *p, int64_t m, int64_t n, i
         integer_product(p, e->ctx, m, n, k);
         return;
     }
-    bool single = e->float_accumulate && e->in[0].dtype != FG_DOUBLE;
+    bool single = fg_is_single(e);
     fg_dense d = {e->ctx, m, n, k, single, p, load_a, load_b, store};
     fg_dense_run(&d);
 }

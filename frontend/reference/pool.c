@@ -69,7 +69,7 @@ static pool start(const fg_eval *e) {
         c.in_size *= c.w.in[i];
         c.out_size *= c.w.out[i];
     }
-    c.single = e->float_accumulate && e->in[0].dtype != FG_DOUBLE;
+    c.single = fg_is_single(e);
     c.p = (double)fg_attr_int(e->node, "p", 2);
     c.count_pad = fg_attr_int(e->node, "count_include_pad", 0) != 0;
     c.x = (double *)fg_big_alloc(e->ctx, (size_t)(c.in_size + 1) * sizeof(double));
@@ -82,14 +82,10 @@ static void finish(pool *c) {
     fg_big_free(c->e->ctx, c->x);
 }
 
-static double add(bool single, double a, double b) {
-    return single ? (double)((float)a + (float)b) : a + b;
-}
-
 static double sum_window(const pool *c, const clip *win) {
     double sum = 0;
     for (int64_t t = 0; t < win->inside; t++) {
-        sum = add(c->single, sum, c->x[tap_offset(&c->w, win, t)]);
+        sum = fg_accumulate(c->single, sum, c->x[tap_offset(&c->w, win, t)]);
     }
     return sum;
 }
@@ -110,7 +106,7 @@ void fg_ref_average_pool(const fg_eval *e) {
 
 static double power_sum(double sum, double x, double p, bool single) {
     double a = fabs(x);
-    return add(single, sum, p == 1 ? a : p == 2 ? a * a : pow(a, p));
+    return fg_accumulate(single, sum, p == 1 ? a : p == 2 ? a * a : pow(a, p));
 }
 
 static double root(double sum, double p) {
@@ -190,7 +186,7 @@ static double mean_of(const double *x, int64_t n, double p, bool single) {
     double sum = 0;
     (void)p;
     for (int64_t i = 0; i < n; i++) {
-        sum = add(single, sum, x[i]);
+        sum = fg_accumulate(single, sum, x[i]);
     }
     return n > 0 ? sum / (double)n : 0;
 }
@@ -218,7 +214,7 @@ static void global_pool(const fg_eval *e, reduce_fn *fn) {
     for (int d = 2; d < s->rank; d++) {
         size *= s->dim[d];
     }
-    bool single = e->float_accumulate && e->in[0].dtype != FG_DOUBLE;
+    bool single = fg_is_single(e);
     double p = (double)fg_attr_int(e->node, "p", 2);
     double *x = (double *)fg_big_alloc(e->ctx, (size_t)(size + 1) * sizeof(double));
     for (int64_t plane = 0; plane < planes; plane++) {
