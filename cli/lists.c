@@ -82,7 +82,7 @@ void fg_list_ops(fg_text *out) {
     int n = fg_op_count();
     const fg_op **ops = FG_ARRAY(out->ctx, n, const fg_op *);
     for (int i = 0; i < n; i++) ops[i] = fg_op_at(i);
-    qsort(ops, (size_t)n, sizeof *ops, by_name);
+    qsort(ops, (size_t)n, sizeof(const fg_op *), by_name);
     fg_text_add(out,
                 "# Supported operators\n\n"
                 "Made by `fusegen --list-ops` from the operator table. Types are those of the main operand: "

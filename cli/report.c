@@ -145,7 +145,7 @@ fg_report *fg_report_collect(fg_context *ctx, const char *model, const char *var
     fg_report *r = FG_NEW(ctx, fg_report);
     r->model = copy(ctx, model);
     r->variant = copy(ctx, variant);
-    for (int i = 0; i < 32; i++) snprintf(r->sha256 + 2 * i, 3, "%02x", read->sha256[i]);
+    for (size_t i = 0; i < sizeof read->sha256; i++) snprintf(r->sha256 + 2 * i, 3, "%02x", read->sha256[i]);
     r->opset = read->opset;
     r->nodes = read->n_nodes;
     r->parameters = read->parameters;
