@@ -31,7 +31,9 @@ typedef struct job {
     fg_context *ctx;
     fg_graph *read;
     fg_module *module;
+    fg_tensor *inputs; /* of --input, data NULL where none is given; NULL: all random */
     fg_verdict *verdict;
+    fg_bench *bench;
 } job;
 
 /* ---- before the long work ---- */
@@ -166,22 +168,31 @@ static fg_tensor *read_tensors(job *j, const char *option, const fg_file_option 
     return t;
 }
 
+/* Random data for the inputs; any seed would do, a fixed one makes verdicts repeatable. */
+static const uint64_t seed = 1;
+
+static void read_inputs(job *j) {
+    const fg_cli_options *o = j->options;
+    if (!o->n_inputs) return;
+    j->inputs = read_tensors(j, "--input", o->inputs, o->n_inputs, j->read->inputs, j->read->n_inputs);
+    for (int i = 0; i < j->read->n_inputs; i++)
+        if (!j->inputs[i].data)
+            j->inputs[i] = fg_random_input(j->ctx, j->read->inputs[i], seed + (uint64_t)i);
+}
+
 static void verify(job *j) {
     const fg_cli_options *o = j->options;
-    const uint64_t seed = 1; /* any would do; a fixed one makes verdicts repeatable */
     if (o->verify == FG_VERIFY_NONE) return;
-    fg_verify_options v = {.mode = o->verify, .tolerance = o->tolerance, .seed = seed};
-    if (o->n_inputs) {
-        fg_tensor *in =
-            read_tensors(j, "--input", o->inputs, o->n_inputs, j->read->inputs, j->read->n_inputs);
-        for (int i = 0; i < j->read->n_inputs; i++)
-            if (!in[i].data) in[i] = fg_random_input(j->ctx, j->read->inputs[i], seed + (uint64_t)i);
-        v.inputs = in;
-    }
+    fg_verify_options v = {.mode = o->verify, .tolerance = o->tolerance, .inputs = j->inputs, .seed = seed};
     if (o->n_expects)
         v.expected =
             read_tensors(j, "--expect", o->expects, o->n_expects, j->read->outputs, j->read->n_outputs);
     j->verdict = fg_verify(j->read, j->module, &v);
+}
+
+static void bench(job *j) {
+    if (j->options->bench_runs && (!j->verdict || j->verdict->passed))
+        j->bench = fg_bench_run(j->module, j->inputs, seed, j->options->bench_runs);
 }
 
 /* ---- notes ---- */
@@ -231,6 +242,13 @@ static void generate(job *j) {
     j->module = fg_generate(p, target, &codegen);
 }
 
+static void collect(job *j) {
+    session *s = j->session;
+    fg_report_source source = {j->model, j->variant, j->read, j->module, j->verdict, j->bench};
+    s->reports[s->n_reports] = fg_report_collect(s->ctx, &source);
+    s->n_reports++;
+}
+
 static void run_job(fg_context *ctx, void *arg) {
     job *j = arg;
     const fg_cli_options *o = j->options;
@@ -245,11 +263,10 @@ static void run_job(fg_context *ctx, void *arg) {
     generate(j);
     if (!j->module) return;
     note_module(j);
+    read_inputs(j);
     verify(j);
-    session *s = j->session;
-    s->reports[s->n_reports] =
-        fg_report_collect(s->ctx, j->model, j->variant, j->read, j->module, j->verdict);
-    s->n_reports++;
+    bench(j);
+    collect(j);
     fg_context_set_node(ctx, NULL);
     if (j->verdict && !j->verdict->passed)
         fg_raise(ctx, FG_MISMATCH, "the generated code does not match the reference: %s",

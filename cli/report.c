@@ -86,7 +86,6 @@ static void collect_kernel(fg_context *ctx, const fg_kernel_text *t, const fg_er
     r->intensity = r->bytes > 0 ? (double)r->flops / (double)r->bytes : 0.0;
     r->class = fg_class_of(r->intensity);
     r->predicted_ms = t->predicted_ms;
-    r->measured_ms = -1;
     r->checked = error != NULL;
     if (error) r->error = *error;
 }
@@ -140,29 +139,48 @@ static void collect_verdict(fg_context *ctx, const fg_verdict *v, fg_report *r) 
     r->failure = v->first_failure ? copy(ctx, v->first_failure) : NULL;
 }
 
-fg_report *fg_report_collect(fg_context *ctx, const char *model, const char *variant, const fg_graph *read,
-                             const fg_module *m, const fg_verdict *verdict) {
-    fg_report *r = FG_NEW(ctx, fg_report);
-    r->model = copy(ctx, model);
-    r->variant = copy(ctx, variant);
-    for (size_t i = 0; i < sizeof read->sha256; i++) snprintf(r->sha256 + 2 * i, 3, "%02x", read->sha256[i]);
-    r->opset = read->opset;
-    r->nodes = read->n_nodes;
-    r->parameters = read->parameters;
-    r->n_synthetic = read->n_synthetic;
+static void collect_bench(fg_context *ctx, const fg_bench *b, fg_report *r) {
+    fg_bench *copied = FG_NEW(ctx, fg_bench);
+    *copied = *b;
+    copied->why_not = b->why_not ? copy(ctx, b->why_not) : NULL;
+    copied->compiled_by = copy(ctx, b->compiled_by);
+    copied->kernels = NULL;
+    r->bench = copied;
+    for (int i = 0; !b->why_not && i < r->n_kernels && i < b->n_kernels; i++) {
+        r->kernels[i].measured = b->kernels[i];
+        r->kernels[i].measured.against = copy(ctx, b->kernels[i].against);
+    }
+}
+
+bool fg_report_measured(const fg_report *r) {
+    return r->bench && !r->bench->why_not;
+}
+
+static void collect_module(fg_context *ctx, const fg_module *m, const fg_verdict *v, fg_report *r) {
     r->target = copy(ctx, m->target->name);
     r->target_description = copy(ctx, m->target->description);
-    r->peak_gflops = m->target->peak_gflops;
     r->arena_bytes = m->arena_bytes;
     r->arena_lower_bound = m->arena_lower_bound;
     r->weights_bytes = m->weights_bytes;
-    r->measured_ms = -1;
     r->n_kernels = m->n_kernels;
     r->kernels = FG_ARRAY(ctx, m->n_kernels, fg_report_kernel);
     for (int i = 0; i < m->n_kernels; i++)
-        collect_kernel(ctx, &m->kernels[i], verdict && i < verdict->n_kernels ? &verdict->kernels[i] : NULL,
-                       &r->kernels[i]);
-    if (verdict) collect_verdict(ctx, verdict, r);
-    add_up(r, m);
+        collect_kernel(ctx, &m->kernels[i], v && i < v->n_kernels ? &v->kernels[i] : NULL, &r->kernels[i]);
+}
+
+fg_report *fg_report_collect(fg_context *ctx, const fg_report_source *s) {
+    fg_report *r = FG_NEW(ctx, fg_report);
+    r->model = copy(ctx, s->model);
+    r->variant = copy(ctx, s->variant);
+    for (size_t i = 0; i < sizeof s->read->sha256; i++)
+        snprintf(r->sha256 + 2 * i, 3, "%02x", s->read->sha256[i]);
+    r->opset = s->read->opset;
+    r->nodes = s->read->n_nodes;
+    r->parameters = s->read->parameters;
+    r->n_synthetic = s->read->n_synthetic;
+    collect_module(ctx, s->module, s->verdict, r);
+    if (s->verdict) collect_verdict(ctx, s->verdict, r);
+    if (s->bench) collect_bench(ctx, s->bench, r);
+    add_up(r, s->module);
     return r;
 }

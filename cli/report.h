@@ -5,6 +5,7 @@
 #define FG_CLI_REPORT_H
 
 #include "codegen/module.h"
+#include "verify/bench.h"
 #include "verify/verify.h"
 
 /* By arithmetic intensity, FLOPs per byte moved: > 50, > 10, > 1, the rest. */
@@ -32,7 +33,7 @@ typedef struct fg_report_kernel {
     double intensity;
     fg_class class;
     double predicted_ms;
-    double measured_ms; /* median of --bench; negative: not measured */
+    fg_bench_kernel measured; /* valid if the report's bench is not NULL and ran */
     fg_error error;
     bool checked; /* error is valid */
 } fg_report_kernel;
@@ -45,15 +46,13 @@ typedef struct fg_report {
     int64_t parameters;
     int n_synthetic;
     const char *target, *target_description;
-    double peak_gflops;
-    bool fused;
     int64_t arena_bytes, arena_lower_bound, weights_bytes;
     fg_report_kernel *kernels;
     int n_kernels;
     /* sums over kernels */
     int operators, single_op, se, main;
     int64_t flops, bytes_fused, bytes_unfused;
-    double mean_intensity, predicted_ms, measured_ms;
+    double mean_intensity, predicted_ms;
     int classes[FG_CLASS_COUNT];
     /* verification */
     fg_verify_mode mode;
@@ -61,11 +60,22 @@ typedef struct fg_report {
     fg_error total;
     double float_run, bound;
     const char *checked, *failure;
+    const fg_bench *bench; /* a copy, without its kernels; NULL: no --bench */
 } fg_report;
 
-/* Copies into ctx. verdict may be NULL (--verify=none). */
-fg_report *fg_report_collect(fg_context *ctx, const char *model, const char *variant, const fg_graph *read,
-                             const fg_module *m, const fg_verdict *verdict);
+/* Where a report comes from; all of it may be freed afterwards. */
+typedef struct fg_report_source {
+    const char *model, *variant;
+    const fg_graph *read;
+    const fg_module *module;
+    const fg_verdict *verdict; /* NULL: --verify=none */
+    const fg_bench *bench;     /* NULL: no --bench */
+} fg_report_source;
+
+/* Copies into ctx. */
+fg_report *fg_report_collect(fg_context *ctx, const fg_report_source *source);
+
+bool fg_report_measured(const fg_report *r); /* --bench was asked for and could time */
 
 double fg_report_saved(const fg_report *r);      /* 1 - fused / unfused bytes */
 double fg_report_efficiency(const fg_report *r); /* operators per kernel */
@@ -81,6 +91,8 @@ void fg_report_summary(const fg_report *r, const fg_report_style *style,
                        fg_text *out); /* header, totals, verdict */
 void fg_report_text(const fg_report *r, const fg_report_style *style,
                     fg_text *out); /* and the kernel table */
+void fg_report_bench(const fg_report *r, const fg_report_style *style,
+                     fg_text *out); /* times, kernels by their share */
 void fg_report_comparison(fg_context *ctx, int n, fg_report *const *r, const fg_report_style *style,
                           fg_text *out);
 

@@ -118,7 +118,7 @@ static void add_partition(builder *b, cJSON *parent, const fg_report *r) {
     add_patterns(b, p, r);
 }
 
-static void add_kernel(builder *b, cJSON *parent, const fg_report_kernel *k) {
+static void add_kernel(builder *b, cJSON *parent, const fg_report_kernel *k, bool measured) {
     cJSON *o = attach(b, parent, NULL, cJSON_CreateObject());
     add_string(b, o, "name", k->name);
     add_string(b, o, "pattern", k->pattern);
@@ -134,7 +134,7 @@ static void add_kernel(builder *b, cJSON *parent, const fg_report_kernel *k) {
     add_string(b, o, "why", k->why);
     add_string(b, o, "boundary", k->boundary);
     add_double(b, o, "predicted_ms", k->predicted_ms);
-    add_known(b, o, "measured_ms", k->measured_ms >= 0, k->measured_ms);
+    add_known(b, o, "measured_ms", measured, k->measured.wall.median_ms);
     add_known(b, o, "max_error", k->checked, k->error.max_rel);
 }
 
@@ -149,6 +149,22 @@ static void add_verify(builder *b, cJSON *parent, const fg_report *r) {
     add_known(b, o, "bound", ran, r->bound);
     add_known(b, o, "float_run", ran, r->float_run);
     add_string(b, o, "checked", r->checked ? r->checked : "");
+}
+
+static void add_bench(builder *b, cJSON *parent, const fg_bench *bench) {
+    cJSON *o = attach(b, parent, "bench", cJSON_CreateObject());
+    if (bench->why_not) {
+        add_string(b, o, "why_not", bench->why_not);
+        return;
+    }
+    add_string(b, o, "compiled_by", bench->compiled_by);
+    add_int(b, o, "runs", bench->runs);
+    add_double(b, o, "first_ms", bench->first_ms);
+    add_double(b, o, "min_ms", bench->wall.min_ms);
+    add_double(b, o, "median_ms", bench->wall.median_ms);
+    add_double(b, o, "cpu_median_ms", bench->cpu.median_ms);
+    add_double(b, o, "gflops", bench->gflops);
+    add_double(b, o, "share", bench->share);
 }
 
 static void fill_report(builder *b, cJSON *o, const fg_report *r) {
@@ -166,11 +182,12 @@ static void fill_report(builder *b, cJSON *o, const fg_report *r) {
     add_int(b, o, "weights_bytes", r->weights_bytes);
     add_int(b, o, "flops", r->flops);
     add_double(b, o, "predicted_ms", r->predicted_ms);
-    add_known(b, o, "measured_ms", r->measured_ms >= 0, r->measured_ms);
+    add_known(b, o, "measured_ms", fg_report_measured(r), r->bench ? r->bench->wall.median_ms : 0);
     add_partition(b, o, r);
     cJSON *kernels = attach(b, o, "kernels", cJSON_CreateArray());
-    for (int i = 0; i < r->n_kernels; i++) add_kernel(b, kernels, &r->kernels[i]);
+    for (int i = 0; i < r->n_kernels; i++) add_kernel(b, kernels, &r->kernels[i], fg_report_measured(r));
     add_verify(b, o, r);
+    if (r->bench) add_bench(b, o, r->bench);
 }
 
 static void release(void *root) {

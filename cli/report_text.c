@@ -6,6 +6,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* 12345678 as "12.3 M": three digits that matter. */
@@ -118,9 +119,64 @@ static void verdict(fg_context *ctx, const fg_report *r, const fg_report_style *
     if (r->failure) fg_text_printf(out, "          %s\n", fg_escape_terminal(ctx, r->failure));
 }
 
+/* ---- times ---- */
+
+static int by_time(const void *a, const void *b) {
+    double x = (*(const fg_report_kernel *const *)a)->measured.wall.median_ms;
+    double y = (*(const fg_report_kernel *const *)b)->measured.wall.median_ms;
+    return (x < y) - (x > y);
+}
+
+static void add_bench_row(fg_context *ctx, fg_table *t, const fg_report *r, const fg_report_kernel *k) {
+    const fg_bench_kernel *m = &k->measured;
+    double all = r->bench->kernels_ms;
+    fg_table_add(t, "%s", k->name);
+    fg_table_add(t, "%.4f", m->wall.median_ms);
+    fg_table_add(t, "%.4f", m->wall.min_ms);
+    fg_table_add(t, "%.1f%%", all > 0 ? 100 * m->wall.median_ms / all : 0.0);
+    fg_table_add(t, "%.4f", k->predicted_ms);
+    fg_table_add(t, "%s", m->gflops > 0 ? fg_format(ctx, "%.1f", m->gflops) : "-");
+    fg_table_add(t, "%.1f", m->gbps);
+    fg_table_add(t, "%s", m->share > 0 ? fg_format(ctx, "%.0f%% of %s", 100 * m->share, m->against) : "-");
+}
+
+void fg_report_bench(const fg_report *r, const fg_report_style *style, fg_text *out) {
+    static const fg_column columns[] = {{"kernel", false, 24}, {"ms", true, 0},        {"min", true, 0},
+                                        {"time", true, 0},     {"predicted", true, 0}, {"GFLOP/s", true, 0},
+                                        {"GB/s", true, 0},     {"reached", false, 0}};
+    fg_context *ctx = out->ctx;
+    if (!fg_report_measured(r)) return;
+    const fg_report_kernel **order = FG_ARRAY(ctx, r->n_kernels, const fg_report_kernel *);
+    for (int i = 0; i < r->n_kernels; i++) order[i] = &r->kernels[i];
+    qsort(order, (size_t)r->n_kernels, sizeof(const fg_report_kernel *), by_time);
+    fg_table *t = fg_table_new(ctx, FG_COUNT(columns), columns);
+    for (int i = 0; i < r->n_kernels; i++) add_bench_row(ctx, t, r, order[i]);
+    fg_table_print(t, style->width, out);
+    fg_text_add(out, "\n");
+}
+
+static void times(fg_context *ctx, const fg_report *r, fg_text *out) {
+    const fg_bench *b = r->bench;
+    if (!b) return;
+    if (b->why_not) {
+        fg_text_printf(out, "time      not measured: %s\n", fg_escape_terminal(ctx, b->why_not));
+        return;
+    }
+    fg_text_printf(
+        out, "time      %.3f ms median, %.3f ms min of %d runs; processor time %.3f ms; first run %.3f ms\n",
+        b->wall.median_ms, b->wall.min_ms, b->runs, b->cpu.median_ms, b->first_ms);
+    fg_text_printf(out, "          %.1f GFLOP/s", b->gflops);
+    if (b->share > 0) fg_text_printf(out, ", %.1f %% of the target's peak", 100 * b->share);
+    fg_text_printf(out, "; kernels alone %.3f ms; %s\n", b->kernels_ms,
+                   fg_escape_terminal(ctx, b->compiled_by));
+}
+
 void fg_report_summary(const fg_report *r, const fg_report_style *style, fg_text *out) {
     head(out->ctx, r, out);
+    if (fg_report_measured(r)) fg_text_add(out, "\n");
+    fg_report_bench(r, style, out);
     totals(out->ctx, r, out);
+    times(out->ctx, r, out);
     verdict(out->ctx, r, style, out);
 }
 
@@ -130,7 +186,9 @@ void fg_report_text(const fg_report *r, const fg_report_style *style, fg_text *o
     kernel_table(out->ctx, r, style, out);
     if (style->verbose) kernel_details(out->ctx, r, out);
     fg_text_add(out, "\n");
+    fg_report_bench(r, style, out);
     totals(out->ctx, r, out);
+    times(out->ctx, r, out);
     verdict(out->ctx, r, style, out);
 }
 
