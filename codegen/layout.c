@@ -123,22 +123,51 @@ static void kernel_replace(fg_value **list, int n, const fg_value *old, fg_value
         if (list[i] == old) list[i] = with;
 }
 
-static fg_kernel *copy_kernel(fg_planner *p, fg_value *from, fg_value *to, const char *name) {
-    fg_context *ctx = p->ctx;
-    fg_kernel *k = FG_NEW(ctx, fg_kernel);
-    k->in = FG_ARRAY(ctx, 1, fg_value *);
-    k->out = FG_ARRAY(ctx, 1, fg_value *);
-    k->nodes = FG_ARRAY(ctx, 1, fg_node *);
-    k->in[0] = from;
-    k->out[0] = to;
-    k->nodes[0] = fg_graph_node(p->graph, "Identity", 1, k->in, 1, k->out);
-    fg_infer_node(p->graph, k->nodes[0]);
+/* Fills k: a movement node alone, from its first operand to its first result. */
+static void single(fg_planner *p, fg_kernel *k, fg_node *n, const char *name) {
+    k->in = FG_ARRAY(p->ctx, 1, fg_value *);
+    k->out = FG_ARRAY(p->ctx, 1, fg_value *);
+    k->nodes = FG_ARRAY(p->ctx, 1, fg_node *);
+    k->in[0] = n->in[0];
+    k->out[0] = n->out[0];
+    k->nodes[0] = k->stage[0].anchor = n;
     k->name = name;
     k->lowering = "copy";
-    k->stage[0].anchor = k->nodes[0];
     k->n_stages = k->n_nodes = k->n_in = k->n_out = 1;
     k->boundary = FG_BOUNDARY_SHAPE;
+}
+
+static fg_kernel *copy_kernel(fg_planner *p, fg_value *from, fg_value *to, const char *name) {
+    fg_kernel *k = FG_NEW(p->ctx, fg_kernel);
+    fg_node *n = fg_graph_node(p->graph, "Identity", 1, &from, 1, &to);
+    fg_infer_node(p->graph, n);
+    single(p, k, n, name);
     return k;
+}
+
+/* Movement nodes before a kernel's first anchor become kernels of their own for as long as it takes to see
+ * whether they can be views; if so they vanish again, into the kernel they came from. */
+static void split_views(fg_planner *p) {
+    fg_partition *t = p->partition;
+    int total = 0, n = 0;
+    for (int i = 0; i < t->n_kernels; i++) total += t->kernels[i]->n_nodes;
+    fg_kernel **all = FG_ARRAY(p->ctx, total + 1, fg_kernel *);
+    for (int i = 0; i < t->n_kernels; i++) {
+        fg_kernel *k = t->kernels[i];
+        while (k->n_nodes > 1 && k->nodes[0] != k->stage[0].anchor && k->nodes[0]->op &&
+               k->nodes[0]->op->lowering && strcmp(k->nodes[0]->op->lowering, "copy") == 0) {
+            fg_node *v = k->nodes[0];
+            fg_kernel *c = FG_NEW(p->ctx, fg_kernel);
+            single(p, c, v, fg_format(p->ctx, "%s_view", k->name));
+            all[n++] = c;
+            kernel_replace(k->in, k->n_in, v->in[0], v->out[0]);
+            k->nodes++;
+            k->n_nodes--;
+        }
+        all[n++] = k;
+    }
+    t->kernels = all;
+    t->n_kernels = n;
 }
 
 static fg_value *twin(fg_planner *p, const fg_value *v) {
@@ -181,7 +210,8 @@ static void insert_copies(fg_planner *p) {
         fg_value *t = twin(p, v);
         redirect(p, v, t);
         if (v->is_input)
-            first[n_first] = copy_kernel(p, v, t, fg_format(p->ctx, "channels_last_in_%d", n_first)), n_first++;
+            first[n_first] = copy_kernel(p, v, t, fg_format(p->ctx, "channels_last_in_%d", n_first)),
+            n_first++;
         else
             last[n_last] = copy_kernel(p, t, v, fg_format(p->ctx, "row_major_out_%d", n_last)), n_last++;
     }
@@ -336,25 +366,41 @@ static bool try_concat(fg_planner *p, fg_kernel *k) {
     return left == 0;
 }
 
-/* Appends the nodes of a kernel that vanished to a neighbour, so that reports still account for them. */
-static void absorb(fg_planner *p, fg_kernel *gone) {
+static bool reads_any(const fg_kernel *k, fg_value **v, int n) {
+    for (int i = 0; i < k->n_in; i++)
+        for (int j = 0; j < n; j++)
+            if (k->in[i] == v[j]) return true;
+    return false;
+}
+
+static bool makes_any(const fg_kernel *k, fg_value **v, int n) {
+    for (int i = 0; i < k->n_out; i++)
+        for (int j = 0; j < n; j++)
+            if (k->out[i] == v[j]) return true;
+    return false;
+}
+
+/* The nodes of a kernel that vanished join a neighbour, so that reports still account for them: the one that
+ * reads its result, else the one that makes its operand. */
+static void absorb(fg_planner *p, const fg_kernel *gone) {
     fg_kernel *host = NULL;
-    for (int i = 0; i < p->partition->n_kernels && !host; i++) {
+    bool before = false;
+    for (int i = 0; i < p->partition->n_kernels; i++) {
         fg_kernel *k = p->partition->kernels[i];
-        if (!k || k == gone) continue;
-        for (int j = 0; j < k->n_out && !host; j++)
-            for (int q = 0; q < gone->n_in && !host; q++)
-                if (k->out[j] == gone->in[q]) host = k;
-        for (int j = 0; j < k->n_in && !host; j++)
-            for (int q = 0; q < gone->n_out && !host; q++)
-                if (k->in[j] == gone->out[q]) host = k;
+        if (k == gone) continue;
+        if (makes_any(k, gone->in, gone->n_in)) host = k;
+        if (!reads_any(k, gone->out, gone->n_out)) continue;
+        host = k;
+        before = true;
+        break;
     }
     if (!host) return;
-    fg_node **nodes = FG_ARRAY(p->ctx, host->n_nodes + gone->n_nodes, fg_node *);
-    memcpy(nodes, host->nodes, (size_t)host->n_nodes * sizeof(*nodes));
-    memcpy(nodes + host->n_nodes, gone->nodes, (size_t)gone->n_nodes * sizeof(*nodes));
+    const int own = host->n_nodes, more = gone->n_nodes;
+    fg_node **nodes = FG_ARRAY(p->ctx, own + more, fg_node *);
+    memcpy(nodes + (before ? more : 0), host->nodes, (size_t)own * sizeof(*nodes));
+    memcpy(nodes + (before ? 0 : own), gone->nodes, (size_t)more * sizeof(*nodes));
     host->nodes = nodes;
-    host->n_nodes += gone->n_nodes;
+    host->n_nodes += more;
 }
 
 static void find_views(fg_planner *p) {
@@ -439,6 +485,7 @@ static void make_slots(fg_planner *p) {
 }
 
 void fg_plan_layout(fg_planner *p) {
+    split_views(p);
     for (int i = 0; i < p->partition->n_kernels; i++) {
         fg_kernel *k = p->partition->kernels[i];
         const fg_lowering *l = fg_lowering_find(k->lowering);

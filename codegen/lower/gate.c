@@ -55,7 +55,7 @@ static void open_layer(fg_dense *q, int l, const fg_stage *s) {
     fg_emit *e = q->e;
     const fg_convolution *c = &q->c[l];
     q->nv[l] = choose_vectors(e, c);
-    fg_pack_panels(e, fg_format(e->ctx, "w%d", l), c, 1, q->nv[l]);
+    fg_pack_panels(e, fg_format(e->ctx, "weights%d", l), c, 1, q->nv[l]);
     fg_pack_bias(e, fg_format(e->ctx, "bias%d", l), c, 1);
     if (l > 0)
         fg_emit_scratch(e, fg_format(e->ctx, "h%d", l), "float", sizeof(float),
