@@ -1,0 +1,171 @@
+/* Loop nests over strided operands. */
+#include "codegen/nest.h"
+
+#include <string.h>
+
+#include "codegen/expr.h"
+
+#define FG_NEST_RANK (2 * FG_MAX_RANK)
+
+fg_nest *fg_nest_new(fg_context *ctx, const fg_shape *space, int max_operands) {
+    fg_nest *n = FG_NEW(ctx, fg_nest);
+    n->rank = space->rank;
+    memcpy(n->extent, space->dim, (size_t)space->rank * sizeof(*n->extent));
+    n->capacity = max_operands;
+    n->stride = fg_alloc(ctx, (size_t)max_operands + 1, sizeof(*n->stride));
+    return n;
+}
+
+int fg_nest_add(fg_context *ctx, fg_nest *n, const int64_t *stride) {
+    FG_REQUIRE(ctx, "nest", n->n < n->capacity);
+    memcpy(n->stride[n->n], stride, (size_t)n->rank * sizeof(*stride));
+    return n->n++;
+}
+
+void fg_row_major(const fg_shape *s, int64_t *stride) {
+    int64_t step = 1;
+    for (int d = s->rank; d-- > 0;) {
+        stride[d] = step;
+        step *= s->dim[d];
+    }
+}
+
+void fg_strides_of(const fg_emit *e, const fg_value *v, int64_t *stride) {
+    if (v->data != NULL) {
+        fg_row_major(&v->shape, stride);
+    } else {
+        memcpy(stride, fg_layout_of(e, v)->stride, (size_t)v->shape.rank * sizeof(*stride));
+    }
+}
+
+int fg_nest_add_value(const fg_emit *e, fg_nest *n, const fg_value *v) {
+    int64_t own[FG_MAX_RANK], stride[FG_NEST_RANK] = {0};
+    FG_REQUIRE(e->ctx, "nest", v->shape.rank <= n->rank);
+    fg_strides_of(e, v, own);
+    const int shift = n->rank - v->shape.rank;
+    for (int d = 0; d < v->shape.rank; d++) {
+        FG_REQUIRE(e->ctx, "nest", v->shape.dim[d] == 1 || v->shape.dim[d] == n->extent[shift + d]);
+        stride[shift + d] = v->shape.dim[d] == 1 ? 0 : own[d];
+    }
+    return fg_nest_add(e->ctx, n, stride);
+}
+
+static void swap(fg_nest *n, int a, int b) {
+    const int64_t extent = n->extent[a];
+    n->extent[a] = n->extent[b];
+    n->extent[b] = extent;
+    for (int i = 0; i < n->n; i++) {
+        const int64_t stride = n->stride[i][a];
+        n->stride[i][a] = n->stride[i][b];
+        n->stride[i][b] = stride;
+    }
+}
+
+static void take_out(fg_nest *n, int d) {
+    for (; d + 1 < n->rank; d++) {
+        swap(n, d, d + 1);
+    }
+    n->rank--;
+}
+
+static int64_t magnitude(int64_t i) {
+    return i < 0 ? -i : i;
+}
+
+static bool can_merge(const fg_nest *n, int d) {
+    for (int i = 0; i < n->n; i++) {
+        if (n->stride[i][d] != n->stride[i][d + 1] * n->extent[d + 1]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+int fg_nest_simplify(fg_nest *n, int by, int first, int last) {
+    for (int d = first; d < last;) {
+        if (n->extent[d] == 1) {
+            take_out(n, d);
+            last--;
+        } else {
+            d++;
+        }
+    }
+    for (int i = first + 1; i < last; i++) { /* stable: equal strides keep their order */
+        for (int d = i; d > first && magnitude(n->stride[by][d - 1]) < magnitude(n->stride[by][d]); d--) {
+            swap(n, d - 1, d);
+        }
+    }
+    for (int d = last - 2; d >= first; d--) {
+        if (can_merge(n, d)) {
+            n->extent[d + 1] *= n->extent[d];
+            take_out(n, d);
+            last--;
+        }
+    }
+    return last - first;
+}
+
+const char *fg_nest_at(fg_context *ctx, const fg_nest *n, int operand, int first, int last, const char *var) {
+    const char *s = NULL;
+    for (int d = first; d < last; d++) {
+        const int64_t stride = n->stride[operand][d];
+        if (stride == 0) {
+            continue;
+        }
+        const char *plus = s == NULL ? (stride < 0 ? "-" : "") : stride < 0 ? " - " : " + ";
+        s = magnitude(stride) == 1 ? fg_format(ctx, "%s%s%s%d", s == NULL ? "" : s, plus, var, d)
+                                   : fg_format(ctx, "%s%s%s%d * %lld", s == NULL ? "" : s, plus, var, d,
+                                               (long long)magnitude(stride));
+    }
+    return s == NULL ? "0" : s;
+}
+
+void fg_nest_open(const fg_nest *n, int first, int last, const char *var, fg_text *out) {
+    for (int d = first; d < last; d++) {
+        fg_text_printf(out, "for (int %s%d = 0; %s%d < %lld; %s%d++) {\n", var, d, var, d,
+                       (long long)n->extent[d], var, d);
+    }
+}
+
+void fg_nest_close(int loops, fg_text *out) {
+    for (int i = 0; i < loops; i++) {
+        fg_text_add(out, "}\n");
+    }
+}
+
+/* ---- elements ---- */
+
+const char *fg_compute_type(fg_context *ctx, fg_dtype t) {
+    if (fg_ctype_tag(t) == NULL) {
+        fg_raise(ctx, FG_UNSUPPORTED, "generated code does not compute with elements of type %s",
+                 fg_dtype_get(t)->name);
+    }
+    return t == FG_FLOAT16 || t == FG_BFLOAT16 ? "float" : fg_dtype_get(t)->c_type;
+}
+
+const char *fg_load_element(fg_context *ctx, fg_dtype t, const char *pointer, const char *index) {
+    const char *format = t == FG_FLOAT16    ? "fgs_half_to_f32(%s[%s])"
+                         : t == FG_BFLOAT16 ? "fgs_bf16_to_f32(%s[%s])"
+                                            : "%s[%s]";
+    return fg_format(ctx, format, pointer, index);
+}
+
+const char *fg_store_element(fg_context *ctx, fg_dtype t, const char *pointer, const char *index,
+                             const char *value) {
+    const char *format = t == FG_FLOAT16    ? "%s[%s] = fgs_f32_to_half(%s);"
+                         : t == FG_BFLOAT16 ? "%s[%s] = fgs_f32_to_bf16(%s);"
+                                            : "%s[%s] = %s;";
+    return fg_format(ctx, format, pointer, index, value);
+}
+
+const char *fg_pointer_to(fg_context *ctx, const char *pointer, const char *index) {
+    return strcmp(index, "0") == 0 ? pointer : fg_format(ctx, "%s + %s", pointer, index);
+}
+
+void fg_need_whole_elements(fg_emit *e, const fg_value *v) {
+    const fg_dtype_info *info = fg_dtype_get(v->dtype);
+    if (v->dtype == FG_STRING || info->bits < 8) {
+        fg_raise(e->ctx, FG_UNSUPPORTED, "generated code does not move elements of type %s ('%s')",
+                 info->name, v->name);
+    }
+}
