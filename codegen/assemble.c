@@ -102,6 +102,13 @@ static const char *run_parameters(const fg_planner *p) {
                      p->m->options.weights == FG_WEIGHTS_BLOB ? ", const void *weights" : "");
 }
 
+/* "in0, in1, in2"; "0" if there are none. */
+static const char *numbered(fg_context *ctx, const char *name, int n) {
+    const char *s = n == 0 ? "0" : fg_format(ctx, "%s0", name);
+    for (int i = 1; i < n; i++) s = fg_format(ctx, "%s, %s%d", s, name, i);
+    return s;
+}
+
 static void usage_example(fg_planner *p, const char *P, const char *const *in, const char *const *out_names,
                           fg_text *out) {
     const fg_codegen_options *o = &p->m->options;
@@ -120,12 +127,8 @@ static void usage_example(fg_planner *p, const char *P, const char *const *in, c
                        "__attribute__((aligned(%s_ARENA_ALIGN)));\n",
                        P, P);
     fg_text_add(out, " *\n *     int main(void) {\n");
-    fg_text_printf(out, " *         %s_inputs in = {%s};\n", x,
-                   g->n_inputs == 0   ? "0"
-                   : g->n_inputs == 1 ? "in0"
-                                      : "in0, in1 /* ... */");
-    fg_text_printf(out, " *         %s_outputs out = {%s};\n", x,
-                   g->n_outputs == 1 ? "out0" : "out0, out1 /* ... */");
+    fg_text_printf(out, " *         %s_inputs in = {%s};\n", x, numbered(p->ctx, "in", g->n_inputs));
+    fg_text_printf(out, " *         %s_outputs out = {%s};\n", x, numbered(p->ctx, "out", g->n_outputs));
     fg_text_printf(out, " *         return %s_run(&in, &out%s%s);\n *     }\n", x,
                    o->static_arena ? "" : ", arena", o->weights == FG_WEIGHTS_BLOB ? ", weights" : "");
     fg_text_add(out, " *\n * Inputs and outputs are row-major as in ONNX, need only their element's "

@@ -292,7 +292,7 @@ static bool try_movement_view(fg_planner *p, fg_kernel *k) {
     borderless(p, x, from, &start);
     for (int i = 0; i < n->n_out; i++) {
         const fg_value *y = n->out[i];
-        if (!y || y->n_users == 0) continue;
+        if (!y || (y->n_users == 0 && !y->is_output)) continue;
         if (y->is_output || p->values[y->id].alias != FG_ALIAS_NONE) return false;
         if (!fg_movement_view(n, i, from, start, stride, &offset) || !view_suits(p, y, stride)) return false;
     }

@@ -22,7 +22,7 @@ int fg_nest_add(fg_context *ctx, fg_nest *n, const int64_t *stride) {
     return n->n++;
 }
 
-void fg_row_major(const fg_shape *s, int64_t *stride) {
+void fg_dense_strides(const fg_shape *s, int64_t *stride) {
     int64_t step = 1;
     for (int d = s->rank; d-- > 0;) {
         stride[d] = step;
@@ -32,7 +32,7 @@ void fg_row_major(const fg_shape *s, int64_t *stride) {
 
 void fg_strides_of(const fg_emit *e, const fg_value *v, int64_t *stride) {
     if (v->data != NULL) {
-        fg_row_major(&v->shape, stride);
+        fg_dense_strides(&v->shape, stride);
     } else {
         memcpy(stride, fg_layout_of(e, v)->stride, (size_t)v->shape.rank * sizeof(*stride));
     }

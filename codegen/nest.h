@@ -1,9 +1,9 @@
 /* Loop nests over strided operands: what lowerings that take any layout share.
  *
- * A nest has an iteration space and, for each operand, how far its address moves per step in each dimension (0 where it is
- * broadcast). Simplifying a nest sorts its dimensions so that the last one moves one operand least, drops those of extent 1
- * and merges neighbours that all operands walk as one; so a channels-last tensor and a row-major one, or a chain over equal
- * shapes, become the same one-dimensional loop.
+ * A nest has an iteration space and, for each operand, how far its address moves per step in each dimension
+ * (0 where it is broadcast). Simplifying a nest sorts its dimensions so that the last one moves one operand
+ * least, drops those of extent 1 and merges neighbours that all operands walk as one; so a channels-last
+ * tensor and a row-major one, or a chain over equal shapes, become the same one-dimensional loop.
  */
 #ifndef FG_CODEGEN_NEST_H
 #define FG_CODEGEN_NEST_H
@@ -13,8 +13,8 @@
 typedef struct fg_nest {
     int rank;
     int64_t extent[2 * FG_MAX_RANK];
-    int n;                                /* operands */
-    int64_t (*stride)[2 * FG_MAX_RANK];   /* by operand */
+    int n;                              /* operands */
+    int64_t (*stride)[2 * FG_MAX_RANK]; /* by operand */
     int capacity;
 } fg_nest;
 
@@ -25,31 +25,33 @@ int fg_nest_add(fg_context *ctx, fg_nest *n, const int64_t *stride);
 /* Adds value v as it lies in memory, broadcast to the nest's space by numpy's rules. */
 int fg_nest_add_value(const fg_emit *e, fg_nest *n, const fg_value *v);
 
-/* Sorts by the strides of operand `by`, drops and merges, in the dimensions from `first` to `last` - 1 only. Returns how many
- * dimensions are left in that range. */
+/* Sorts by the strides of operand `by`, drops and merges, in the dimensions from `first` to `last` - 1 only.
+ * Returns how many dimensions are left in that range. */
 int fg_nest_simplify(fg_nest *n, int by, int first, int last);
 
-/* Element offset of an operand in the dimensions from first to last - 1 over the variables VAR0, VAR1, ...: "i0 * 12 + i2",
- * "0" if nothing moves it. */
+/* Element offset of an operand in the dimensions from first to last - 1 over the variables VAR0, VAR1, ...:
+ * "i0 * 12 + i2", "0" if nothing moves it. */
 const char *fg_nest_at(fg_context *ctx, const fg_nest *n, int operand, int first, int last, const char *var);
-/* "for (int VAR0 = 0; ...) ..." with an opening brace each, for the dimensions from first to last - 1; and their closing. */
+/* "for (int VAR0 = 0; ...) ..." with an opening brace each, for the dimensions from first to last - 1; and
+ * their closing. */
 void fg_nest_open(const fg_nest *n, int first, int last, const char *var, fg_text *out);
 void fg_nest_close(int loops, fg_text *out);
 
 /* Row-major strides of a shape. */
-void fg_row_major(const fg_shape *s, int64_t *stride);
+void fg_dense_strides(const fg_shape *s, int64_t *stride);
 /* Where v's elements lie: the layout's strides, row-major for constants. */
 void fg_strides_of(const fg_emit *e, const fg_value *v, int64_t *stride);
 
 /* ---- elements of any type ---- */
 
-/* C type that elements of type t are computed in ("float" for float16). Raises FG_UNSUPPORTED for types that generated code
- * has no arithmetic for (strings, complex, packed and 8-bit floats). */
+/* C type that elements of type t are computed in ("float" for float16). Raises FG_UNSUPPORTED for types that
+ * generated code has no arithmetic for (strings, complex, packed and 8-bit floats). */
 const char *fg_compute_type(fg_context *ctx, fg_dtype t);
 /* "x[i]", converted where storage and computation differ. */
 const char *fg_load_element(fg_context *ctx, fg_dtype t, const char *pointer, const char *index);
 /* "y[i] = value;" likewise. */
-const char *fg_store_element(fg_context *ctx, fg_dtype t, const char *pointer, const char *index, const char *value);
+const char *fg_store_element(fg_context *ctx, fg_dtype t, const char *pointer, const char *index,
+                             const char *value);
 /* "x + i", or "x" where the index is "0". */
 const char *fg_pointer_to(fg_context *ctx, const char *pointer, const char *index);
 

@@ -271,8 +271,7 @@ static void lower_depth_space(fg_emit *e, const fg_node *n) {
 }
 
 /* Inference keeps everything. */
-static void fill_mask(fg_emit *e, fg_value *mask)
-{
+static void fill_mask(fg_emit *e, fg_value *mask) {
     fg_nest *n = fg_nest_new(e->ctx, &mask->shape, 1);
     fg_line(e, "{");
     fg_emit_output(e, "mask", mask);
@@ -284,8 +283,7 @@ static void fill_mask(fg_emit *e, fg_value *mask)
     fg_line(e, "}");
 }
 
-static void lower_dropout(fg_emit *e, const fg_node *n)
-{
+static void lower_dropout(fg_emit *e, const fg_node *n) {
     if (n->out[0] != NULL && (n->out[0]->n_users > 0 || n->out[0]->is_output)) {
         lower_reshape(e, n);
     }
