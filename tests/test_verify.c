@@ -318,9 +318,21 @@ static void expected_data_are_compared_too(void **state) {
     assert_fails(f, "expected data: output 'y' at [0,0,2,1]", "interpreter differs from the data too");
 }
 
-static void a_value_without_reference_is_taken_from_its_kernel(void **state) {
+static void a_value_without_reference_is_compared_with_the_rewritten_node(void **state) {
     fixture *f = *state;
     find(f->graph, "d")->ref = NULL;
+    assert_passes(f);
+    change(f, "s[k] = b[(h * 4 + i) * 4 + k]", "s[k] = b[(h * 4 + i) * 4 + 1 - k]");
+    assert_only_kernel(assert_fails(f, "kernel 'square'", "output 'd'"), 1);
+}
+
+static void a_value_that_nothing_knows_is_taken_from_its_kernel(void **state) {
+    fixture *f = *state;
+    fg_value *d = find(f->graph, "d");
+    fg_op op = *d->producer->op;
+    op.reference = NULL;
+    d->producer->op = &op;
+    d->ref = NULL;
     assert_passes(f);
     assert_int_equal(f->verdict->kernels[1].at, -1);
     change(f, "s[k] = b[(h * 4 + i) * 4 + k]", "s[k] = b[(h * 4 + i) * 4 + 1 - k]");
@@ -396,7 +408,8 @@ int main(void) {
         VERIFY_TEST(nan_and_infinity_are_followed),
         VERIFY_TEST(data_of_the_wrong_shape_are_refused),
         VERIFY_TEST(expected_data_are_compared_too),
-        VERIFY_TEST(a_value_without_reference_is_taken_from_its_kernel),
+        VERIFY_TEST(a_value_without_reference_is_compared_with_the_rewritten_node),
+        VERIFY_TEST(a_value_that_nothing_knows_is_taken_from_its_kernel),
         VERIFY_TEST(a_view_has_no_function_and_is_checked),
         VERIFY_TEST(a_slot_outside_its_memory_is_an_internal_error),
         VERIFY_TEST(the_emulator_is_refused_clearly),

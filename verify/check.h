@@ -15,17 +15,18 @@ typedef struct fg_check {
     fg_memory *mem;
     const fg_tensor *inputs; /* of the graph as read */
     fg_run *reference;       /* in double */
-    fg_tensor *made; /* by value id of the rewritten graph: reference brought to the value's type, or what the
-                        value's kernel made where there is no reference */
+    fg_tensor *made; /* by value id of the rewritten graph: what is not simply a tensor of `reference` */
+    int64_t spent;   /* work of evaluating rewritten nodes */
     fg_verdict *verdict;
 } fg_check;
 
 /* The reference of a value of the graph as read; data NULL if it was not kept. */
 fg_tensor fg_check_reference(const fg_check *c, const fg_value *v);
 
-/* What a value of the rewritten graph holds: from the reference, or as its kernel made it. known is false in
- * the second case. Data NULL: not made yet. */
-fg_tensor fg_check_value(fg_check *c, const fg_value *v, bool *known);
+/* What a value of the rewritten graph holds: its reference; where the graph as read does not have it, what
+ * the interpreter makes of the rewritten nodes on reference inputs; where those have no reference kernel,
+ * what its own kernel made (c->made). Data NULL: it cannot be told yet. */
+fg_tensor fg_check_value(fg_check *c, const fg_value *v);
 
 /* fg_compare, and the rule about indices; v: of the graph as read, NULL if none. */
 fg_error fg_check_compare(const fg_check *c, const fg_value *v, const fg_tensor *want, const fg_tensor *got,

@@ -102,9 +102,9 @@ static void scan(void *user, const char *text, size_t n) {
     for (size_t i = 0; i < n; i++) step(s, (unsigned char)text[i]);
 }
 
-const char *fg_inline_weights_differ(const fg_module *m) {
+const char *fg_inline_weights_differ(const fg_module *m, fg_weights_emitter *emit) {
     scanner s = {.m = m, .state = LINE_START};
-    fg_emit_inline_weights(m, scan, &s);
+    emit(m, scan, &s);
     if (s.at != m->weights_bytes) complain(&s, "the text ends");
     return s.wrong;
 }

@@ -4,8 +4,12 @@
 
 #include "codegen/module.h"
 
-/* Decodes the string literals of fg_emit_inline_weights as a C compiler would and compares them with
- * m->weights. NULL if they are the same bytes, else what differs. */
-const char *fg_inline_weights_differ(const fg_module *m);
+/* Writes the weights of m as C text, by chunks; fg_emit_inline_weights is one. */
+typedef void fg_weights_emitter(const fg_module *m, void (*write)(void *user, const char *text, size_t n),
+                                void *user);
+
+/* Decodes the string literals that emit writes as a C compiler would and compares them with m->weights. NULL
+ * if they are the same bytes and safe under every -std, else what is wrong. */
+const char *fg_inline_weights_differ(const fg_module *m, fg_weights_emitter *emit);
 
 #endif
