@@ -51,6 +51,7 @@ static inline char *tool_read(const char *folder, const char *name, size_t *leng
     char *path = tool_path(folder, name);
     FILE *f = fopen(path, "rb");
     free(path);
+    if (length) *length = 0;
     if (!f) return NULL;
     size_t n = 0, cap = 1 << 16;
     char *text = malloc(cap + 1);
