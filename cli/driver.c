@@ -238,7 +238,6 @@ static void generate(job *j) {
     if (only_dumps(o)) return;
     const fg_target *target = fg_target_load(j->ctx, o->target);
     fg_codegen_options codegen = codegen_options(j, target);
-    fg_progress(j->ctx, "generating", 0, 0);
     j->module = fg_generate(p, target, &codegen);
 }
 
