@@ -29,15 +29,22 @@ static const char *paint(const fg_report_style *style, const char *code) {
     return style->color ? code : "";
 }
 
-/* "7: conv1 .. relu3", or all names with -v. */
+/* Where b leaves the path that it shares with a: exporters name nodes by nested modules. */
+static const char *own_part(const char *a, const char *b) {
+    const char *start = b;
+    for (const char *s = b; *s && *s == *a; s++, a++)
+        if (*s == '/') start = s + 1;
+    return *start ? start : b;
+}
+
+/* "7: block/conv1 .. relu3", or all names. */
 static const char *node_list(fg_context *ctx, const fg_report_kernel *k, bool all) {
     if (!k->n_nodes) return "0";
-    if (k->n_nodes == 1) return fg_format(ctx, "1: %s", fg_escape_terminal(ctx, k->nodes[0]));
-    if (!all)
-        return fg_format(ctx, "%d: %s .. %s", k->n_nodes, fg_escape_terminal(ctx, k->nodes[0]),
-                         fg_escape_terminal(ctx, k->nodes[k->n_nodes - 1]));
-    const char *s = fg_format(ctx, "%d:", k->n_nodes);
-    for (int i = 0; i < k->n_nodes; i++) s = fg_format(ctx, "%s %s", s, fg_escape_terminal(ctx, k->nodes[i]));
+    const char *s = fg_format(ctx, "%d: %s", k->n_nodes, fg_escape_terminal(ctx, k->nodes[0]));
+    if (k->n_nodes > 1 && !all)
+        return fg_format(ctx, "%s .. %s", s,
+                         fg_escape_terminal(ctx, own_part(k->nodes[0], k->nodes[k->n_nodes - 1])));
+    for (int i = 1; i < k->n_nodes; i++) s = fg_format(ctx, "%s %s", s, fg_escape_terminal(ctx, k->nodes[i]));
     return s;
 }
 

@@ -29,6 +29,7 @@ static void tcc_release(void *state) {
 
 _Noreturn static void refuse(fg_context *ctx, const tcc_library *t, const char *step) {
     const char *log = t->log.data;
+    if (log && strstr(log, "memory full")) fg_raise(ctx, FG_UNSUPPORTED, "out of memory: tcc needs more");
     bool missing = log && (strstr(log, "include file") || strstr(log, "libtcc1"));
     const char *remedy = "this is a bug of fusegen: please report it; --verify=cc uses a compiler instead";
     if (missing)
