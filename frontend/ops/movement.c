@@ -234,15 +234,19 @@ static int64_t block_of(fg_context *ctx, const fg_node *n) {
     return b;
 }
 
-static void infer_depth_to_space(fg_context *ctx, fg_graph *g, fg_node *n) {
-    (void)g;
-    int64_t b = block_of(ctx, n);
-    fg_shape y = n->in[0]->shape;
+static void check_mode(fg_context *ctx, const fg_node *n) {
     const char *mode = fg_attr_string(n, "mode", "DCR");
     if (strcmp(mode, "DCR") != 0 && strcmp(mode, "CRD") != 0) {
         fg_blame_attribute(ctx, "mode");
         fg_raise(ctx, FG_BAD_MODEL, "mode '%.20s' is neither DCR nor CRD", mode);
     }
+}
+
+static void infer_depth_to_space(fg_context *ctx, fg_graph *g, fg_node *n) {
+    (void)g;
+    int64_t b = block_of(ctx, n);
+    check_mode(ctx, n);
+    fg_shape y = n->in[0]->shape;
     if (y.dim[1] % (b * b) != 0) {
         fg_raise(ctx, FG_BAD_MODEL, "%lld channels cannot be divided into blocks of %lld x %lld",
                  (long long)y.dim[1], (long long)b, (long long)b);
@@ -256,6 +260,7 @@ static void infer_depth_to_space(fg_context *ctx, fg_graph *g, fg_node *n) {
 static void infer_space_to_depth(fg_context *ctx, fg_graph *g, fg_node *n) {
     (void)g;
     int64_t b = block_of(ctx, n);
+    check_mode(ctx, n);
     fg_shape y = n->in[0]->shape;
     if (y.dim[2] % b != 0 || y.dim[3] % b != 0) {
         fg_raise(ctx, FG_BAD_MODEL, "%lld x %lld cannot be divided into blocks of %lld", (long long)y.dim[2],

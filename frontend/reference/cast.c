@@ -32,7 +32,7 @@ static const small_float small_floats[] = {
     {FG_BFLOAT16, 16, 7, 127, 0x7F7F, 0x7F80, 0x7FC0, true, false},
     {FG_FLOAT8E4M3FN, 8, 3, 7, 0x7E, -1, 0x7F, true, false},
     {FG_FLOAT8E4M3FNUZ, 8, 3, 8, 0x7F, -1, 0x80, false, false},
-    {FG_FLOAT8E5M2, 8, 2, 15, 0x7B, 0x7C, 0x7F, true, false},
+    {FG_FLOAT8E5M2, 8, 2, 15, 0x7B, 0x7C, 0x7E, true, false},
     {FG_FLOAT8E5M2FNUZ, 8, 2, 16, 0x7F, -1, 0x80, false, false},
     {FG_FLOAT4E2M1, 4, 1, 1, 0x7, -1, -1, true, true},
 };
@@ -71,6 +71,9 @@ static double decode(const small_float *s, unsigned code) {
 /* Magnitude rounded to nearest even as if the exponent had no upper end; may exceed s->max. */
 static int64_t round_magnitude(const small_float *s, double a) {
     int lowest = 1 - s->bias, e = 0;
+    if (a == 0) {
+        return 0;
+    }
     (void)frexp(a, &e);
     e -= 1; /* a = 1.xxx * 2^e */
     if (e < lowest) {
@@ -87,8 +90,9 @@ static unsigned encode(const small_float *s, double x, bool saturate) {
     unsigned sign = signbit(x) ? 1u << (s->bits - 1) : 0;
     saturate = saturate || s->always_saturates;
     if (isnan(x)) {
+        /* Without a NaN: a zero of the other sign, as the format's reference implementation has it. */
         if (s->nan < 0) {
-            return sign;
+            return sign ^ (1u << (s->bits - 1));
         }
         return (unsigned)s->nan | (s->nan_is_signed ? sign : 0);
     }

@@ -75,21 +75,20 @@ void fg_ref_concat(const fg_eval *e) {
 
 /* depth is cut as (row of block, column of block, channel) or, where channels come first, (channel, row,
  * column). */
-static void depth_strides(int64_t channels, int64_t block, int64_t plane, bool channels_first,
-                          int64_t *stride) {
-    int64_t channel = channels_first ? block * block : 1, row = channels_first ? block : block * channels;
+static void depth_strides(int64_t channels, int64_t block, int64_t plane, bool crd, int64_t *stride) {
+    int64_t channel = crd ? block * block : 1, row = crd ? block : block * channels;
     stride[0] = channel * plane;
     stride[1] = row * plane;
-    stride[2] = (channels_first ? 1 : channels) * plane;
+    stride[2] = (crd ? 1 : channels) * plane;
 }
 
 /* Copies between space[n][c][h][bh][w][bw] and depth[n][block, block, c][h][w]. */
-static void depth_space(const fg_eval *e, const fg_shape *depth, bool channels_first, bool to_space) {
+static void depth_space(const fg_eval *e, const fg_shape *depth, bool crd, bool to_space) {
     int64_t b = fg_attr_int(e->node, "blocksize", 1), s[3];
     int64_t h = depth->dim[2], w = depth->dim[3], c = depth->dim[1] / (b * b);
     int64_t dim[6] = {depth->dim[0], c, h, b, w, b};
     fg_nd in_space = {0, {0}}, in_depth = {0, {0}};
-    depth_strides(c, b, h * w, channels_first, s);
+    depth_strides(c, b, h * w, crd, s);
     fg_row_major(6, dim, in_space.stride);
     int64_t stride[6] = {depth->dim[1] * h * w, s[0], w, s[1], 1, s[2]};
     memcpy(in_depth.stride, stride, sizeof stride);
@@ -97,11 +96,14 @@ static void depth_space(const fg_eval *e, const fg_shape *depth, bool channels_f
     fg_copy_nd(e->in[0].dtype, 6, dim, e->out[0].data, to, e->in[0].data, from);
 }
 
+static bool channels_first(const fg_eval *e) {
+    return strcmp(fg_attr_string(e->node, "mode", "DCR"), "CRD") == 0;
+}
+
 void fg_ref_depth_to_space(const fg_eval *e) {
-    bool crd = strcmp(fg_attr_string(e->node, "mode", "DCR"), "CRD") == 0;
-    depth_space(e, &e->in[0].shape, crd, true);
+    depth_space(e, &e->in[0].shape, channels_first(e), true);
 }
 
 void fg_ref_space_to_depth(const fg_eval *e) {
-    depth_space(e, &e->out[0].shape, false, false);
+    depth_space(e, &e->out[0].shape, channels_first(e), false);
 }
