@@ -43,6 +43,19 @@ static void lifetimes(fg_planner *p) {
     }
 }
 
+/* Scratch of one kernel stands together in the table, in kernel order, and is one block. */
+static int after_kernel(const fg_planner *p, int scratch) {
+    int i = scratch;
+    while (i < p->n_scratch && p->scratch[i].kernel == p->scratch[scratch].kernel) i++;
+    return i;
+}
+
+static int64_t scratch_bytes(const fg_planner *p, int scratch, int64_t align) {
+    int64_t bytes = 0;
+    for (int i = scratch; i < after_kernel(p, scratch); i++) bytes += round_up(p->scratch[i].bytes, align);
+    return bytes;
+}
+
 static int collect(fg_planner *p, fg_block *blocks, int64_t align) {
     int n = 0;
     for (int i = 0; i < p->m->n_slots; i++) {
@@ -51,10 +64,10 @@ static int collect(fg_planner *p, fg_block *blocks, int64_t align) {
         const int64_t bytes = round_up((int64_t)fg_dtype_bytes(s->value->dtype, s->layout.elements), align);
         blocks[n++] = (fg_block){.first = s->first, .last = s->last, .bytes = bytes, .id = i};
     }
-    for (int i = 0; i < p->n_scratch; i++)
+    for (int i = 0; i < p->n_scratch; i = after_kernel(p, i))
         blocks[n++] = (fg_block){.first = p->scratch[i].kernel,
                                  .last = p->scratch[i].kernel,
-                                 .bytes = round_up(p->scratch[i].bytes, align),
+                                 .bytes = scratch_bytes(p, i, align),
                                  .id = -1 - i};
     return n;
 }
@@ -89,6 +102,16 @@ static int64_t lower_bound(const fg_planner *p, const fg_block *blocks, int n) {
     return best;
 }
 
+static void place_scratch(fg_planner *p, int scratch, int64_t offset, int64_t align) {
+    fg_kernel_text *t = &p->m->kernels[p->scratch[scratch].kernel];
+    t->scratch_base = offset;
+    t->scratch_bytes = scratch_bytes(p, scratch, align);
+    for (int i = scratch; i < after_kernel(p, scratch); i++) {
+        p->scratch[i].offset = offset;
+        offset += round_up(p->scratch[i].bytes, align);
+    }
+}
+
 void fg_plan_memory(fg_planner *p) {
     fg_module *m = p->m;
     const int64_t align = m->arena_align < 16 ? 16 : m->arena_align;
@@ -108,7 +131,7 @@ void fg_plan_memory(fg_planner *p) {
         if (blocks[i].id >= 0)
             p->values[blocks[i].id].arena_offset = blocks[i].offset;
         else
-            p->scratch[-1 - blocks[i].id].offset = blocks[i].offset;
+            place_scratch(p, -1 - blocks[i].id, blocks[i].offset, align);
     }
     m->arena_lower_bound = lower_bound(p, blocks, n);
     /* Vector loads of a tail may read up to one vector beyond the last element. */
@@ -120,10 +143,5 @@ void fg_plan_memory(fg_planner *p) {
         s->base = p->values[root->id].arena_offset;
         s->first = m->slots[root->id].first;
         s->last = m->slots[root->id].last;
-    }
-    for (int i = 0; i < p->n_scratch; i++) {
-        fg_kernel_text *t = &m->kernels[p->scratch[i].kernel];
-        if (t->scratch_bytes == 0) t->scratch_base = p->scratch[i].offset;
-        t->scratch_bytes += round_up(p->scratch[i].bytes, align);
     }
 }
