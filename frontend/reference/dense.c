@@ -61,7 +61,7 @@ void fg_dense_run(const fg_dense *d) {
         d->load_a(d, m0, mn, a);
         for (int64_t n0 = 0; n0 < d->n; n0 += FG_DENSE_N) {
             int64_t nn = d->n - n0 < FG_DENSE_N ? d->n - n0 : FG_DENSE_N;
-            memset(c, 0, FG_DENSE_M * FG_DENSE_N * size);
+            memset(c, 0, (size_t)mn * FG_DENSE_N * size);
             for (int64_t k0 = 0; k0 < d->k; k0 += FG_DENSE_K) {
                 int64_t kn = d->k - k0 < FG_DENSE_K ? d->k - k0 : FG_DENSE_K;
                 d->load_b(d, k0, kn, n0, nn, b);
