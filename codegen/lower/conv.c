@@ -80,7 +80,12 @@ static void hook_result(void *user, const char *arguments, fg_text *out) {
     const fg_kernel *k = q->e->k;
     const char *var = fg_format(q->e->ctx, "c%ld_%ld", i, j), *tag = fg_format(q->e->ctx, "_%ld_%ld", i, j);
     fg_epilogue_apply(q->epilogue, var, i, j * q->e->lanes, (int)lanes, tag, out);
-    if (k->tap) fg_text_printf(out, "s%ld = fg_add(s%ld, %s);\n", j, j, var);
+    const long long column = (long long)j * q->e->lanes;
+    if (k->tap && q->prologue)
+        fg_text_printf(out, "fg_store(sums + n + %lld, fg_add(fg_load(sums + n + %lld), %s));\n", column,
+                       column, var);
+    else if (k->tap)
+        fg_text_printf(out, "s%ld = fg_add(s%ld, %s);\n", j, j, var);
     if (!q->stored) return;
     const int64_t at =
         i * (q->c.out.x < 0 ? 0 : fg_layout_of(q->e, k->out[0])->stride[q->c.out.x]) + j * q->e->lanes;
@@ -221,6 +226,7 @@ static void emit_prologue(fg_conv_kernel *q) {
         fg_emit_scratch(e, "w", "float", sizeof(float), columns * q->c.ic);
         return;
     }
+    if (k->tap) fg_emit_scratch(e, "sums", "float", sizeof(float), columns);
     q->rows_pitch = (q->c.ic + e->lanes - 1) / e->lanes * e->lanes;
     fg_emit_scratch(e, "rows", "float", sizeof(float), q->tile.mr * q->rows_pitch);
     q->prologue = fg_epilogue_new(e, "a", k->prologue, k->n_prologue, q->c.x, q->c.in, false);
@@ -248,7 +254,7 @@ static void emit(fg_emit *e) {
     fg_template_int(t, "PROLOGUE", q.prologue != NULL);
     fg_template_int(t, "SCALE_WEIGHTS", q.scale_weights);
     fg_template_int(t, "GATE_B", q.c.ic);
-    fg_template_text(t, "MEAN", fg_format(e->ctx, "1.0f / %lld.0f", (long long)(q.c.oh * q.c.ow)));
+    fg_template_text(t, "MEAN", fg_format(e->ctx, "(1.0f / %lld.0f)", (long long)(q.c.oh * q.c.ow)));
     fg_template_hook(t, "operands", hook_operands, &q);
     fg_template_hook(t, "result", hook_result, &q);
     fg_template_hook(t, "image", hook_image, &q);
