@@ -48,6 +48,12 @@ static const struct key {
     {"emulator", COMMAND, offsetof(fg_target, emulator), 0, 0},
 };
 
+/* A target while its files are read. */
+typedef struct profile {
+    fg_target target;
+    unsigned long given; /* bit per key: by this file or one it inherits from */
+} profile;
+
 static const char *const isas[] = {"x86", "aarch64", "arm", "riscv", "generic"};
 
 typedef struct reader {
@@ -137,9 +143,9 @@ static char *trimmed(fg_context *ctx, const char *from, const char *to) {
     return fg_strndup(ctx, from, (size_t)(to - from));
 }
 
-static void load(fg_context *ctx, fg_target *t, const char *name, int depth);
+static void load(fg_context *ctx, profile *p, const char *name, int depth);
 
-static void read_line(reader *r, fg_target *t, const char *from, const char *to, int depth) {
+static void read_line(reader *r, profile *p, const char *from, const char *to, int depth) {
     const char *comment = memchr(from, '#', (size_t)(to - from));
     if (comment) to = comment;
     if (!*trimmed(r->ctx, from, to)) return;
@@ -154,14 +160,15 @@ static void read_line(reader *r, fg_target *t, const char *from, const char *to,
         if (depth >= MAX_INHERITANCE)
             fg_raise(r->ctx, FG_USAGE, "%s:%d: more than %d files inherit from each other", r->file, r->line,
                      MAX_INHERITANCE);
-        load(r->ctx, t, value, depth + 1);
+        load(r->ctx, p, value, depth + 1);
         return;
     }
     const struct key *k = find_key(r, name);
     const unsigned long bit = 1ul << (k - keys);
     if (r->seen & bit) fg_raise(r->ctx, FG_USAGE, "%s:%d: '%s' is given twice", r->file, r->line, name);
     r->seen |= bit;
-    store(r, t, k, value);
+    p->given |= bit;
+    store(r, &p->target, k, value);
 }
 
 /* ---- files ---- */
@@ -213,47 +220,17 @@ static const char *stem_of(fg_context *ctx, const char *name) {
     return fg_strndup(ctx, name, is_path(name) ? n - strlen(suffix) : n);
 }
 
-/* Unset fields are recognised by their bytes: every string is set, every number has a mark that no file can
- * give. */
-static bool is_set(const fg_target *t, const struct key *k) {
-    const void *p = (const char *)t + k->offset;
-    switch (k->kind) {
-    case TEXT:
-    case COMMAND:
-    case ISA: return *(const char *const *)p != NULL;
-    case BYTES: return *(const int64_t *)p >= 0;
-    case NUMBER: return *(const double *)p >= 0;
-    case INT:
-    case BITS: return *(const int *)p >= 0;
-    case BOOL: return true;
-    }
-    return true;
-}
-
-static void unset(fg_target *t) {
-    for (size_t i = 0; i < FG_COUNT(keys); i++) {
-        void *p = field(t, &keys[i]);
-        switch (keys[i].kind) {
-        case BYTES: *(int64_t *)p = -1; break;
-        case NUMBER: *(double *)p = -1; break;
-        case INT:
-        case BITS: *(int *)p = -1; break;
-        default: break;
-        }
-    }
-}
-
-static void load(fg_context *ctx, fg_target *t, const char *name, int depth) {
+static void load(fg_context *ctx, profile *p, const char *name, int depth) {
     reader r = {.ctx = ctx};
     const char *text = text_of(ctx, name, &r.file);
     while (*text) {
         const char *end = text + strcspn(text, "\n");
         r.line++;
-        read_line(&r, t, text, end, depth);
+        read_line(&r, p, text, end, depth);
         text = *end ? end + 1 : end;
     }
     for (size_t i = 0; i < FG_COUNT(keys); i++)
-        if (!is_set(t, &keys[i])) {
+        if (!(p->given >> i & 1)) {
             fg_remedy(ctx, "add a line '%s = ...', or start with 'inherit = NAME'", keys[i].name);
             fg_raise(ctx, FG_USAGE, "%s:%d: key '%s' is missing", r.file, r.line, keys[i].name);
         }
@@ -285,11 +262,10 @@ int fg_target_lanes(const fg_target *t) {
 
 const fg_target *fg_target_load(fg_context *ctx, const char *name) {
     if (strcmp(name, "host") == 0) name = host_name();
-    fg_target *t = FG_NEW(ctx, fg_target);
-    unset(t);
-    load(ctx, t, name, 0);
-    t->name = stem_of(ctx, name);
-    return t;
+    profile *p = FG_NEW(ctx, profile);
+    load(ctx, p, name, 0);
+    p->target.name = stem_of(ctx, name);
+    return &p->target;
 }
 
 int fg_target_count(void) {
