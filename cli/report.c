@@ -94,8 +94,13 @@ static bool is_global_pool(const fg_node *n) {
     return n && strcmp(n->op_type, "GlobalAveragePool") == 0;
 }
 
+/* A convolution over an image; those of a squeeze-and-excitation gate see one pixel. */
 static bool is_convolution(const fg_node *n) {
-    return n && strcmp(n->op_type, "Conv") == 0;
+    if (!n || strcmp(n->op_type, "Conv") != 0) return false;
+    const fg_shape *s = &n->out[0]->shape;
+    int64_t pixels = 1;
+    for (int i = 2; i < s->rank; i++) pixels *= s->dim[i];
+    return pixels > 1;
 }
 
 /* Squeeze-and-excitation work shows as a global pool in the kernel, as its anchor or computed on the way out.
