@@ -32,17 +32,11 @@ static const char *copy(fg_context *ctx, const char *s) {
     return fg_strdup(ctx, s ? s : "");
 }
 
-static int covers_of(const fg_node *n) {
-    return n->covers ? n->n_covers : 1;
-}
-static const fg_node *cover_at(const fg_node *n, int i) {
-    return n->covers ? n->covers[i] : n;
-}
-
-/* A node that stands for nodes of which none has its own type was put together from pieces: one operator. */
+/* A node that codegen brought (a copy between layouts) is one operator that covers nothing. A node that
+ * stands for nodes of which none has its own type was put together from pieces: one operator. */
 static int operators_of(const fg_node *n) {
-    for (int i = 0; i < covers_of(n); i++)
-        if (strcmp(cover_at(n, i)->op_type, n->op_type) == 0) return covers_of(n);
+    for (int i = 0; i < n->n_covers; i++)
+        if (strcmp(n->covers[i]->op_type, n->op_type) == 0) return n->n_covers;
     return 1;
 }
 
@@ -55,14 +49,14 @@ static bool listed(const fg_node **nodes, int n, const fg_node *node) {
 
 static void collect_nodes(fg_context *ctx, const fg_kernel *k, fg_report_kernel *r) {
     int most = 0;
-    for (int i = 0; i < k->n_nodes; i++) most += covers_of(k->nodes[i]);
+    for (int i = 0; i < k->n_nodes; i++) most += k->nodes[i]->n_covers;
     const fg_node **nodes = FG_ARRAY(ctx, most, const fg_node *);
     r->nodes = FG_ARRAY(ctx, most, const char *);
     r->node_ops = FG_ARRAY(ctx, most, const char *);
     for (int i = 0; i < k->n_nodes; i++) {
         r->operators += operators_of(k->nodes[i]);
-        for (int j = 0; j < covers_of(k->nodes[i]); j++) {
-            const fg_node *node = cover_at(k->nodes[i], j);
+        for (int j = 0; j < k->nodes[i]->n_covers; j++) {
+            const fg_node *node = k->nodes[i]->covers[j];
             if (listed(nodes, r->n_nodes, node)) continue;
             r->nodes[r->n_nodes] = copy(ctx, fg_node_label(node));
             r->node_ops[r->n_nodes] = copy(ctx, node->op_type);
