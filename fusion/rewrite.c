@@ -61,16 +61,19 @@ fg_node *fg_rw_only_user(fg_rewriter *rw, const fg_value *v) {
     fg_raise(rw->ctx, FG_INTERNAL, "canonical forms: lost the user of value '%s'", v->name);
 }
 
-/* A use of v has gone: whoever is left may now be alone. */
-static void drop_use(fg_rewriter *rw, fg_value *v) {
-    if (v == NULL) {
-        return;
+/* Uses of these values have gone: whoever is left may now be alone. All are counted down before anybody is looked for,
+ * since a node may have read a value twice. */
+static void drop_uses(fg_rewriter *rw, fg_value *const *values, int n) {
+    for (int i = 0; i < n; i++) {
+        if (values[i] != NULL) {
+            uses_of(rw, values[i])->count--;
+        }
     }
-    fg_uses *u = uses_of(rw, v);
-    u->count--;
-    fg_rw_push(rw, v->producer);
-    if (u->count == 1) {
-        fg_rw_push(rw, fg_rw_only_user(rw, v));
+    for (int i = 0; i < n; i++) {
+        if (values[i] != NULL) {
+            fg_rw_push(rw, values[i]->producer);
+            fg_rw_push(rw, fg_rw_only_user(rw, values[i]));
+        }
     }
 }
 
@@ -297,8 +300,8 @@ void fg_rw_set_in(fg_rewriter *rw, fg_node *n, int slot, fg_value *v) {
         return;
     }
     n->in[slot] = v;
-    drop_use(rw, old);
     add_use(rw, v, n, slot);
+    drop_uses(rw, &old, 1);
 }
 
 void fg_rw_replace_uses(fg_rewriter *rw, fg_value *old, fg_value *with) {
@@ -323,9 +326,7 @@ void fg_rw_remove(fg_rewriter *rw, fg_node *n) {
             n->out[i]->producer = NULL;
         }
     }
-    for (int i = 0; i < n->n_in; i++) {
-        drop_use(rw, n->in[i]);
-    }
+    drop_uses(rw, n->in, n->n_in);
 }
 
 void fg_rw_take_output(fg_rewriter *rw, fg_node *n, fg_node *from) {
@@ -406,11 +407,7 @@ static void set_inputs(fg_rewriter *rw, fg_node *n, int n_in, fg_value **in) {
     for (int i = 0; i < n_in; i++) {
         add_use(rw, copy[i], n, i);
     }
-    for (int i = 0; i < n_old; i++) {
-        /* An unchanged slot holds again: its old entry and the new one are both live in the list, one is
-         * enough. */
-        drop_use(rw, old[i]);
-    }
+    drop_uses(rw, old, n_old); /* an unchanged slot then stands twice in the list, which does no harm */
 }
 
 void fg_rw_rebuild(fg_rewriter *rw, fg_node *n, const char *op_type, int opset, int n_in, fg_value **in) {

@@ -33,6 +33,9 @@ static fg_node *expect(core *c, const fg_value *v, const char *op_types) {
 static int trailing_axes(fg_rewriter *rw, fg_node *n) {
     int64_t axes[FG_MAX_RANK];
     int rank = n->in[0]->shape.rank;
+    if (fg_is_op(n, "GlobalAveragePool")) {
+        return rank - 2; /* what a mean over the space has become already */
+    }
     if (fg_attr_int(n, "keepdims", 1) != 1 || (n->n_in > 1 && !fg_is_const(n->in[1]))) {
         return 0;
     }
@@ -55,7 +58,7 @@ static int trailing_axes(fg_rewriter *rw, fg_node *n) {
 /* d: the value x - mean(x). Returns x and its number of normalised dimensions. */
 static fg_value *centred(fg_rewriter *rw, core *c, const fg_value *d, int *axes) {
     fg_node *sub = expect(c, d, "Sub");
-    fg_node *mean = sub != NULL ? expect(c, sub->in[1], "ReduceMean") : NULL;
+    fg_node *mean = sub != NULL ? expect(c, sub->in[1], "ReduceMean GlobalAveragePool") : NULL;
     if (mean == NULL || mean->in[0] != sub->in[0]) {
         return NULL;
     }
@@ -88,7 +91,7 @@ static bool is_deviation(fg_rewriter *rw, core *c, const fg_value *s, const fg_v
     if (!fg_is_scalar(sum->in[constant], epsilon)) {
         return false;
     }
-    fg_node *mean = expect(c, sum->in[1 - constant], "ReduceMean");
+    fg_node *mean = expect(c, sum->in[1 - constant], "ReduceMean GlobalAveragePool");
     return mean != NULL && trailing_axes(rw, mean) == axes && is_square(rw, c, mean->in[0], x, axes);
 }
 

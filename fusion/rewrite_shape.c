@@ -187,7 +187,7 @@ static bool covers_space(fg_rewriter *rw, fg_node *n) {
         return false;
     }
     int count = fg_operand_ints(rw->ctx, n, 1, "axes", FG_MAX_RANK, axes);
-    if (rank < 3 || count != rank - 2) {
+    if (rank < 4 || count != rank - 2) { /* (N, C, L) is as likely (batch, tokens, features) */
         return false;
     }
     bool seen[FG_MAX_RANK] = {false};
