@@ -112,6 +112,13 @@ static bool is_plain(const char *s) {
     return true;
 }
 
+/* Integer expressions are promoted to int or more: the way back is written out. Calls return their type. */
+static const char *converted(const fg_chain *c, const fg_node *n, bool vector, const char *text) {
+    const fg_dtype_info *t = fg_dtype_get(n->out[0]->dtype);
+    if (vector || t->is_float || strncmp(text, "fgs_", 4) == 0) return text;
+    return fg_format(c->ctx, "(%s)(%s)", t->c_type, text);
+}
+
 /* `target = node(args)`; variadic operators with many operands go on one by one. */
 static void assign(const fg_chain *c, const fg_node *n, const char *target, bool declare, bool vector,
                    const char *const *args, fg_text *out) {
@@ -120,7 +127,8 @@ static void assign(const fg_chain *c, const fg_node *n, const char *target, bool
     const bool fold = n->op->max_in < 0 && n->n_in > 2;
     if (declare) fg_text_printf(out, "%s ", vector ? "fg_v" : c_type_of(n->out[0]));
     if (!fold) {
-        fg_text_printf(out, "%s = %s;\n", target, fg_expr(ctx, n, vector, tag, n->n_in, args));
+        fg_text_printf(out, "%s = %s;\n", target,
+                       converted(c, n, vector, fg_expr(ctx, n, vector, tag, n->n_in, args)));
         return;
     }
     fg_text_printf(out, "%s = %s;\n", target, fg_expr_step(ctx, n, vector, tag, 2, args[0], args[1]));

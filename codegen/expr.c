@@ -282,6 +282,26 @@ static void expand(fg_expansion *x, const char *p, const char *end) {
     }
 }
 
+/* Integers wrap around in ONNX; C leaves signed overflow undefined: the prelude's functions go through
+ * unsigned. */
+static const struct {
+    const char *text, *whole;
+} wrapping[] = {
+    {"$0 + $1", "fgs_add_$T($0, $1)"},
+    {"$0 - $1", "fgs_sub_$T($0, $1)"},
+    {"$0 * $1", "fgs_mul_$T($0, $1)"},
+    {"-$0", "fgs_neg_$T($0)"},
+};
+
+static const char *for_type(const char *text, fg_dtype t) {
+    for (size_t i = 0; i < FG_COUNT(wrapping) && fg_dtype_get(t)->is_integer; i++) {
+        if (strcmp(wrapping[i].text, text) == 0) {
+            return wrapping[i].whole;
+        }
+    }
+    return text;
+}
+
 static const char *row_text(fg_context *ctx, const fg_node *n, bool vector) {
     const char *text = n->op == NULL ? NULL : vector ? n->op->vector : n->op->scalar;
     if (text == NULL) {
@@ -301,6 +321,7 @@ static const char *expanded(fg_context *ctx, const fg_node *n, bool vector, cons
                  tag == NULL ? "none" : tag);
     }
     x.out = fg_text_new(ctx);
+    text = for_type(text, x.dtype);
     expand(&x, text, text + strlen(text));
     const char *result = fg_strdup(ctx, x.out.data != NULL ? x.out.data : "");
     fg_text_free(&x.out);

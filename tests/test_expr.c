@@ -38,6 +38,12 @@ static void operands_and_type_are_substituted(void **state) {
     assert_string_equal(expand(state, &op, NULL, true, "f32", 2), "fg_mod(a, b)");
 }
 
+static void integer_arithmetic_wraps_around(void **state) {
+    const fg_op op = {.name = "Add", .max_in = 2, .scalar = "$0 + $1"};
+    assert_string_equal(expand(state, &op, NULL, false, "i64", 2), "fgs_add_i64(a, b)");
+    assert_string_equal(expand(state, &op, NULL, false, "f64", 2), "a + b");
+}
+
 static void negative_operands_are_kept_apart(void **state) {
     const fg_op op = {.name = "Sub", .max_in = 2, .scalar = "$0 -$1"};
     const fg_node n = {.op_type = "Sub", .op = &op};
@@ -185,11 +191,17 @@ static void tags_name_the_type_computed_in(void **state) {
 int main(void) {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        T(operands_and_type_are_substituted),    T(negative_operands_are_kept_apart),
-        T(attributes_take_the_type_computed_in), T(default_named_like_the_end_of_another_is_not_mistaken),
-        T(choices_over_attributes_are_decided),  T(absent_bounds_of_clip_are_the_extremes),
-        T(variadic_rows_fold_from_the_left),     T(unknown_names_are_errors),
-        T(float_literals_read_back_exactly),     T(integer_literals_have_their_type),
+        T(operands_and_type_are_substituted),
+        T(integer_arithmetic_wraps_around),
+        T(negative_operands_are_kept_apart),
+        T(attributes_take_the_type_computed_in),
+        T(default_named_like_the_end_of_another_is_not_mistaken),
+        T(choices_over_attributes_are_decided),
+        T(absent_bounds_of_clip_are_the_extremes),
+        T(variadic_rows_fold_from_the_left),
+        T(unknown_names_are_errors),
+        T(float_literals_read_back_exactly),
+        T(integer_literals_have_their_type),
         T(tags_name_the_type_computed_in),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
