@@ -3,7 +3,7 @@
 
 #include "frontend/reader.h"
 
-#define MAX_NODES 1000000
+#define MAX_NODES 250000
 
 /* ---- names ---- */
 

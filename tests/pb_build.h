@@ -9,7 +9,7 @@
 #include "onnx.pb-c.h"
 
 #define PB_NEW(ctx, type, init) ((type *)pb_copy((ctx), &(type)init, sizeof(type)))
-#define PB_ADD(ctx, list, n, item) \
+#define PB_ADD(ctx, list, n, item)                                                                           \
     ((list) = pb_grow((ctx), (list), (n), sizeof *(list)), (list)[(n)++] = (item))
 
 static inline void *pb_copy(fg_context *ctx, const void *p, size_t size) {
@@ -34,7 +34,8 @@ static inline Onnx__ModelProto *pb_model(fg_context *ctx, int opset) {
     return m;
 }
 
-/* shape: "1x3", "batch,3" style is avoided: dimensions stand between 'x', numbers or names, "?" without either; "" scalar. */
+/* shape: dimensions between "x", numbers or names, "?" for one with neither; "" is a scalar, NULL no shape at
+ * all. */
 static inline Onnx__ValueInfoProto *pb_info(fg_context *ctx, const char *name, int type, const char *shape) {
     Onnx__ValueInfoProto *v = PB_NEW(ctx, Onnx__ValueInfoProto, ONNX__VALUE_INFO_PROTO__INIT);
     v->name = fg_strdup(ctx, name);
@@ -57,7 +58,8 @@ static inline Onnx__ValueInfoProto *pb_info(fg_context *ctx, const char *name, i
     return v;
 }
 
-static inline void pb_input(fg_context *ctx, Onnx__ModelProto *m, const char *name, int type, const char *shape) {
+static inline void pb_input(fg_context *ctx, Onnx__ModelProto *m, const char *name, int type,
+                            const char *shape) {
     PB_ADD(ctx, m->graph->input, m->graph->n_input, pb_info(ctx, name, type, shape));
 }
 
@@ -73,7 +75,8 @@ static inline void pb_names(fg_context *ctx, const char *names, char ***list, si
     }
 }
 
-static inline Onnx__NodeProto *pb_make_node(fg_context *ctx, const char *op, const char *in, const char *out) {
+static inline Onnx__NodeProto *pb_make_node(fg_context *ctx, const char *op, const char *in,
+                                            const char *out) {
     Onnx__NodeProto *node = PB_NEW(ctx, Onnx__NodeProto, ONNX__NODE_PROTO__INIT);
     node->op_type = fg_strdup(ctx, op);
     pb_names(ctx, in, &node->input, &node->n_input);
@@ -81,13 +84,15 @@ static inline Onnx__NodeProto *pb_make_node(fg_context *ctx, const char *op, con
     return node;
 }
 
-static inline Onnx__NodeProto *pb_node(fg_context *ctx, Onnx__ModelProto *m, const char *op, const char *in, const char *out) {
+static inline Onnx__NodeProto *pb_node(fg_context *ctx, Onnx__ModelProto *m, const char *op, const char *in,
+                                       const char *out) {
     Onnx__NodeProto *node = pb_make_node(ctx, op, in, out);
     PB_ADD(ctx, m->graph->node, m->graph->n_node, node);
     return node;
 }
 
-static inline Onnx__AttributeProto *pb_attr(fg_context *ctx, Onnx__NodeProto *node, const char *name, int type) {
+static inline Onnx__AttributeProto *pb_attr(fg_context *ctx, Onnx__NodeProto *node, const char *name,
+                                            int type) {
     Onnx__AttributeProto *a = PB_NEW(ctx, Onnx__AttributeProto, ONNX__ATTRIBUTE_PROTO__INIT);
     a->name = fg_strdup(ctx, name);
     a->has_type = type != 0;
@@ -96,7 +101,8 @@ static inline Onnx__AttributeProto *pb_attr(fg_context *ctx, Onnx__NodeProto *no
     return a;
 }
 
-static inline Onnx__TensorProto *pb_make_tensor(fg_context *ctx, const char *name, int type, int rank, const int64_t *dims) {
+static inline Onnx__TensorProto *pb_make_tensor(fg_context *ctx, const char *name, int type, int rank,
+                                                const int64_t *dims) {
     Onnx__TensorProto *t = PB_NEW(ctx, Onnx__TensorProto, ONNX__TENSOR_PROTO__INIT);
     t->name = fg_strdup(ctx, name);
     t->has_data_type = 1;
@@ -106,8 +112,8 @@ static inline Onnx__TensorProto *pb_make_tensor(fg_context *ctx, const char *nam
     return t;
 }
 
-static inline Onnx__TensorProto *pb_tensor(fg_context *ctx, Onnx__ModelProto *m, const char *name, int type, int rank,
-                                           const int64_t *dims) {
+static inline Onnx__TensorProto *pb_tensor(fg_context *ctx, Onnx__ModelProto *m, const char *name, int type,
+                                           int rank, const int64_t *dims) {
     Onnx__TensorProto *t = pb_make_tensor(ctx, name, type, rank, dims);
     PB_ADD(ctx, m->graph->initializer, m->graph->n_initializer, t);
     return t;

@@ -132,7 +132,9 @@ static void products_are_checked(void **state) {
     assert_int_equal(fg_try(*state, product, negative), FG_BAD_MODEL);
 }
 
-static void release(void *resource) { *(int *)resource = 1; }
+static void release(void *resource) {
+    *(int *)resource = 1;
+}
 
 static void deferred_releases_run_with_the_context(void **state) {
     (void)state;

@@ -97,7 +97,8 @@ static void reading_what_nothing_produces_is_refused(void **state) {
     fg_value *ghost = fg_graph_value(g, "ghost"), *y = binary(g, "Add", ghost, ghost, "y");
     output(g, y);
     assert_int_equal(fg_try(*state, link_body, g), FG_BAD_MODEL);
-    assert_string_equal(fg_context_diagnostic(*state)->message, "the node reads 'ghost', which nothing produces");
+    assert_string_equal(fg_context_diagnostic(*state)->message,
+                        "the node reads 'ghost', which nothing produces");
     assert_string_equal(fg_context_diagnostic(*state)->op, "Add");
 }
 
