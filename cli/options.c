@@ -107,12 +107,20 @@ static const char *split(parser *p, const char *value, bool last, const char *wa
 
 /* ---- one setter per option ---- */
 
+/* The C file includes its header by name, where none of these can be escaped. */
+static bool can_be_included(const char *name) {
+    for (const unsigned char *c = (const unsigned char *)name; *c; c++)
+        if (*c < 0x20 || *c == 0x7F || *c == '"' || *c == '\\') return false;
+    return !strstr(name, "??");
+}
+
 static void set_output(parser *p, const char *value) {
     const char *slash = strrchr(value, '/');
     size_t n = strlen(slash ? slash + 1 : value);
     if (p->options->output) fg_raise(p->ctx, FG_USAGE, "-o is given twice");
     if (n < 3 || strcmp(value + strlen(value) - 2, ".c") != 0)
         bad_value(p, value, "a file name that ends in .c");
+    if (!can_be_included(slash ? slash + 1 : value)) bad_value(p, value, "a name that #include can take");
     p->options->output = value;
 }
 

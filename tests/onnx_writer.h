@@ -167,21 +167,26 @@ static inline void onnx_save(onnx_model *m, const char *folder, const char *name
     free(model.data);
 }
 
-/* conv -> relu -> global average pool -> flatten -> gemm on 1x3x8x8: a network in small. The node names are
- * the caller's. */
-static inline void onnx_small_network(onnx_model *m, const char *conv, const char *relu) {
+/* conv -> relu -> global average pool -> flatten -> gemm on 1x3x8x8: a network in small. Its names are the
+ * caller's. */
+static inline void onnx_named_network(onnx_model *m, const char *conv, const char *relu, const char *x,
+                                      const char *y) {
     pb pads = {0};
-    onnx_input(m, "x", ONNX_FLOAT, 4, (int64_t[]){1, 3, 8, 8});
+    onnx_input(m, x, ONNX_FLOAT, 4, (int64_t[]){1, 3, 8, 8});
     onnx_weights(m, "w", 4, (int64_t[]){5, 3, 3, 3});
     onnx_weights(m, "b", 1, (int64_t[]){5});
     onnx_weights(m, "fc", 2, (int64_t[]){5, 7});
     onnx_attribute_ints(&pads, "pads", 4, (int64_t[]){1, 1, 1, 1});
-    onnx_node(m, "Conv", conv, (const char *[]){"x", "w", "b", NULL}, (const char *[]){"c", NULL}, &pads);
+    onnx_node(m, "Conv", conv, (const char *[]){x, "w", "b", NULL}, (const char *[]){"c", NULL}, &pads);
     onnx_node(m, "Relu", relu, (const char *[]){"c", NULL}, (const char *[]){"r", NULL}, NULL);
     onnx_node(m, "GlobalAveragePool", "pool", (const char *[]){"r", NULL}, (const char *[]){"p", NULL}, NULL);
     onnx_node(m, "Flatten", "flatten", (const char *[]){"p", NULL}, (const char *[]){"f", NULL}, NULL);
-    onnx_node(m, "Gemm", "gemm", (const char *[]){"f", "fc", NULL}, (const char *[]){"y", NULL}, NULL);
-    onnx_output(m, "y", ONNX_FLOAT, 2, (int64_t[]){1, 7});
+    onnx_node(m, "Gemm", "gemm", (const char *[]){"f", "fc", NULL}, (const char *[]){y, NULL}, NULL);
+    onnx_output(m, y, ONNX_FLOAT, 2, (int64_t[]){1, 7});
+}
+
+static inline void onnx_small_network(onnx_model *m, const char *conv, const char *relu) {
+    onnx_named_network(m, conv, relu, "x", "y");
 }
 
 #endif

@@ -364,25 +364,63 @@ static void a_missing_compiler_is_named(void **state) {
 
 /* No name may end a comment, open a string, splice a line or form a trigraph: each of these would put TROJAN
  * into the program, where the compiler refuses it. */
-static void hostile_names_are_only_names(void **state) {
-    static const char *const hostile[] = {
-        "*/ TROJAN /*",          "line\nTROJAN",  "splice\\", "trigraph?\?/", "quote\" TROJAN", "?\?=TROJAN",
-        "// TROJAN \\\n TROJAN", "\377\376bytes", "",
-    };
+static const char *const hostile[] = {
+    "*/ TROJAN /*", "line\nTROJAN",          "return\rTROJAN", "splice\\", "trigraph?\?/", "quote\" TROJAN",
+    "?\?=TROJAN",   "// TROJAN \\\n TROJAN", "\377\376bytes",  "int",      "_Reserved",    "%s%n",
+};
+
+#define HOSTILE (sizeof hostile / sizeof *hostile)
+
+static void expect_clean_output(const char *folder, const char *model, const char *output) {
+    tool_result r = tool_run(folder, NAMES(model, "-o", output, "--report=json", "-v"));
+    tool_expect(&r, 0);
+    tool_free(&r);
+    r = tool_run_program(
+        folder, "cc",
+        NAMES("-std=c99", "-Wall", "-Wextra", "-Werror", "-trigraphs", "-c", output, "-o", "out.o"));
+    tool_expect(&r, 0);
+    tool_free(&r);
+}
+
+static void hostile_names_in_the_model_are_only_names(void **state) {
     (void)state;
-    for (size_t i = 0; i < sizeof hostile / sizeof *hostile; i++) {
+    for (size_t i = 0; i < HOSTILE; i++) {
         char folder[] = TOOL_FOLDER;
         onnx_model m = onnx_new(17);
         tool_folder(folder);
-        onnx_small_network(&m, hostile[i], hostile[(i + 1) % (sizeof hostile / sizeof *hostile)]);
+        onnx_named_network(&m, hostile[i], hostile[(i + 1) % HOSTILE], hostile[(i + 2) % HOSTILE],
+                           hostile[(i + 3) % HOSTILE]);
         onnx_save(&m, folder, "model.onnx");
-        tool_result r = tool_run(folder, NAMES("model.onnx", "-o", "out.c", "--report=json", "-v"));
-        tool_expect(&r, 0);
-        tool_free(&r);
-        r = tool_run_program(folder, "cc",
-                             NAMES("-std=c99", "-Wall", "-Wextra", "-Werror", "-trigraphs", "-c", "out.c"));
-        tool_expect(&r, 0);
-        tool_free(&r);
+        expect_clean_output(folder, "model.onnx", "out.c");
+        tool_remove(folder);
+    }
+}
+
+static void rename_model(const char *folder, const char *name) {
+    char *from = tool_path(folder, "model.onnx"), *to = tool_path(folder, name);
+    assert_int_equal(rename(from, to), 0);
+    free(from);
+    free(to);
+}
+
+static void hostile_file_names_are_only_names(void **state) {
+    (void)state;
+    for (size_t i = 0; i < HOSTILE; i++) {
+        char folder[] = TOOL_FOLDER, model[64], output[64];
+        if (strchr(hostile[i], '/')) continue; /* no name of a file */
+        tool_folder(folder);
+        make_good(folder);
+        snprintf(model, sizeof model, "%s.onnx", hostile[i]);
+        snprintf(output, sizeof output, "%s.c", hostile[i]);
+        rename_model(folder, model);
+        expect_clean_output(folder, model, "out.c");
+        if (strpbrk(hostile[i], "\n\r\\\"?")) {
+            tool_result r = tool_run(folder, NAMES(model, "-o", output));
+            expect_error(&r, 1, "-o: ");
+            tool_free(&r);
+        } else {
+            expect_clean_output(folder, model, output);
+        }
         tool_remove(folder);
     }
 }
@@ -401,6 +439,7 @@ int main(void) {
     tests[n++] = (struct CMUnitTest)cmocka_unit_test(report_to_a_full_device_is_an_output_error);
     tests[n++] = (struct CMUnitTest)cmocka_unit_test(exhausted_memory_is_an_error_like_others);
     tests[n++] = (struct CMUnitTest)cmocka_unit_test(a_missing_compiler_is_named);
-    tests[n++] = (struct CMUnitTest)cmocka_unit_test(hostile_names_are_only_names);
+    tests[n++] = (struct CMUnitTest)cmocka_unit_test(hostile_names_in_the_model_are_only_names);
+    tests[n++] = (struct CMUnitTest)cmocka_unit_test(hostile_file_names_are_only_names);
     return _cmocka_run_group_tests("errors", tests, n, NULL, NULL);
 }
