@@ -147,7 +147,7 @@ static void find_functions(session *s) {
     s->fn = FG_ARRAY(ctx, s->m->n_kernels + 1, fg_kernel_fn *);
     for (int i = 0; i < s->m->n_kernels; i++) {
         const char *symbol = s->m->kernels[i].symbol;
-        if (symbol) s->fn[i] = (fg_kernel_fn *)(uintptr_t)fg_library_find(s->lib, s->m, symbol);
+        if (symbol) s->fn[i] = (fg_kernel_fn *)fg_library_find(s->lib, s->m, symbol);
     }
 }
 

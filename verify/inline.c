@@ -30,13 +30,13 @@ static void end_escape(scanner *s) {
 }
 
 static void in_escape(scanner *s, int c) {
-    static const char simple[] = "n\nt\tr\r\\\\\"\"''??";
+    static const unsigned char simple[] = "n\nt\tr\r\\\\\"\"''??";
     if (c >= '0' && c <= '7') {
         s->octal = s->octal * 8 + c - '0';
         if (++s->digits == 3) end_escape(s);
         return;
     }
-    for (const char *p = simple; *p; p += 2)
+    for (const unsigned char *p = simple; *p; p += 2)
         if (*p == c) s->octal = p[1];
     if (s->octal == 0) complain(s, "an escape that is not octal");
     end_escape(s);

@@ -35,7 +35,7 @@ static trial trial_new(fg_check *c, int index) {
     if (!symbol && t.text->lines > 0)
         fg_raise(c->ctx, FG_INTERNAL, "codegen: the text has no function '%s_%s'", c->m->options.prefix,
                  t.text->symbol);
-    t.fn = (fg_kernel_fn *)(uintptr_t)symbol;
+    t.fn = (fg_kernel_fn *)symbol;
     t.call = fg_memory_call(c->mem);
     t.got = FG_ARRAY(c->ctx, t.kernel->n_out + 1, fg_tensor);
     return t;

@@ -22,7 +22,7 @@ typedef int run4(const void *, const void *, const void *, const void *);
 typedef int run5(const void *, const void *, const void *, const void *, const void *);
 
 /* Object pointers and function pointers are alike wherever dlsym and libtcc exist. */
-#define FG_AS(type, pointer) ((type *)(uintptr_t)(pointer))
+#define FG_AS(type, pointer) ((type *)(pointer))
 
 void fg_entry_call(void *entry) {
     fg_entry *e = entry;

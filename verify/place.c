@@ -131,11 +131,11 @@ void fg_scatter(const fg_slot *s, void *root, const fg_tensor *t) {
 }
 
 void fg_gather(const fg_slot *s, const void *root, fg_tensor *t) {
-    image to = tensor_image(s, t->data), from = slot_image(s, (void *)(uintptr_t)root);
+    image to = tensor_image(s, t->data), from = slot_image(s, (void *)root);
     copy_value(s, &to, &from);
 }
 
 void fg_copy_slot(const fg_slot *s, void *to_root, const void *from_root) {
-    image to = slot_image(s, to_root), from = slot_image(s, (void *)(uintptr_t)from_root);
+    image to = slot_image(s, to_root), from = slot_image(s, (void *)from_root);
     copy_value(s, &to, &from);
 }

@@ -38,7 +38,7 @@ static bool *values_to_keep(const fg_check *c) {
 fg_tensor fg_check_reference(const fg_check *c, const fg_value *v) {
     const fg_tensor *t = fg_run_value(c->reference, v);
     if (t) return *t;
-    fg_tensor found = {v->dtype, v->shape, (void *)(uintptr_t)v->data};
+    fg_tensor found = {v->dtype, v->shape, (void *)v->data};
     for (int i = 0; i < c->read->n_inputs; i++)
         if (c->read->inputs[i] == v) return c->inputs[i];
     return found;
@@ -98,7 +98,7 @@ fg_tensor fg_check_value(fg_check *c, const fg_value *v) {
     fg_tensor none = {v->dtype, v->shape, NULL};
     if (c->made[v->id].data) return c->made[v->id];
     fg_tensor t = v->ref ? fg_check_reference(c, v->ref) : none;
-    if (v->data) t = (fg_tensor){v->dtype, v->shape, (void *)(uintptr_t)v->data};
+    if (v->data) t = (fg_tensor){v->dtype, v->shape, (void *)v->data};
     if (!t.data) return evaluated(c, v);
     if (fg_shape_count(&t.shape) != fg_shape_count(&v->shape))
         fg_raise(c->ctx, FG_INTERNAL, "fusion: '%s' has another size than its reference", v->name);
@@ -305,9 +305,7 @@ static void check_weights(fg_check *c) {
 
 static void check_all(fg_check *c) {
     fg_verdict *v = c->verdict;
-    fg_progress(c->ctx, "reference", 0, 2);
     c->reference = fg_interpret(c->read, c->inputs, values_to_keep(c), false);
-    fg_progress(c->ctx, "reference", 1, 2);
     v->float_run = float_run(c);
     v->bound = fmax(c->options->tolerance, 4 * v->float_run);
     fg_progress(c->ctx, "compile", 0, 1);
