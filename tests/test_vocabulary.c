@@ -1,0 +1,281 @@
+/* Every word of the vocabulary in every dialect against plain C on random operands; partial loads and stores
+ * against pages that may not be touched. */
+#include "prelude_support.h"
+
+#include <math.h>
+#include <sys/mman.h>
+
+/* One vector of operands each. */
+typedef void word_fn(const float *a, const float *b, const float *c, float *y);
+
+static float add(float a, float b, float c) {
+    return (void)c, a + b;
+}
+static float sub(float a, float b, float c) {
+    return (void)c, a - b;
+}
+static float mul(float a, float b, float c) {
+    return (void)c, a * b;
+}
+static float quotient(float a, float b, float c) {
+    return (void)c, a / b;
+}
+static float larger(float a, float b, float c) {
+    return (void)c, a < b ? b : a;
+}
+static float smaller(float a, float b, float c) {
+    return (void)c, b < a ? b : a;
+}
+static float larger_nan(float a, float b, float c) {
+    return isnan(b) ? b : larger(a, b, c);
+}
+static float smaller_nan(float a, float b, float c) {
+    return isnan(b) ? b : smaller(a, b, c);
+}
+static float negated(float a, float b, float c) {
+    return (void)b, (void)c, -a;
+}
+static float magnitude(float a, float b, float c) {
+    return (void)b, (void)c, fabsf(a);
+}
+static float root(float a, float b, float c) {
+    return (void)b, (void)c, sqrtf(a);
+}
+static float below(float a, float b, float c) {
+    return (void)b, (void)c, floorf(a);
+}
+static float above(float a, float b, float c) {
+    return (void)b, (void)c, ceilf(a);
+}
+static float nearest(float a, float b, float c) {
+    return (void)b, (void)c, nearbyintf(a);
+}
+static float product_sum(float a, float b, float c) {
+    return fmaf(a, b, c);
+}
+static float if_less(float a, float b, float c) {
+    return a < b ? a : c;
+}
+static float if_not_more(float a, float b, float c) {
+    return a <= b ? a : c;
+}
+static float if_equal(float a, float b, float c) {
+    return a == b ? c : b;
+}
+static float first(float a, float b, float c) {
+    return (void)b, (void)c, a;
+}
+static float nothing(float a, float b, float c) {
+    return (void)a, (void)b, (void)c, 0;
+}
+static float constant(float a, float b, float c) {
+    return (void)a, (void)b, (void)c, 1.5f;
+}
+
+static const struct word {
+    const char *name;
+    const char *text; /* statement over vectors a, b, c that sets vector y; pointers pa, pb, pc */
+    float (*truth)(float, float, float);
+    bool rounded_twice; /* may round the product first */
+} words[] = {
+    {"load", "y = fg_load(pa);", first, false},
+    {"zero", "y = fg_zero();", nothing, false},
+    {"set1", "y = fg_set1(1.5f);", constant, false},
+    {"add", "y = fg_add(a, b);", add, false},
+    {"sub", "y = fg_sub(a, b);", sub, false},
+    {"mul", "y = fg_mul(a, b);", mul, false},
+    {"div", "y = fg_div(a, b);", quotient, false},
+    {"max", "y = fg_max(a, b);", larger, false},
+    {"min", "y = fg_min(a, b);", smaller, false},
+    {"max_nan", "y = fg_max_nan(a, b);", larger_nan, false},
+    {"min_nan", "y = fg_min_nan(a, b);", smaller_nan, false},
+    {"neg", "y = fg_neg(a);", negated, false},
+    {"abs", "y = fg_abs(a);", magnitude, false},
+    {"sqrt", "y = fg_sqrt(a);", root, false},
+    {"floor", "y = fg_floor(a);", below, false},
+    {"ceil", "y = fg_ceil(a);", above, false},
+    {"round", "y = fg_round(a);", nearest, false},
+    {"fma", "y = fg_fma(a, b, c);", product_sum, true},
+    {"lt", "y = fg_select(fg_lt(a, b), a, c);", if_less, false},
+    {"le", "y = fg_select(fg_le(a, b), a, c);", if_not_more, false},
+    {"eq", "y = fg_select(fg_eq(a, b), c, b);", if_equal, false},
+    {"FMA", "y = c; FG_FMA(y, a, b);", product_sum, true},
+};
+
+static const build builds[] = {
+#define FG_ALL_LANES(title, compiler, flags, feature)                                                        \
+    {title ", 1 lane", compiler, flags, 1, feature}, {title ", 4 lanes", compiler, flags, 4, feature},       \
+        {title ", 8 lanes", compiler, flags, 8, feature}, {                                                  \
+        title ", 16 lanes", compiler, flags, 16, feature                                                     \
+    }
+    FG_ALL_LANES("gcc", "gcc", "-O2 -march=native -Wno-psabi", NULL),
+    FG_ALL_LANES("gcc baseline", "gcc", "-O1 -std=c99 -Wno-psabi", NULL),
+#if defined(__x86_64__)
+    FG_ALL_LANES("gcc v3", "gcc", "-O3 -std=c99 -march=x86-64-v3 -Wno-psabi", "avx2"),
+    FG_ALL_LANES("gcc v4", "gcc", "-O0 -std=c99 -march=x86-64-v4", "avx512"),
+    FG_ALL_LANES("clang v4", "clang", "-O2 -std=c99 -march=x86-64-v4", "avx512"),
+#endif
+    FG_ALL_LANES("clang baseline", "clang", "-O2 -Wno-psabi", NULL),
+    FG_ALL_LANES("gcc by lanes", "gcc", "-O2 -std=c99 -DFG_FORCE_LANES", NULL),
+    FG_ALL_LANES("tcc", "tcc", "", NULL),
+};
+
+static uint32_t seed = 12345;
+
+static uint32_t next_random(void) {
+    seed ^= seed << 13;
+    seed ^= seed >> 17;
+    seed ^= seed << 5;
+    return seed;
+}
+
+/* Mostly moderate numbers, halves among them, some special values. */
+static float random_float(void) {
+    static const float special[] = {0.0f,  -0.0f,   INFINITY,   -INFINITY, NAN,
+                                    1e30f, -1e-30f, 8388609.0f, -2.5f,     0.5f};
+    const uint32_t r = next_random();
+    if (r % 8 == 0) return special[(r >> 8) % FG_COUNT(special)];
+    const float x = ((float)(r >> 8) / 8388608.0f - 1) * 50;
+    return r % 8 < 3 ? nearbyintf(x) / 2 : x;
+}
+
+static char *unit(fg_context *ctx) {
+    fg_text t = fg_text_new(ctx);
+    for (size_t i = 0; i < FG_COUNT(words); i++)
+        fg_text_printf(
+            &t,
+            "FG_KERNEL void test_%s(const float *pa, const float *pb, const float *pc, float *py)\n{\n"
+            "    const fg_v a = fg_load(pa), b = fg_load(pb), c = fg_load(pc);\n    fg_v y;\n    %s\n"
+            "    (void)a; (void)b; (void)c;\n    fg_store(py, y);\n}\n",
+            words[i].name, words[i].text);
+    fg_text_add(
+        &t, "FG_KERNEL void test_FMAS(const float *pa, const float *pb, const float *pc, float *py)\n{\n"
+            "    fg_v y = fg_load(pc);\n    const fg_v b = fg_load(pb);\n    FG_FMAS(y, pa[0], b);\n"
+            "    fg_store(py, y);\n}\n"
+            "FG_KERNEL void test_reduce(const float *p, float *y)\n{\n    const fg_v a = fg_load(p);\n"
+            "    y[0] = fg_sum(a); y[1] = fg_hmax(a); y[2] = fg_hmin(a);\n}\n"
+            "FG_KERNEL void test_part(const float *p, float *whole, float *part, int n)\n{\n"
+            "    const fg_v a = fg_loadn(p, n);\n    fg_store(whole, a);\n    fg_storen(part, a, n);\n}\n"
+            "FG_KERNEL void test_one(const float *p, float *whole, float *part)\n{\n"
+            "    const fg_v a = fg_loadn(p, 1);\n    fg_store(whole, a);\n    fg_storen(part, a, 1);\n}\n");
+    return t.data;
+}
+
+/* Equal bits; any NaN for NaN. */
+static bool same(float x, float y) {
+    return (isnan(x) && isnan(y)) || (x == y && signbit(x) == signbit(y));
+}
+
+static bool agrees(const struct word *w, float got, float a, float b, float c) {
+    if (same(got, w->truth(a, b, c))) return true;
+    const volatile float product = a * b;
+    return w->rounded_twice && same(got, product + c);
+}
+
+static void check_word(const build *b, void *handle, const struct word *w) {
+    word_fn *run;
+    char name[32];
+    snprintf(name, sizeof name, "test_%s", w->name);
+    *(void **)&run = symbol(handle, name);
+    float x[3][16], y[16];
+    for (int round = 0; round < 500; round++) {
+        for (int i = 0; i < 48; i++) x[i / 16][i % 16] = random_float();
+        run(x[0], x[1], x[2], y);
+        for (int i = 0; i < b->lanes; i++)
+            if (!agrees(w, y[i], x[0][i], x[1][i], x[2][i]))
+                fail_msg("%s: %s(%g, %g, %g) = %g instead of %g", b->title, w->name, (double)x[0][i],
+                         (double)x[1][i], (double)x[2][i], (double)y[i],
+                         (double)w->truth(x[0][i], x[1][i], x[2][i]));
+    }
+}
+
+static void check_scalar_times_vector(const build *b, void *handle) {
+    static const struct word w = {"FMAS", "", product_sum, true};
+    word_fn *run;
+    *(void **)&run = symbol(handle, "test_FMAS");
+    float x[3][16], y[16];
+    for (int round = 0; round < 500; round++) {
+        for (int i = 0; i < 48; i++) x[i / 16][i % 16] = random_float();
+        run(x[0], x[1], x[2], y);
+        for (int i = 0; i < b->lanes; i++)
+            if (!agrees(&w, y[i], x[0][0], x[1][i], x[2][i])) fail_msg("%s: FG_FMAS, lane %d", b->title, i);
+    }
+}
+
+static void check_reductions(const build *b, void *handle) {
+    void (*run)(const float *, float *);
+    *(void **)&run = symbol(handle, "test_reduce");
+    for (int round = 0; round < 500; round++) {
+        float x[16], y[3], most = -INFINITY, least = INFINITY;
+        double sum = 0, sizes = 0;
+        for (int i = 0; i < b->lanes; i++) {
+            x[i] = ((float)(next_random() >> 8) / 8388608.0f - 1) * 50;
+            if (round % 10 == 9 && (int)(next_random() % 16) == i) x[i] = NAN;
+            sum += (double)x[i];
+            sizes += fabs((double)x[i]);
+            most = larger_nan(most, x[i], 0);
+            least = smaller_nan(least, x[i], 0);
+        }
+        run(x, y);
+        if (!same(y[1], most) || !same(y[2], least)) fail_msg("%s: fg_hmax or fg_hmin", b->title);
+        if (isnan(sum) != isnan(y[0]) || fabs((double)y[0] - sum) > 1e-6 * sizes)
+            fail_msg("%s: fg_sum", b->title);
+    }
+}
+
+/* End of a readable page behind which nothing may be touched. */
+static float *page_end(void) {
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    char *p = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    assert_true(p != MAP_FAILED);
+    assert_int_equal(mprotect(p + page, page, PROT_NONE), 0);
+    return (float *)(void *)(p + page);
+}
+
+static void check_part(const build *b, const float *p, int n, const float *whole, const float *part) {
+    for (int i = 0; i < b->lanes; i++)
+        if (!same(whole[i], i < n ? p[i] : 0)) fail_msg("%s: fg_loadn, lane %d of %d", b->title, i, n);
+    for (int i = 0; i < 20; i++)
+        if (!same(part[i], i < n ? p[i] : 99.0f))
+            fail_msg("%s: fg_storen touches lane %d of %d", b->title, i, n);
+}
+
+static void check_partial_access(const build *b, void *handle, float *source_end, float *sink_end) {
+    void (*run)(const float *, float *, float *, int);
+    *(void **)&run = symbol(handle, "test_part");
+    void (*one)(const float *, float *, float *);
+    *(void **)&one = symbol(handle, "test_one");
+    for (int n = 0; n <= b->lanes; n++) {
+        float whole[16], part[20];
+        for (int i = 0; i < n; i++) source_end[i - n] = (float)(i + 1);
+        for (int i = 0; i < 20; i++) part[i] = 99.0f;
+        run(source_end - n, whole, part, n);
+        check_part(b, source_end - n, n, whole, part);
+        run(source_end - n, whole, sink_end - n, n);
+        if (n == 0) continue;
+        for (int i = 0; i < 20; i++) part[i] = 99.0f;
+        one(source_end - 1, whole, part);
+        check_part(b, source_end - 1, 1, whole, part);
+    }
+}
+
+static void check_build(void **state) {
+    const build *b = *state;
+    if (!can_run(b)) skip();
+    fg_context *ctx = fg_context_new();
+    void *handle = load_unit(ctx, b, unit(ctx));
+    for (size_t i = 0; i < FG_COUNT(words); i++) check_word(b, handle, &words[i]);
+    check_scalar_times_vector(b, handle);
+    check_reductions(b, handle);
+    check_partial_access(b, handle, page_end(), page_end());
+    dlclose(handle);
+    fg_context_free(ctx);
+}
+
+int main(void) {
+    struct CMUnitTest tests[FG_COUNT(builds)];
+    for (size_t i = 0; i < FG_COUNT(builds); i++)
+        tests[i] =
+            (struct CMUnitTest){builds[i].title, check_build, NULL, NULL, (void *)(uintptr_t)&builds[i]};
+    return cmocka_run_group_tests_name("words agree with plain C", tests, NULL, NULL);
+}
