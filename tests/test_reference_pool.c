@@ -59,12 +59,12 @@ static void ceil_mode_keeps_the_last_partial_window(void **state) {
 static void a_window_that_starts_in_the_end_padding_is_dropped(void **state) {
     (void)state;
     one_node t = one_node_new("AveragePool", 19);
-    one_node_counting(&t, "1,1,4");
-    one_node_ints(&t, "kernel_shape", 1, 1);
-    one_node_ints(&t, "strides", 1, 2);
+    one_node_counting(&t, "1,1,3");
+    one_node_ints(&t, "kernel_shape", 1, 2);
+    one_node_ints(&t, "strides", 1, 3);
     one_node_ints(&t, "pads", 2, 0, 1);
     one_node_int(&t, "ceil_mode", 1);
-    one_node_expect(&t, 0, "1,1,2", 1.0, 3.0);
+    one_node_expect(&t, 0, "1,1,1", 1.5);
     one_node_done(&t);
 }
 
@@ -143,6 +143,16 @@ static void pads_of_the_wrong_count_are_refused(void **state) {
     one_node_done(&t);
 }
 
+static void a_window_wholly_in_the_padding_is_refused(void **state) {
+    (void)state;
+    one_node t = one_node_new("AveragePool", 19);
+    one_node_counting(&t, "1,1,4");
+    one_node_ints(&t, "kernel_shape", 1, 2);
+    one_node_ints(&t, "pads", 2, 2, 0);
+    one_node_expect_error(&t, FG_BAD_MODEL, "wholly in the padding");
+    one_node_done(&t);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(max_pool_reports_where_it_found_the_maximum),
@@ -156,6 +166,7 @@ int main(void) {
         cmocka_unit_test(global_pools_keep_batch_and_channels),
         cmocka_unit_test(a_missing_kernel_shape_is_named),
         cmocka_unit_test(pads_of_the_wrong_count_are_refused),
+        cmocka_unit_test(a_window_wholly_in_the_padding_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,9 +11,11 @@ static fg_shape pooled(fg_context *ctx, const fg_node *n) {
     fg_window w = fg_window_of(ctx, n, x, NULL);
     fg_shape y = *x;
     for (int i = 0; i < w.axes; i++) {
-        if (w.pad[i] >= w.kernel[i] * w.dilation[i] + w.in[i] || w.in[i] < 1) {
-            fg_raise(ctx, FG_BAD_MODEL, "windows of extent %lld lie wholly in the padding (spatial axis %d)",
-                     (long long)w.kernel[i], i);
+        int64_t reach = (w.kernel[i] - 1) * w.dilation[i] + 1;
+        if (w.pad[i] >= reach || w.pad_end[i] >= reach || w.in[i] < 1) {
+            fg_blame_attribute(ctx, "pads");
+            fg_raise(ctx, FG_BAD_MODEL, "a window of extent %lld can lie wholly in the padding (spatial axis %d)",
+                     (long long)reach, i);
         }
         y.dim[i + 2] = w.out[i];
     }
