@@ -206,7 +206,7 @@ static void note_input(job *j) {
 static void note_size(job *j, const char *what, int64_t needs, int64_t has) {
     if (has > 0 && needs > has)
         fg_console_note(j->session->console, j->ctx, j->model,
-                        "%s of %" PRId64 " bytes exceed the %" PRId64 " bytes of %s", what, needs, has,
+                        "%s of %" PRId64 " bytes exceed the %" PRId64 " bytes that %s has", what, needs, has,
                         j->module->target->name);
 }
 
