@@ -1,10 +1,12 @@
-/* The ground every stage stands on: one context per compilation with its memory, its error exit and its limits.
+/* The ground every stage stands on: one context per compilation with its memory, its error exit and its
+ * limits.
  *
  * Invariants
- * - All memory of a compilation is taken from its context: fg_alloc for the IR (never freed before the context),
- *   fg_big_alloc for tensor data (freed when no longer needed, and with the context at the latest).
- * - No allocation returns NULL: exhaustion, like every other failure, leaves through fg_raise to the nearest fg_try.
- *   Code between fg_try and fg_raise therefore holds no resource that the context does not know (fg_defer).
+ * - All memory of a compilation is taken from its context: fg_alloc for the IR (never freed before the
+ *   context), fg_big_alloc for tensor data (freed when no longer needed, and with the context at the latest).
+ * - No allocation returns NULL: exhaustion, like every other failure, leaves through fg_raise to the nearest
+ *   fg_try. Code between fg_try and fg_raise therefore holds no resource that the context does not know
+ *   (fg_defer).
  * - fg_raise never exits the process and never prints; main prints the diagnostic.
  */
 #ifndef FG_FRONTEND_BASE_H
@@ -38,12 +40,12 @@ typedef enum fg_status {
 
 typedef struct fg_diagnostic {
     fg_status status;
-    char file[256];      /* model file as the user named it; empty if none */
-    char node[160];      /* node's name, or "#12" (its index) if it has none; empty if no node is to blame */
-    char op[64];         /* operator type of that node */
-    char attribute[64];  /* attribute or operand to blame; empty if none */
-    char message[512];   /* what is wrong */
-    char remedy[256];    /* what to do about it; empty if nothing can be advised */
+    char file[256];     /* model file as the user named it; empty if none */
+    char node[160];     /* node's name, or "#12" (its index) if it has none; empty if no node is to blame */
+    char op[64];        /* operator type of that node */
+    char attribute[64]; /* attribute or operand to blame; empty if none */
+    char message[512];  /* what is wrong */
+    char remedy[256];   /* what to do about it; empty if nothing can be advised */
 } fg_diagnostic;
 
 struct fg_node;
@@ -80,28 +82,33 @@ fg_status fg_try(fg_context *ctx, void (*body)(fg_context *ctx, void *arg), void
  *     fg_remedy(ctx, "pin it with --dim %s=1", name);
  *     fg_raise(ctx, FG_UNSUPPORTED, "dimension '%s' of input '%s' is not known", name, input); */
 _Noreturn void fg_raise(fg_context *ctx, fg_status status, const char *format, ...) FG_PRINTF(3, 4);
-void fg_remedy(fg_context *ctx, const char *format, ...) FG_PRINTF(2, 3);     /* remedy of the next fg_raise */
-void fg_blame_attribute(fg_context *ctx, const char *attribute);             /* attribute of the next fg_raise */
+/* remedy of the next fg_raise */
+void fg_remedy(fg_context *ctx, const char *format, ...) FG_PRINTF(2, 3);
+/* attribute of the next fg_raise */
+void fg_blame_attribute(fg_context *ctx, const char *attribute);
 
 /* An invariant of ours does not hold: raises FG_INTERNAL naming pass and text; never abort(). */
-#define FG_REQUIRE(ctx, pass, condition) \
+#define FG_REQUIRE(ctx, pass, condition)                                                                     \
     ((condition) ? (void)0 : fg_raise((ctx), FG_INTERNAL, "%s: %s does not hold", (pass), #condition))
 
-/* Registers a release of something that is not memory (a mapping, a file, a compiler state), run with the context. */
+/* Registers a release of something that is not memory (a mapping, a file, a compiler state), run with the
+ * context. */
 void fg_defer(fg_context *ctx, void (*release)(void *), void *resource);
 void fg_undefer(fg_context *ctx, void *resource); /* forgets it: the caller has released it */
 
 /* ---- memory ---- */
 
-void *fg_alloc(fg_context *ctx, size_t count, size_t size); /* zeroed, aligned for any type; overflow is refused */
-#define FG_NEW(ctx, type)           ((type *)fg_alloc((ctx), 1, sizeof(type)))
-#define FG_ARRAY(ctx, count, type)  ((type *)fg_alloc((ctx), (size_t)(count), sizeof(type)))
+/* zeroed, aligned for any type; overflow is refused */
+void *fg_alloc(fg_context *ctx, size_t count, size_t size);
+#define FG_NEW(ctx, type)          ((type *)fg_alloc((ctx), 1, sizeof(type)))
+#define FG_ARRAY(ctx, count, type) ((type *)fg_alloc((ctx), (size_t)(count), sizeof(type)))
 char *fg_strdup(fg_context *ctx, const char *s);
 char *fg_strndup(fg_context *ctx, const char *s, size_t n);
 char *fg_format(fg_context *ctx, const char *format, ...) FG_PRINTF(2, 3);
 
-void *fg_big_alloc(fg_context *ctx, size_t bytes); /* 64-byte aligned, zeroed; counted against limits->bytes */
-void fg_big_free(fg_context *ctx, void *p);        /* NULL is fine */
+/* 64-byte aligned, zeroed; counted against limits->bytes */
+void *fg_big_alloc(fg_context *ctx, size_t bytes);
+void fg_big_free(fg_context *ctx, void *p); /* NULL is fine */
 
 /* Product of non-negative extents; raises FG_UNSUPPORTED if it exceeds int64 or limits->bytes elements. */
 int64_t fg_checked_product(fg_context *ctx, int n, const int64_t *extents);

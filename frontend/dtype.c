@@ -69,9 +69,10 @@ uint16_t fg_half_from_float(float f) {
     uint32_t u;
     memcpy(&u, &f, sizeof u);
     uint32_t sign = u >> 16 & 0x8000, rest = u & 0x7fffffff;
-    if (rest > 0x7f800000) return (uint16_t)(sign | 0x7e00 | (rest >> 13 & 0x3ff)); /* NaN keeps its upper payload */
-    if (rest >= 0x47800000) return (uint16_t)(sign | 0x7c00);                       /* 2^16 and above: infinite */
-    if (rest < 0x33000000) return (uint16_t)sign;                                   /* below 2^-25 */
+    if (rest > 0x7f800000)
+        return (uint16_t)(sign | 0x7e00 | (rest >> 13 & 0x3ff)); /* NaN keeps its upper payload */
+    if (rest >= 0x47800000) return (uint16_t)(sign | 0x7c00);    /* 2^16 and above: infinite */
+    if (rest < 0x33000000) return (uint16_t)sign;                /* below 2^-25 */
     uint32_t exponent = rest >> 23, mantissa = (rest & 0x7fffff) | 0x800000, shift, base;
     if (exponent >= 113) { /* normal: the implicit bit adds 1 to the exponent field */
         shift = 13;
@@ -82,7 +83,8 @@ uint16_t fg_half_from_float(float f) {
     }
     uint32_t half = base + (mantissa >> shift);
     uint32_t lost = mantissa & ((UINT32_C(1) << shift) - 1), middle = UINT32_C(1) << (shift - 1);
-    if (lost > middle || (lost == middle && (half & 1))) half++; /* a carry runs into the exponent, as it should */
+    if (lost > middle || (lost == middle && (half & 1)))
+        half++; /* a carry runs into the exponent, as it should */
     return (uint16_t)(sign | half);
 }
 
@@ -118,9 +120,12 @@ float fg_bfloat_to_float(uint16_t h) {
 
 /* ---- single constants ---- */
 
-/* Minifloats of 8 and 4 bits: exponent and mantissa widths, bias; which codes are not finite differs by type. */
+/* Minifloats of 8 and 4 bits: exponent and mantissa widths, bias; which codes are not finite differs by type.
+ */
 static double minifloat(fg_dtype t, unsigned code) {
-    static const struct { int exponent, mantissa, bias; } form[FG_DTYPE_COUNT] = {
+    static const struct {
+        int exponent, mantissa, bias;
+    } form[FG_DTYPE_COUNT] = {
         [FG_FLOAT8E4M3FN] = {4, 3, 7},    [FG_FLOAT8E4M3FNUZ] = {4, 3, 8}, [FG_FLOAT8E5M2] = {5, 2, 15},
         [FG_FLOAT8E5M2FNUZ] = {5, 2, 16}, [FG_FLOAT4E2M1] = {2, 1, 1},
     };
@@ -130,7 +135,8 @@ static double minifloat(fg_dtype t, unsigned code) {
     if ((t == FG_FLOAT8E4M3FNUZ || t == FG_FLOAT8E5M2FNUZ) && code == 0x80) return NAN;
     if (t == FG_FLOAT8E4M3FN && (code & 0x7f) == 0x7f) return NAN;
     if (t == FG_FLOAT8E5M2 && e == 31) return m ? NAN : sign * INFINITY;
-    double x = e ? ldexp((double)(m + (1U << mb)), (int)e - form[t].bias - mb) : ldexp(m, 1 - form[t].bias - mb);
+    double x =
+        e ? ldexp((double)(m + (1U << mb)), (int)e - form[t].bias - mb) : ldexp(m, 1 - form[t].bias - mb);
     return sign * x;
 }
 
@@ -155,7 +161,8 @@ double fg_const_float(const fg_value *v, int64_t i) {
     }
 }
 
-/* A double that has no int64 (NaN, too large) saturates: a hostile constant must not be undefined behaviour. */
+/* A double that has no int64 (NaN, too large) saturates: a hostile constant must not be undefined behaviour.
+ */
 static int64_t saturate(double x) {
     if (x != x) return 0;
     if (x >= 9223372036854775808.0) return INT64_MAX;

@@ -4,9 +4,10 @@
  * - nodes[] is in topological order; every value has one producer, or is a graph input, or has constant data.
  * - shape and dtype of every value are known and non-negative; element counts have passed fg_checked_product.
  * - An optional input that is absent is NULL in node->in; trailing absent inputs are cut off. out[] likewise.
- * - users[] of a value holds one entry per use (a node that reads it twice stands there twice); valid after fg_graph_link.
- * - Constant data are little-endian elements in row-major order; int4 packed two to a byte, low nibble first; bool one byte;
- *   string tensors are arrays of `const char *`.
+ * - users[] of a value holds one entry per use (a node that reads it twice stands there twice); valid after
+ *   fg_graph_link.
+ * - Constant data are little-endian elements in row-major order; int4 packed two to a byte, low nibble first;
+ *   bool one byte; string tensors are arrays of `const char *`.
  */
 #ifndef FG_FRONTEND_GRAPH_H
 #define FG_FRONTEND_GRAPH_H
@@ -17,28 +18,53 @@
 
 /* ONNX's TensorProto.DataType; the numbers are the format's. */
 typedef enum fg_dtype {
-    FG_UNDEFINED = 0, FG_FLOAT = 1, FG_UINT8 = 2, FG_INT8 = 3, FG_UINT16 = 4, FG_INT16 = 5, FG_INT32 = 6, FG_INT64 = 7,
-    FG_STRING = 8, FG_BOOL = 9, FG_FLOAT16 = 10, FG_DOUBLE = 11, FG_UINT32 = 12, FG_UINT64 = 13, FG_COMPLEX64 = 14,
-    FG_COMPLEX128 = 15, FG_BFLOAT16 = 16, FG_FLOAT8E4M3FN = 17, FG_FLOAT8E4M3FNUZ = 18, FG_FLOAT8E5M2 = 19,
-    FG_FLOAT8E5M2FNUZ = 20, FG_UINT4 = 21, FG_INT4 = 22, FG_FLOAT4E2M1 = 23, FG_DTYPE_COUNT
+    FG_UNDEFINED = 0,
+    FG_FLOAT = 1,
+    FG_UINT8 = 2,
+    FG_INT8 = 3,
+    FG_UINT16 = 4,
+    FG_INT16 = 5,
+    FG_INT32 = 6,
+    FG_INT64 = 7,
+    FG_STRING = 8,
+    FG_BOOL = 9,
+    FG_FLOAT16 = 10,
+    FG_DOUBLE = 11,
+    FG_UINT32 = 12,
+    FG_UINT64 = 13,
+    FG_COMPLEX64 = 14,
+    FG_COMPLEX128 = 15,
+    FG_BFLOAT16 = 16,
+    FG_FLOAT8E4M3FN = 17,
+    FG_FLOAT8E4M3FNUZ = 18,
+    FG_FLOAT8E5M2 = 19,
+    FG_FLOAT8E5M2FNUZ = 20,
+    FG_UINT4 = 21,
+    FG_INT4 = 22,
+    FG_FLOAT4E2M1 = 23,
+    FG_DTYPE_COUNT
 } fg_dtype;
 
 typedef struct fg_dtype_info {
     const char *name;   /* ONNX's lower-case name: "float", "int64", ... */
-    const char *c_type; /* carrier in generated C: "float", "int64_t", "uint16_t" for float16, "const char *" for string */
+    const char *c_type; /* carrier in generated C: "float", "int64_t", "uint16_t" for float16, "const char *"
+                           for string */
     int bits;           /* 4 for int4; 64 for string (a pointer) */
     bool is_float, is_integer, is_signed;
 } fg_dtype_info;
 
-const fg_dtype_info *fg_dtype_get(fg_dtype t);              /* never NULL; name "undefined" for unknown numbers */
-size_t fg_dtype_bytes(fg_dtype t, int64_t elements);        /* storage of that many elements, packed types rounded up */
+/* never NULL; name "undefined" for unknown numbers */
+const fg_dtype_info *fg_dtype_get(fg_dtype t);
+/* storage of that many elements, packed types rounded up */
+size_t fg_dtype_bytes(fg_dtype t, int64_t elements);
 
 typedef struct fg_shape {
     int rank;
     int64_t dim[FG_MAX_RANK];
 } fg_shape;
 
-int64_t fg_shape_count(const fg_shape *s); /* product of dims; 1 for a scalar; caller knows it has been checked */
+/* product of dims; 1 for a scalar; caller knows it has been checked */
+int64_t fg_shape_count(const fg_shape *s);
 bool fg_shape_equal(const fg_shape *a, const fg_shape *b);
 const char *fg_shape_text(fg_context *ctx, const fg_shape *s); /* "1x3x224x224"; "scalar" for rank 0 */
 
@@ -51,34 +77,42 @@ struct fg_value {
     int id;           /* index into graph->values */
     fg_dtype dtype;
     fg_shape shape;
-    bool shape_known;      /* dtype and shape are inferred or declared without unknown dimensions */
-    bool shape_declared;   /* the file declares a full static shape (graph input, output or value_info) */
-    const void *data;      /* constant elements, or NULL */
-    bool synthetic;        /* data was made by a fill rule, not read */
-    bool is_input;         /* graph input without initializer */
-    bool is_output;        /* graph output */
-    bool is_sequence;      /* sequence or optional: not a tensor */
-    int64_t bound;         /* integer inputs: exclusive upper bound of an index, as inference knows it; 0 unknown */
-    const char *dim_name[FG_MAX_RANK]; /* symbolic dimensions of graph inputs as declared; NULL where numeric */
-    fg_node *producer;     /* NULL for inputs and constants */
+    bool shape_known;    /* dtype and shape are inferred or declared without unknown dimensions */
+    bool shape_declared; /* the file declares a full static shape (graph input, output or value_info) */
+    const void *data;    /* constant elements, or NULL */
+    bool synthetic;      /* data was made by a fill rule, not read */
+    bool is_input;       /* graph input without initializer */
+    bool is_output;      /* graph output */
+    bool is_sequence;    /* sequence or optional: not a tensor */
+    int64_t bound; /* integer inputs: exclusive upper bound of an index, as inference knows it; 0 unknown */
+    /* symbolic dimensions of graph inputs as declared; NULL where numeric */
+    const char *dim_name[FG_MAX_RANK];
+    fg_node *producer; /* NULL for inputs and constants */
     fg_node **users;
     int n_users;
-    const fg_value *ref;   /* in a rewritten graph: the value of the graph as read that this one must equal element by
-                              element; NULL if there is none */
+    const fg_value *ref; /* in a rewritten graph: the value of the graph as read that this one must equal
+                            element by element; NULL if there is none */
 };
 
 typedef enum fg_attr_type {
-    FG_ATTR_INT, FG_ATTR_FLOAT, FG_ATTR_STRING, FG_ATTR_INTS, FG_ATTR_FLOATS, FG_ATTR_STRINGS, FG_ATTR_TENSOR, FG_ATTR_GRAPH,
+    FG_ATTR_INT,
+    FG_ATTR_FLOAT,
+    FG_ATTR_STRING,
+    FG_ATTR_INTS,
+    FG_ATTR_FLOATS,
+    FG_ATTR_STRINGS,
+    FG_ATTR_TENSOR,
+    FG_ATTR_GRAPH,
     FG_ATTR_OTHER
 } fg_attr_type;
 
 typedef struct fg_attr {
     const char *name;
     fg_attr_type type;
-    int n;                  /* elements of ints, floats or strings */
+    int n; /* elements of ints, floats or strings */
     int64_t i;
     float f;
-    const char *s;          /* terminated; length s_len may exceed strlen */
+    const char *s; /* terminated; length s_len may exceed strlen */
     size_t s_len;
     const int64_t *ints;
     const float *floats;
@@ -93,21 +127,23 @@ struct fg_node {
     const char *name;    /* as in the file; may be "" */
     const char *op_type; /* as in the file */
     const char *domain;  /* "" for ai.onnx */
-    const struct fg_op *op; /* row of the operator table; NULL until bound by fg_infer (which reports missing rows) */
-    int index;           /* position in the graph as read; in a rewritten graph that of the last node covered */
+    const struct fg_op
+        *op;   /* row of the operator table; NULL until bound by fg_infer (which reports missing rows) */
+    int index; /* position in the graph as read; in a rewritten graph that of the last node covered */
     fg_value **in, **out;
     int n_in, n_out;
     fg_attr *attr;
     int n_attr;
-    fg_node **covers;    /* in a rewritten graph: the nodes as read that this one stands for, in order; else NULL */
+    /* in a rewritten graph: the nodes as read that this one stands for, in order; else NULL */
+    fg_node **covers;
     int n_covers;
 };
 
 struct fg_graph {
     fg_context *ctx;
     const char *name;
-    int opset;      /* of ai.onnx; 0 if not imported */
-    int opset_ml;   /* of ai.onnx.ml; 0 if not imported */
+    int opset;    /* of ai.onnx; 0 if not imported */
+    int opset_ml; /* of ai.onnx.ml; 0 if not imported */
     int ir_version;
     fg_node **nodes;
     int n_nodes, cap_nodes;
@@ -115,28 +151,32 @@ struct fg_graph {
     int n_values, cap_values;
     fg_value **inputs, **outputs;
     int n_inputs, n_outputs;
-    int64_t parameters;      /* learned initializer elements (no BatchNormalization mean and variance) */
-    int n_synthetic;         /* tensors made by fill rules */
-    uint8_t sha256[32];      /* of the model file's bytes */
+    int64_t parameters;       /* learned initializer elements (no BatchNormalization mean and variance) */
+    int n_synthetic;          /* tensors made by fill rules */
+    uint8_t sha256[32];       /* of the model file's bytes */
     struct fg_graph_own *own; /* names taken and scratch of graph.c */
 };
 
 fg_graph *fg_graph_new(fg_context *ctx, const char *name);
-fg_value *fg_graph_value(fg_graph *g, const char *name);                     /* new value; name copied, made unique if taken */
-fg_value *fg_graph_find(const fg_graph *g, const char *name);                /* value of that name; NULL if there is none */
-fg_value *fg_graph_const(fg_graph *g, const char *name, fg_dtype t, const fg_shape *s, const void *data); /* data not copied */
-fg_node *fg_graph_node(fg_graph *g, const char *op_type, int n_in, fg_value **in, int n_out, fg_value **out); /* appended */
-void fg_graph_link(fg_graph *g);  /* recomputes producer and users of all values; sorts nodes topologically (stable);
-                                     raises FG_BAD_MODEL on a cycle or a value without producer */
+/* new value; name copied, made unique if taken */
+fg_value *fg_graph_value(fg_graph *g, const char *name);
+/* value of that name; NULL if there is none */
+fg_value *fg_graph_find(const fg_graph *g, const char *name);
+/* data not copied */
+fg_value *fg_graph_const(fg_graph *g, const char *name, fg_dtype t, const fg_shape *s, const void *data);
+/* appended */
+fg_node *fg_graph_node(fg_graph *g, const char *op_type, int n_in, fg_value **in, int n_out, fg_value **out);
+void fg_graph_link(fg_graph *g); /* recomputes producer and users of all values; sorts nodes topologically
+                                    (stable); raises FG_BAD_MODEL on a cycle or a value without producer */
 void fg_graph_replace(fg_graph *g, fg_value *old, fg_value *with); /* every use, and graph outputs */
 void fg_graph_prune(fg_graph *g); /* drops nodes from which no graph output is reachable; relinks */
 
-/* A copy whose values have ref set to the values of g and whose nodes have covers = {original node}: what rewriting
- * works on. Constants are shared. */
+/* A copy whose values have ref set to the values of g and whose nodes have covers = {original node}: what
+ * rewriting works on. Constants are shared. */
 fg_graph *fg_graph_clone(fg_graph *g);
 
-/* True if v is a value of g itself; a graph inside an attribute may also read values of the graphs around it. Such a read
- * counts, in users[] and in the order of nodes, as one of the node that holds the attribute. */
+/* True if v is a value of g itself; a graph inside an attribute may also read values of the graphs around it.
+ * Such a read counts, in users[] and in the order of nodes, as one of the node that holds the attribute. */
 bool fg_graph_owns(const fg_graph *g, const fg_value *v);
 
 const char *fg_node_label(const fg_node *n); /* its name, else its first output's name */
@@ -145,9 +185,11 @@ const fg_attr *fg_node_attr(const fg_node *n, const char *name); /* NULL if abse
 int64_t fg_attr_int(const fg_node *n, const char *name, int64_t otherwise);
 float fg_attr_float(const fg_node *n, const char *name, float otherwise);
 const char *fg_attr_string(const fg_node *n, const char *name, const char *otherwise);
-/* Copies up to max ints; returns how many the attribute has, 0 if absent. Raises FG_BAD_MODEL if more than max. */
+/* Copies up to max ints; returns how many the attribute has, 0 if absent. Raises FG_BAD_MODEL if more than
+ * max. */
 int fg_attr_ints(fg_context *ctx, const fg_node *n, const char *name, int max, int64_t *out);
-fg_attr *fg_node_set_attr(fg_context *ctx, fg_node *n, const char *name, fg_attr_type type); /* adds or resets */
+/* adds or resets */
+fg_attr *fg_node_set_attr(fg_context *ctx, fg_node *n, const char *name, fg_attr_type type);
 
 /* Reads element i of an integer, bool or float constant as int64 / double. */
 int64_t fg_const_int(const fg_value *v, int64_t i);

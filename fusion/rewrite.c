@@ -61,8 +61,8 @@ fg_node *fg_rw_only_user(fg_rewriter *rw, const fg_value *v) {
     fg_raise(rw->ctx, FG_INTERNAL, "canonical forms: lost the user of value '%s'", v->name);
 }
 
-/* Uses of these values have gone: whoever is left may now be alone. All are counted down before anybody is looked for,
- * since a node may have read a value twice. */
+/* Uses of these values have gone: whoever is left may now be alone. All are counted down before anybody is
+ * looked for, since a node may have read a value twice. */
 static void drop_uses(fg_rewriter *rw, fg_value *const *values, int n) {
     for (int i = 0; i < n; i++) {
         if (values[i] != NULL) {

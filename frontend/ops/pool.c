@@ -14,7 +14,8 @@ static fg_shape pooled(fg_context *ctx, const fg_node *n) {
         int64_t reach = (w.kernel[i] - 1) * w.dilation[i] + 1;
         if (w.pad[i] >= reach || w.pad_end[i] >= reach || w.in[i] < 1) {
             fg_blame_attribute(ctx, "pads");
-            fg_raise(ctx, FG_BAD_MODEL, "a window of extent %lld can lie wholly in the padding (spatial axis %d)",
+            fg_raise(ctx, FG_BAD_MODEL,
+                     "a window of extent %lld can lie wholly in the padding (spatial axis %d)",
                      (long long)reach, i);
         }
         y.dim[i + 2] = w.out[i];
