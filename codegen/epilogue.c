@@ -13,6 +13,8 @@ struct fg_epilogue {
     fg_access *access;
     const char *prefix;
     int n_operands;
+    int64_t row; /* of a tile of several rows, see fg_epilogue_place */
+    int64_t pixel;
 };
 
 /* Stride of operand v along dimension d of a result of rank `rank`; 0 where it is broadcast. */
@@ -102,7 +104,7 @@ void fg_epilogue_apply(const fg_epilogue *p, const char *var, int64_t pixel, int
     const char **loaded = FG_ARRAY(ctx, p->n_operands + 1, const char *);
     for (int i = 0; i < p->n_operands; i++) {
         const fg_access *a = &p->access[i];
-        const long long at = (long long)(pixel * a->x + channel * a->n);
+        const long long at = (long long)(p->row * a->y + (p->pixel + pixel) * a->x + channel * a->n);
         const char *q =
             at ? fg_format(ctx, "%sq%d + %lld", p->prefix, i, at) : fg_format(ctx, "%sq%d", p->prefix, i);
         if (a->n == 0)
@@ -113,4 +115,9 @@ void fg_epilogue_apply(const fg_epilogue *p, const char *var, int64_t pixel, int
             loaded[i] = fg_format(ctx, "fg_load(%s)", q);
     }
     fg_chain_emit(p->chain, var, false, loaded, true, tag, out);
+}
+
+void fg_epilogue_place(fg_epilogue *p, int64_t row, int64_t pixel) {
+    p->row = row;
+    p->pixel = pixel;
 }

@@ -28,6 +28,10 @@ bool fg_epilogue_is_empty(const fg_epilogue *p);
 void fg_epilogue_at(const fg_epilogue *p, const char *b, const char *y, const char *x, const char *n,
                     fg_text *out);
 
+/* For tiles of several rows: the operands that the next fg_epilogue_apply uses are those of row `row`, pixel
+ * `pixel` of the tile that fg_epilogue_at opened. */
+void fg_epilogue_place(fg_epilogue *p, int64_t row, int64_t pixel);
+
 /* Statements that apply the chain to vector `var`, which holds pixel `pixel` and channels from `channel` of
  * the tile that fg_epilogue_at opened; lanes < VL: only so many channels exist. */
 void fg_epilogue_apply(const fg_epilogue *p, const char *var, int64_t pixel, int64_t channel, int lanes,

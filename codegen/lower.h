@@ -39,6 +39,7 @@ typedef struct fg_lowering {
 const fg_lowering *fg_lowering_find(const char *name); /* NULL if there is none */
 
 fg_context *fg_planner_context(const fg_planner *p);
+const fg_module *fg_planner_module(const fg_planner *p); /* target and options; layouts are not decided yet */
 
 /* Which operand of the first prologue node is the tensor that the kernel loads (the others are applied to
  * it). */

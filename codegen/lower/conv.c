@@ -1,6 +1,6 @@
 /* Dense convolutions and products with constant weights: register tiles over packed panels, with an
  * elementwise prologue on what is loaded, an epilogue on what is stored and a squeeze tap. */
-#include "codegen/convolution.h"
+#include "codegen/winograd.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -18,10 +18,20 @@ typedef struct fg_conv_kernel {
     int64_t rows_pitch;
 } fg_conv_kernel;
 
+/* Winograd where it pays; not with a prologue or tap, and not with --exact. */
+static fg_winograd winograd_for(fg_context *ctx, const fg_module *m, const fg_kernel *k,
+                                const fg_convolution *c) {
+    const fg_winograd direct = {.m = 0};
+    if (m->options.exact || k->n_prologue || k->tap) return direct;
+    return fg_winograd_plan(ctx, m->target, c);
+}
+
 static void prefer(fg_planner *p, fg_kernel *k) {
     fg_convolution c;
     if (!fg_convolution_of(fg_planner_context(p), k->stage[0].anchor, &c)) return;
     if (k->n_prologue) c.x = k->prologue[0]->in[fg_prologue_main(k)];
+    const fg_winograd w = winograd_for(fg_planner_context(p), fg_planner_module(p), k, &c);
+    if (w.m) fg_winograd_pad(&w, &c);
     fg_convolution_prefer(p, &c);
 }
 
@@ -238,8 +248,14 @@ static void emit(fg_emit *e) {
     const bool ok = fg_convolution_of(e->ctx, k->stage[0].anchor, &q.c);
     FG_REQUIRE(e->ctx, "conv", ok && k->n_stages == 1);
     if (k->n_prologue) q.c.x = k->prologue[0]->in[fg_prologue_main(k)];
+    const fg_winograd w = winograd_for(e->ctx, e->m, k, &q.c);
+    if (w.m) fg_winograd_pad(&w, &q.c);
     q.source = fg_source_open(e, &q.c);
     open_outputs(&q);
+    if (w.m) {
+        fg_winograd_emit(e, &w, &q.c, &q.source);
+        return;
+    }
     choose(&q);
     if (k->n_prologue) emit_prologue(&q);
     fg_pack_panels(e, q.scale_weights ? "packed" : "w", &q.c, q.merged, q.tile.nv);

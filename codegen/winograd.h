@@ -1,0 +1,28 @@
+/* Winograd's minimal filtering for 3x3 convolutions of stride 1: F(2x2) and F(4x4). */
+#ifndef FG_CODEGEN_WINOGRAD_H
+#define FG_CODEGEN_WINOGRAD_H
+
+#include "codegen/convolution.h"
+
+typedef struct fg_winograd {
+    int m;          /* outputs per tile and direction: 2 or 4; 0: direct convolution is the better choice */
+    int a;          /* inputs per tile and direction: m + 2 */
+    int64_t ty, tx; /* tiles of one image */
+    int64_t chunk;  /* tiles worked on at a time, so that their transforms stay in cache */
+    fg_tile tile;   /* of the a * a products */
+    double cost, direct_cost; /* estimated cycles */
+} fg_winograd;
+
+/* The cheapest way for this convolution on this target. Direct where it is not 3x3 stride 1, where channels
+ * are too few, or where the error of the transformed product, estimated on random data, exceeds the budget
+ * for one kernel. */
+fg_winograd fg_winograd_plan(fg_context *ctx, const fg_target *t, const fg_convolution *c);
+
+/* Widens c's padding on the far sides to what whole tiles read. */
+void fg_winograd_pad(const fg_winograd *w, fg_convolution *c);
+
+/* Emits the kernel's body. source: opened with the widened padding. Declares and packs everything else. out:
+ * the stored value. */
+void fg_winograd_emit(fg_emit *e, const fg_winograd *w, const fg_convolution *c, const fg_source *source);
+
+#endif
