@@ -211,7 +211,7 @@ static block *new_block(fg_context *ctx, size_t bytes) {
 }
 
 void *fg_alloc(fg_context *ctx, size_t count, size_t size) {
-    const size_t unit = sizeof(max_align_t);
+    const size_t unit = _Alignof(max_align_t);
     size_t bytes;
     if (__builtin_mul_overflow(count, size, &bytes) || bytes > SIZE_MAX / 2) out_of_memory(ctx, SIZE_MAX);
     bytes = bytes ? (bytes + unit - 1) / unit * unit : unit;

@@ -98,8 +98,9 @@ void fg_inline(fg_reader *r, fg_scope *scope, const Onnx__NodeProto *node, const
     fg_scope inner = {.graph = scope->graph, .names = {.ctx = r->ctx}, .call = &c};
     check_recursion(r, &c);
     check_opset(r, f);
-    inner.prefix = fg_format(r->ctx, "%s%s/", *call->name ? "" : scope->prefix,
-                             *call->name ? call->name : call->op_type);
+    fg_charge(r, f->n_input + f->n_output + f->n_attribute_proto);
+    /* Cut, since names of calls in calls grow; clashes are sorted out where the values are made. */
+    inner.prefix = fg_format(r->ctx, "%.240s/", *call->name ? call->name : call->op_type);
     fg_scope defaults = {.graph = scope->graph, .names = {.ctx = r->ctx}, .prefix = inner.prefix};
     fg_read_attrs(r, &defaults, &with_defaults, f->n_attribute_proto, f->attribute_proto, call->op_type);
     c.attr = with_defaults.attr;

@@ -24,6 +24,7 @@ typedef struct fg_reader {
     fg_names functions; /* of Onnx__FunctionProto */
     int opset, opset_ml;
     int n_nodes; /* made so far: calls of functions that call functions multiply */
+    size_t work; /* done so far, see fg_charge */
     int n_synthetic;
     bool stale; /* an override changed a fixed dimension: what the file declares of other shapes no longer
                    holds */
@@ -82,6 +83,10 @@ fg_value *fg_scope_read(const fg_scope *scope, const char *name);
 /* Adds the attributes of a node, references to those of the function's call resolved. seed: of fill rules. */
 void fg_read_attrs(fg_reader *r, const fg_scope *scope, fg_node *node, size_t n,
                    Onnx__AttributeProto *const *list, const char *seed);
+
+/* Counts nodes, operands, attributes and pieces of text that are made; raises FG_UNSUPPORTED beyond a bound.
+ * Calls of functions make a small file large. */
+void fg_charge(fg_reader *r, size_t units);
 
 /* ---- inline.c ---- */
 

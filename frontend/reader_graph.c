@@ -3,7 +3,15 @@
 
 #include "frontend/reader.h"
 
-#define MAX_NODES 250000
+#define MAX_NODES     250000
+#define MAX_WORK      ((size_t)8000000)
+#define MAX_ATTRS     1000 /* of one node; each is compared with the others */
+#define TEXT_PER_UNIT 64
+
+void fg_charge(fg_reader *r, size_t units) {
+    if (units > MAX_WORK || (r->work += units) > MAX_WORK)
+        fg_raise(r->ctx, FG_UNSUPPORTED, "the model is too large with its functions inlined");
+}
 
 /* ---- names ---- */
 
@@ -23,12 +31,15 @@ fg_value *fg_scope_read(const fg_scope *scope, const char *name) {
     return v;
 }
 
-static fg_value *declare(fg_scope *scope, const char *name) {
-    fg_context *ctx = scope->graph->ctx;
+static const char *prefixed(fg_reader *r, const fg_scope *scope, const char *name) {
+    if (!*scope->prefix || !*name) return name;
+    fg_charge(r, (strlen(scope->prefix) + strlen(name)) / TEXT_PER_UNIT);
+    return fg_format(r->ctx, "%s%s", scope->prefix, name);
+}
+
+static fg_value *declare(fg_reader *r, fg_scope *scope, const char *name) {
     fg_name *entry = fg_names_at(&scope->names, name);
-    if (!entry->value)
-        entry->value =
-            fg_graph_value(scope->graph, *scope->prefix ? fg_format(ctx, "%s%s", scope->prefix, name) : name);
+    if (!entry->value) entry->value = fg_graph_value(scope->graph, prefixed(r, scope, name));
     return entry->value;
 }
 
@@ -142,8 +153,18 @@ static const fg_attr *call_attr(const fg_call *call, const char *name) {
     return NULL;
 }
 
+/* Passes walk and copy a graph once for each node that has it as an attribute. */
+static void charge_graph(fg_reader *r, const fg_graph *g) {
+    fg_charge(r, (size_t)g->n_nodes * 2 + (size_t)g->n_values);
+    for (int i = 0; i < g->n_nodes; i++)
+        for (int a = 0; a < g->nodes[i]->n_attr; a++)
+            if (g->nodes[i]->attr[a].graph) charge_graph(r, g->nodes[i]->attr[a].graph);
+}
+
 void fg_read_attrs(fg_reader *r, const fg_scope *scope, fg_node *node, size_t n,
                    Onnx__AttributeProto *const *list, const char *seed) {
+    if (n > MAX_ATTRS) fg_raise(r->ctx, FG_UNSUPPORTED, "the node has more than %d attributes", MAX_ATTRS);
+    fg_charge(r, (size_t)node->n_attr + n);
     fg_attr *attr = FG_ARRAY(r->ctx, (size_t)node->n_attr + n, fg_attr);
     if (node->n_attr) memcpy(attr, node->attr, (size_t)node->n_attr * sizeof *attr);
     node->attr = attr;
@@ -157,6 +178,7 @@ void fg_read_attrs(fg_reader *r, const fg_scope *scope, fg_node *node, size_t n,
         if (a->ref_attr_name && *a->ref_attr_name) {
             const fg_attr *given = call_attr(scope->call, a->ref_attr_name);
             if (!given) continue;
+            if (given->graph) charge_graph(r, given->graph);
             const char *name = out->name;
             *out = *given;
             out->name = name;
@@ -195,10 +217,13 @@ static fg_value **resolve_outputs(fg_reader *r, const fg_scope *scope, const Onn
 
 static void read_node(fg_reader *r, fg_scope *scope, const Onnx__NodeProto *p) {
     const char *name = fg_or_empty(p->name), *seed = p->n_output && p->output[0] ? p->output[0] : name;
-    fg_node head = {
-        .op_type = fg_or_empty(p->op_type), .domain = plain_domain(p->domain), .index = r->n_nodes};
-    head.name = *name && *scope->prefix ? fg_format(r->ctx, "%s%s", scope->prefix, name) : name;
+    fg_node head = {.name = name,
+                    .op_type = fg_or_empty(p->op_type),
+                    .domain = plain_domain(p->domain),
+                    .index = r->n_nodes};
     fg_context_set_node(r->ctx, &head);
+    head.name = prefixed(r, scope, name);
+    fg_charge(r, 1 + p->n_input + p->n_output);
     if (++r->n_nodes > MAX_NODES)
         fg_raise(r->ctx, FG_UNSUPPORTED, "the model has more than %d nodes", MAX_NODES);
     if (p->n_input > INT32_MAX / 2 || p->n_output > INT32_MAX / 2)
@@ -221,7 +246,7 @@ static void read_node(fg_reader *r, fg_scope *scope, const Onnx__NodeProto *p) {
 void fg_read_nodes(fg_reader *r, fg_scope *scope, size_t n, Onnx__NodeProto *const *nodes) {
     for (size_t i = 0; i < n; i++)
         for (size_t o = 0; o < nodes[i]->n_output; o++)
-            if (nodes[i]->output[o] && *nodes[i]->output[o]) declare(scope, nodes[i]->output[o]);
+            if (nodes[i]->output[o] && *nodes[i]->output[o]) declare(r, scope, nodes[i]->output[o]);
     for (size_t i = 0; i < n; i++) read_node(r, scope, nodes[i]);
 }
 
@@ -229,7 +254,7 @@ void fg_read_nodes(fg_reader *r, fg_scope *scope, size_t n, Onnx__NodeProto *con
 
 static void set_constant(fg_reader *r, fg_scope *scope, const char *name, fg_tensor t, bool synthetic) {
     if (!*name) fg_raise(r->ctx, FG_BAD_MODEL, "an initializer has no name");
-    fg_value *v = declare(scope, name);
+    fg_value *v = declare(r, scope, name);
     if (v->data) fg_raise(r->ctx, FG_BAD_MODEL, "initializer '%s' comes twice", name);
     v->dtype = t.dtype;
     v->shape = t.shape;
@@ -261,7 +286,7 @@ static void read_inputs(fg_reader *r, fg_scope *scope, const Onnx__GraphProto *p
         const char *name = fg_or_empty(p->input[i]->name);
         const fg_const_binding *c = scope->outer ? NULL : fg_bound_const(r, name);
         if (!*name) fg_raise(r->ctx, FG_BAD_MODEL, "an input has no name");
-        fg_value *v = declare(scope, name);
+        fg_value *v = declare(r, scope, name);
         if (v->is_input) fg_raise(r->ctx, FG_BAD_MODEL, "input '%s' is declared twice", name);
         if (v->data) continue;
         if (c) {

@@ -90,7 +90,7 @@ static void texts_longer_than_the_diagnostic_are_cut(void **state) {
 static void small_memory_is_zeroed_and_aligned(void **state) {
     for (size_t size = 0; size < 40000; size += 997) {
         unsigned char *p = fg_alloc(*state, 1, size);
-        assert_int_equal((uintptr_t)p % sizeof(max_align_t), 0);
+        assert_int_equal((uintptr_t)p % _Alignof(max_align_t), 0);
         for (size_t i = 0; i < size; i++) assert_int_equal(p[i], 0);
         memset(p, 255, size);
     }

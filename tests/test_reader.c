@@ -507,6 +507,29 @@ static void functions_that_multiply_are_refused(void **state) {
     refused(ctx, m, FG_UNSUPPORTED, "more than 250000 nodes");
 }
 
+/* Long names, once in each of many inlined bodies, and one large graph that many nodes share. */
+static void small_files_that_grow_are_refused(void **state) {
+    fg_context *ctx = *state;
+    Onnx__ModelProto *m = relu(ctx, "2");
+    char *name = FG_ARRAY(ctx, 100001, char);
+    memset(name, 'n', 100000);
+    Onnx__FunctionProto *f = function(ctx, m, "F", "a", "r");
+    body_node(ctx, f, "Neg", "a", "r")->name = name;
+    for (int i = 0; i < 20000; i++) call(ctx, m, "F", "y", fg_format(ctx, "z%d", i));
+    refused(ctx, m, FG_UNSUPPORTED, "too large with its functions inlined");
+
+    m = relu(ctx, "2");
+    f = function(ctx, m, "F", "a", "r");
+    Onnx__ModelProto *branch = pb_model(ctx, 17);
+    for (int i = 0; i < 3000; i++) {
+        pb_node(ctx, branch, "Neg", "y", fg_format(ctx, "b%d", i));
+        pb_attr(ctx, body_node(ctx, f, "If", "a", i ? fg_format(ctx, "r%d", i) : "r"), "then_branch", 5)
+            ->ref_attr_name = fg_strdup(ctx, "g");
+    }
+    pb_attr(ctx, call(ctx, m, "F", "y", "z"), "g", 5)->g = branch->graph;
+    refused(ctx, m, FG_UNSUPPORTED, "too large with its functions inlined");
+}
+
 static void graphs_in_attributes_are_read(void **state) {
     fg_context *ctx = *state;
     Onnx__ModelProto *m = relu(ctx, "2");
@@ -786,6 +809,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(names_of_inlined_values_do_not_clash, setup, teardown),
         cmocka_unit_test_setup_teardown(broken_functions_are_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(functions_that_multiply_are_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(small_files_that_grow_are_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(graphs_in_attributes_are_read, setup, teardown),
         cmocka_unit_test_setup_teardown(attributes_of_every_type_are_read, setup, teardown),
         cmocka_unit_test_setup_teardown(external_data_are_read, setup, teardown),
