@@ -292,7 +292,7 @@ static void nan_and_infinity_are_followed(void **state) {
     change(f, "v < 0 ? 0 : v", "v <= 0 ? 0 : v");
     assert_passes(f);
     change(f, "v <= 0 ? 0 : v", "v >= 0 ? v : 0");
-    assert_only_kernel(assert_fails(f, "kernel 'relu_neg'", "output 'a' at [0,0,1,2] is 0, not nan"), 0);
+    assert_only_kernel(assert_fails(f, "kernel 'relu_neg'", "output 'a' at [0,0,1,2] is 0, not NaN"), 0);
 }
 
 static void data_of_the_wrong_shape_are_refused(void **state) {

@@ -1,5 +1,5 @@
 /* The sentences of a verdict. Every name from the model is escaped here. */
-#include <string.h>
+#include <math.h>
 
 #include "codegen/escape.h"
 #include "verify/check.h"
@@ -38,7 +38,10 @@ const char *fg_check_kernel_label(const fg_check *c, int kernel) {
 static const char *element_text(fg_context *ctx, const fg_tensor *t, int64_t i) {
     const fg_dtype_info *info = fg_dtype_get(t->dtype);
     fg_value v = {.name = "", .dtype = t->dtype, .shape = t->shape, .data = t->data};
-    if (info->is_float) return fg_format(ctx, "%.9g", fg_const_float(&v, i));
+    if (info->is_float) {
+        double x = fg_const_float(&v, i);
+        return isnan(x) ? "NaN" : fg_format(ctx, "%.9g", x); /* without the sign that printf shows */
+    }
     if (info->is_integer || t->dtype == FG_BOOL)
         return fg_format(ctx, "%lld", (long long)fg_const_int(&v, i));
     return NULL;
