@@ -245,7 +245,7 @@ static void lower_depth_space(fg_emit *e, const fg_node *n) {
         return;
     }
     const bool to_space = strcmp(n->op_type, "DepthToSpace") == 0;
-    const bool depth_first = !to_space || strcmp(fg_attr_string(n, "mode", "DCR"), "DCR") == 0;
+    const bool depth_first = strcmp(fg_attr_string(n, "mode", "DCR"), "DCR") == 0;
     const int64_t b = fg_attr_int(n, "blocksize", 1);
     int64_t from[FG_MAX_RANK], to[FG_MAX_RANK];
     fg_strides_of(e, x, from);
