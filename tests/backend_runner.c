@@ -1,7 +1,7 @@
 /* Runs the official backend node tests: folders CASE/model.onnx with
  * CASE/test_data_set_N/{input,output}_J.pb, as make_backend_tests.sh writes them.
  *
- *     backend_runner [--mode interpret] [--no-fuse] [--only TEXT] [--list-failures FILE]
+ *     backend_runner [--mode interpret|tcc|cc] [--no-fuse] [--only TEXT] [--list-failures FILE]
  *                    [--ops-only OP[,OP...]] DIR
  *
  * Every case runs in a process of its own, so that a crash or a hang is a failure of one case. Prints how
@@ -16,6 +16,7 @@
 
 #include "frontend/frontend.h"
 #include "onnx.pb-c.h"
+#include "verify/verify.h"
 
 enum { MAX_BOUND = 16, SECONDS = 120 };
 
@@ -67,10 +68,41 @@ static void interpret(run *r, const fg_tensor *in, fg_tensor *out) {
     }
 }
 
+/* Generates code and has fg_verify hold it to the interpreter, kernel by kernel and end to end; the
+ * interpreter's own outputs are what the caller then compares with the test's data. */
+static void compile(run *r, const fg_tensor *in, fg_tensor *out, fg_verify_mode mode) {
+    interpret(r, in, out);
+    fg_fusion_options fusion = {.fuse = r->o->fuse};
+    fg_graph *g = fg_graph_clone(r->graph);
+    fg_canonicalise(g, &fusion);
+    fg_partition *p = fg_partition_graph(g, &fusion);
+    fg_codegen_options codegen = {.prefix = "model_fused",
+                                  .file_stem = "model_fused",
+                                  .model_file = "model.onnx",
+                                  .command = "",
+                                  .version = FG_VERSION,
+                                  .weights = FG_WEIGHTS_INLINE,
+                                  .threads = 1,
+                                  .fault_kernel = -1};
+    fg_module *m = fg_generate(p, fg_target_load(r->ctx, "host"), &codegen);
+    fg_verify_options asked = {.mode = mode, .tolerance = 1e-4, .inputs = in, .seed = 1};
+    fg_verdict *v = fg_verify(r->graph, m, &asked);
+    if (!v->passed) {
+        fg_raise(r->ctx, FG_MISMATCH, "%s", v->first_failure != NULL ? v->first_failure : "no verdict");
+    }
+}
+
+static void compile_tcc(run *r, const fg_tensor *in, fg_tensor *out) {
+    compile(r, in, out, FG_VERIFY_TCC);
+}
+static void compile_cc(run *r, const fg_tensor *in, fg_tensor *out) {
+    compile(r, in, out, FG_VERIFY_CC);
+}
+
 static const struct {
     const char *name;
     mode_fn *run;
-} modes[] = {{"interpret", interpret}};
+} modes[] = {{"interpret", interpret}, {"tcc", compile_tcc}, {"cc", compile_cc}};
 
 /* ---- comparison ---- */
 
