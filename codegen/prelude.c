@@ -47,8 +47,8 @@ typedef struct section {
     span text[N_DIALECTS];
     unsigned types; /* bit per scalar type, 0: not a family */
     bool libm;
-    span base;     /* section whose scalar instance this is; empty: none */
-    unsigned used; /* bit per instance */
+    span base;                 /* section whose scalar instance this is; empty: none */
+    unsigned used[N_DIALECTS]; /* bit per instance */
 } section;
 
 typedef struct name {
@@ -252,25 +252,40 @@ static void render_line(fg_text *out, span line, bool scalar, int type, int lane
             add_span(out, t);
         }
     }
-    fg_text_add(out, "\n");
 }
 
+/* A line for each lane, four of them side by side; each keeps the backslash of a macro's line at its end. */
+static void render_lanes(const prelude *p, fg_text *out, span indent, span line) {
+    const bool macro = line.at[line.n - 1] == '\\';
+    if (macro) line.n -= 2;
+    for (int i = 0; i < p->lanes; i++) {
+        fg_text_addn(out, indent.at, i % 4 ? 1 : indent.n);
+        render_line(out, line, false, UNTYPED, i);
+        if (i % 4 == 3 || i == p->lanes - 1) fg_text_add(out, macro ? " \\\n" : "\n");
+    }
+}
+
+/* Drops what only the reader of the template needs; a blank line follows text of several lines. */
 static void render_text(const prelude *p, fg_text *out, span text, bool scalar, int type) {
+    int lines = 0;
     while (text.n) {
         const char *end = memchr(text.at, '\n', text.n);
         span line = {text.at, end ? (size_t)(end - text.at) : text.n};
         text.n -= line.n + (end ? 1 : 0);
         text.at += line.n + (end ? 1 : 0);
-        size_t indent = 0;
-        while (indent < line.n && line.at[indent] == ' ') indent++;
-        const bool repeated = starts((span){line.at + indent, line.n - indent}, "//* ");
         if (!line.n || starts(line, "//")) continue;
-        const span rest = {line.at + indent + 4, line.n - indent - 4};
-        for (int i = 0; i < (repeated ? p->lanes : 1); i++) {
-            if (repeated) fg_text_addn(out, line.at, indent);
-            render_line(out, repeated ? rest : line, scalar, type, i);
+        span indent = {line.at, 0};
+        while (indent.n < line.n && line.at[indent.n] == ' ') indent.n++;
+        const span rest = {line.at + indent.n, line.n - indent.n};
+        lines++;
+        if (starts(rest, "//* ")) {
+            render_lanes(p, out, indent, (span){rest.at + 4, rest.n - 4});
+        } else {
+            render_line(out, line, scalar, type, 0);
+            fg_text_add(out, "\n");
         }
     }
+    if (lines > 1) fg_text_add(out, "\n");
 }
 
 static const section *find_base(const prelude *p, const section *s) {
@@ -290,20 +305,22 @@ static void render(const prelude *p, fg_text *out, const section *s, dialect d, 
 
 /* ---- what is used ---- */
 
-static void use_text(prelude *p, const char *text);
+static void use_text(prelude *p, const char *text, dialect d);
 
-static void use(prelude *p, section *s, int type) {
-    if (s->used >> type & 1u) return;
-    s->used |= 1u << type;
+static void use(prelude *p, section *s, int type, dialect d) {
+    if (s->used[d] >> type & 1u) return;
+    s->used[d] |= 1u << type;
     p->libm |= s->libm;
     fg_text text = fg_text_new(p->ctx);
-    for (int d = 0; d < N_DIALECTS; d++)
-        if (p->dialects[d]) render(p, &text, s, (dialect)d, type);
-    if (text.data) use_text(p, text.data);
+    render(p, &text, s, d, type);
+    if (text.data) use_text(p, text.data, d);
     fg_text_free(&text);
+    if (d != COMMON) use(p, s, type, COMMON);
 }
 
-static void use_named(prelude *p, span identifier, int type) {
+/* True if there is a section of this name for this type. */
+static bool use_named(prelude *p, span identifier, int type, dialect d) {
+    bool found = false;
     int low = 0, high = p->n_names;
     while (low < high) {
         const int middle = (low + high) / 2;
@@ -314,23 +331,28 @@ static void use_named(prelude *p, span identifier, int type) {
     }
     for (; low < p->n_names && compare_spans(p->names[low].text, identifier) == 0; low++) {
         section *s = &p->sections[p->names[low].section];
-        if (type == UNTYPED ? !s->types : (s->types >> type & 1u) != 0) use(p, s, type);
+        if (type == UNTYPED ? s->types : !(s->types >> type & 1u)) continue;
+        use(p, s, type, d);
+        found = true;
     }
+    return found;
 }
 
-static void use_identifier(prelude *p, span t) {
-    use_named(p, t, UNTYPED);
+static void use_identifier(prelude *p, span t, dialect d) {
+    bool found = use_named(p, t, UNTYPED, d);
     size_t stem = t.n;
     while (stem && t.at[stem - 1] != '_') stem--;
     const int type = type_of((span){t.at + stem, t.n - stem});
-    if (stem && type >= 0) use_named(p, (span){t.at, stem - 1}, type);
+    if (stem && type >= 0) found |= use_named(p, (span){t.at, stem - 1}, type, d);
+    if (!found && starts(t, "fgs_"))
+        fg_raise(p->ctx, FG_INTERNAL, "prelude: no helper '%.*s'", (int)(t.n < 60 ? t.n : 60), t.at);
 }
 
-static void use_text(prelude *p, const char *text) {
+static void use_text(prelude *p, const char *text, dialect d) {
     span s = {text, strlen(text)};
     while (s.n) {
         const span t = next_token(&s);
-        if (t.n > 3 && (starts(t, "fg") || starts(t, "FG_"))) use_identifier(p, t);
+        if (t.n > 3 && (starts(t, "fg") || starts(t, "FG_"))) use_identifier(p, t, d);
         if (t.n > 5 && (starts(t, "int") || starts(t, "uint")) && t.at[t.n - 1] == 't') p->stdint = true;
     }
 }
@@ -354,7 +376,8 @@ static prelude prepare(fg_context *ctx, const fg_target *target, int lanes, cons
     prelude p = {.ctx = ctx, .target = target, .lanes = lanes};
     choose_dialects(&p);
     read_sections(&p);
-    use_text(&p, body);
+    for (int d = 0; d < COMMON; d++)
+        if (p.dialects[d]) use_text(&p, body, (dialect)d);
     return p;
 }
 
@@ -403,7 +426,7 @@ static const char quiet_intrinsics[] = "#pragma GCC diagnostic push\n"
 static void emit_sections(const prelude *p, dialect d, fg_text *out) {
     for (int i = 0; i < p->n_sections; i++)
         for (int type = 0; type < N_INSTANCES; type++)
-            if (p->sections[i].used >> type & 1u) render(p, out, &p->sections[i], d, type);
+            if (p->sections[i].used[d] >> type & 1u) render(p, out, &p->sections[i], d, type);
 }
 
 void fg_prelude_emit(fg_text *out, const fg_target *target, int lanes, const char *body) {

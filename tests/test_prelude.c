@@ -42,15 +42,26 @@ static void only_sections_that_are_mentioned_are_emitted(void **state) {
 static void what_a_section_needs_comes_with_it(void **state) {
     const char *text = emit(*state, "x86", 8, "fg_silu(x)");
     assert_non_null(strstr(text, "fg_v fg_silu("));
-    assert_non_null(strstr(text, "fg_v fg_exp_near("));
+    assert_non_null(strstr(text, "fg_v fg_gate("));
     assert_non_null(strstr(text, "float fgs_silu_f32("));
-    assert_true(strstr(text, "fg_v fg_exp_near(") < strstr(text, "fg_v fg_silu("));
+    assert_true(strstr(text, "fg_v fg_gate(") < strstr(text, "fg_v fg_silu("));
 }
 
 static void names_count_only_as_whole_identifiers(void **state) {
     const char *text = emit(*state, "x86", 4, "my_fg_exp(x); fg_expo; xfg_tanh");
     assert_null(strstr(text, "fg_exp"));
     assert_null(strstr(text, "fg_tanh"));
+}
+
+static void emit_body(fg_context *ctx, void *arg) {
+    emit(ctx, "x86", 4, arg);
+}
+
+static void a_helper_that_does_not_exist_is_an_error_of_ours(void **state) {
+    assert_int_equal(fg_try(*state, emit_body, (void *)(uintptr_t) "fgs_frobnicate_f32(x)"), FG_INTERNAL);
+    assert_non_null(strstr(fg_context_diagnostic(*state)->message, "fgs_frobnicate_f32"));
+    assert_int_equal(fg_try(*state, emit_body, (void *)(uintptr_t) "fgs_sin_i32(x)"), FG_INTERNAL);
+    assert_int_equal(fg_try(*state, emit_body, (void *)(uintptr_t) "fgs_sin_f32(x)"), FG_OK);
 }
 
 static void other_isas_do_not_appear(void **state) {
@@ -451,6 +462,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(only_sections_that_are_mentioned_are_emitted, setup, teardown),
         cmocka_unit_test_setup_teardown(what_a_section_needs_comes_with_it, setup, teardown),
         cmocka_unit_test_setup_teardown(names_count_only_as_whole_identifiers, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_helper_that_does_not_exist_is_an_error_of_ours, setup, teardown),
         cmocka_unit_test_setup_teardown(other_isas_do_not_appear, setup, teardown),
         cmocka_unit_test_setup_teardown(the_order_does_not_depend_on_the_body, setup, teardown),
         cmocka_unit_test_setup_teardown(libm_is_included_only_where_it_is_called, setup, teardown),
