@@ -35,13 +35,32 @@ static bool unpadded(const fg_node *n) {
 
 /* ---- convolutions ---- */
 
-static bool is_conv2d(const fg_node *n) {
-    return fg_is_op(n, "Conv") && float_result(n) && n->in[0]->shape.rank == 4 && n->in[0]->data == NULL &&
-           constant_or_absent(n, 1) && fg_shape_count(&n->in[1]->shape) > 0;
+static bool empty(const fg_value *v) {
+    return fg_shape_count(&v->shape) == 0;
+}
+
+static bool pads_outwards(const fg_node *n) {
+    const fg_attr *a = fg_node_attr(n, "pads");
+    for (int i = 0; a != NULL && i < a->n; i++) {
+        if (a->ints[i] < 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* With constant weights, over one or two spatial dimensions. */
+static bool is_conv(const fg_node *n) {
+    if (!fg_is_op(n, "Conv") || !float_result(n) || n->in[0]->data != NULL || !constant_or_absent(n, 1)) {
+        return false;
+    }
+    int rank = n->in[0]->shape.rank;
+    return (rank == 3 || rank == 4) && !empty(n->in[0]) && !empty(n->in[1]) && !empty(n->out[0]) &&
+           pads_outwards(n);
 }
 
 bool fg_is_depthwise_conv(const fg_node *n) {
-    if (!is_conv2d(n)) {
+    if (!is_conv(n) || n->in[0]->shape.rank != 4) {
         return false;
     }
     int64_t group = fg_attr_int(n, "group", 1);
@@ -49,12 +68,13 @@ bool fg_is_depthwise_conv(const fg_node *n) {
 }
 
 bool fg_is_dense_conv(const fg_node *n) {
-    return is_conv2d(n) && !fg_is_depthwise_conv(n);
+    return is_conv(n) && !fg_is_depthwise_conv(n);
 }
 
 static bool is_1x1(const fg_node *n) {
     const fg_shape *w = &n->in[1]->shape;
-    return w->dim[2] == 1 && w->dim[3] == 1 && fg_attr_int(n, "group", 1) == 1 && unpadded(n);
+    return w->rank == 4 && w->dim[2] == 1 && w->dim[3] == 1 && all_ints(n, "strides", 1) &&
+           fg_attr_int(n, "group", 1) == 1 && unpadded(n);
 }
 
 static bool dense_conv(const fg_scope *s, const fg_node *n) {
@@ -69,7 +89,7 @@ static bool depthwise_conv(const fg_scope *s, const fg_node *n) {
 
 static bool conv1x1(const fg_scope *s, const fg_node *n) {
     (void)s;
-    return fg_is_dense_conv(n) && is_1x1(n) && all_ints(n, "strides", 1);
+    return fg_is_dense_conv(n) && is_1x1(n);
 }
 
 /* A 1x1 convolution of single pixels is a fully connected layer. */
@@ -95,7 +115,8 @@ bool fg_is_gemm(const fg_node *n) {
         n->in[0]->data != NULL) {
         return false;
     }
-    if (n->in[1]->shape.rank != 2 || n->in[0]->shape.rank < 2 || fg_shape_count(&n->in[1]->shape) == 0) {
+    int rank = n->in[0]->shape.rank;
+    if (n->in[1]->shape.rank != 2 || rank < 2 || rank > 4 || empty(n->in[0]) || empty(n->in[1])) {
         return false;
     }
     const fg_shape *to = &n->out[0]->shape;

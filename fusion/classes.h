@@ -55,7 +55,7 @@ fg_operand_form fg_operand_form_of(const fg_value *v, const fg_shape *s, fg_chan
 
 /* Questions that other files of fusion ask too. */
 bool fg_is_elementwise(const fg_node *n);    /* has an expression; one float32 result; float32 operands */
-bool fg_is_dense_conv(const fg_node *n);     /* 2-D Conv with constant weights, not depthwise */
+bool fg_is_dense_conv(const fg_node *n);     /* 1-D or 2-D Conv with constant weights, not 2-D depthwise */
 bool fg_is_depthwise_conv(const fg_node *n); /* group == C_in == C_out > 1 */
 bool fg_is_gemm(const fg_node *n); /* Gemm or MatMul with a constant matrix B and a bias per channel */
 bool fg_is_view(const fg_node *n); /* the same elements in the same row-major order */

@@ -220,6 +220,9 @@ static fg_kernel *single_kernel(fg_grouping *gr, fg_node *n) {
         return k;
     }
     k->stage[0].anchor = n;
+    if (fg_is_op(n, "Conv")) {
+        k->lowering = "conv_general"; /* computed weights, other types or more dimensions */
+    }
     if (fg_is_depthwise_conv(n)) {
         k->lowering = "depthwise";
     }

@@ -464,6 +464,12 @@ void fg_rw_attr_float(fg_rewriter *rw, fg_node *n, const char *name, float value
     fg_rw_attr(rw, n, name, FG_ATTR_FLOAT)->f = value;
 }
 
+void fg_rw_attr_text(fg_rewriter *rw, fg_node *n, const char *name, const char *literal) {
+    fg_attr *a = fg_rw_attr(rw, n, name, FG_ATTR_STRING);
+    a->s = literal;
+    a->s_len = strlen(literal);
+}
+
 void fg_rw_attr_int(fg_rewriter *rw, fg_node *n, const char *name, int64_t value) {
     fg_rw_attr(rw, n, name, FG_ATTR_INT)->i = value;
 }

@@ -79,6 +79,7 @@ fg_node *fg_rw_insert(fg_rewriter *rw, fg_node *before, const char *op_type, int
 fg_attr *fg_rw_attr(fg_rewriter *rw, fg_node *n, const char *name, fg_attr_type type);
 void fg_rw_attr_ints(fg_rewriter *rw, fg_node *n, const char *name, int count, const int64_t *values);
 void fg_rw_attr_float(fg_rewriter *rw, fg_node *n, const char *name, float value);
+void fg_rw_attr_text(fg_rewriter *rw, fg_node *n, const char *name, const char *literal); /* not copied */
 void fg_rw_attr_int(fg_rewriter *rw, fg_node *n, const char *name, int64_t value);
 
 /* New constants. base: the name is made from it. Data are copied. */
@@ -105,6 +106,9 @@ bool fg_rw_single_operand(fg_rewriter *rw, fg_node *n);
 bool fg_rw_sum_of_two(fg_rewriter *rw, fg_node *n);
 
 bool fg_rw_merge_transposes(fg_rewriter *rw, fg_node *n);
+bool fg_rw_unit_transpose(fg_rewriter *rw, fg_node *n);
+bool fg_rw_explicit_pads(fg_rewriter *rw, fg_node *n);
+bool fg_rw_hoist_factor(fg_rewriter *rw, fg_node *n);
 bool fg_rw_merge_views(fg_rewriter *rw, fg_node *n);
 bool fg_rw_pad_into_window(fg_rewriter *rw, fg_node *n);
 bool fg_rw_global_pool(fg_rewriter *rw, fg_node *n);

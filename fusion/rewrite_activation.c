@@ -250,9 +250,7 @@ static void become(expansion *e, fg_node *root, const activation *a, double alph
         fg_rw_attr_float(rw, root, "alpha", (float)alpha);
     }
     if (a->approximate != NULL) {
-        fg_attr *attr = fg_rw_attr(rw, root, "approximate", FG_ATTR_STRING);
-        attr->s = a->approximate;
-        attr->s_len = strlen(a->approximate);
+        fg_rw_attr_text(rw, root, "approximate", a->approximate);
     }
     root->op->infer(rw->ctx, rw->g,
                     root); /* not fg_infer_node: the row may be newer than the graph's opset */

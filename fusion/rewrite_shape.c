@@ -1,8 +1,11 @@
 /* Rewrites of movement and windows.
  *
  *   Transpose(Transpose(x))          -> one Transpose, or nothing
+ *   Transpose that moves extents of 1 only -> Reshape
  *   a view of a view                 -> one Reshape of the first operand
+ *   auto_pad = SAME_..., VALID       -> explicit pads
  *   Pad(0) into Conv, AveragePool    -> their own pads; Pad(-inf) into MaxPool
+ *   MatMul(x * c, y)                 -> MatMul(x, y) * c for scalars c, so that the factor joins the epilogue
  *   ReduceMean over all of the space -> GlobalAveragePool (+ Flatten without keepdims); so is an AveragePool
  * of one window
  */
@@ -10,6 +13,8 @@
 
 #include <math.h>
 #include <string.h>
+
+#include "frontend/window.h"
 
 /* perm of a Transpose; the reversal is the default. False if the attribute does not fit. */
 static bool read_perm(fg_rewriter *rw, const fg_node *n, int64_t perm[FG_MAX_RANK]) {
@@ -48,6 +53,39 @@ bool fg_rw_merge_transposes(fg_rewriter *rw, fg_node *n) {
     return true;
 }
 
+/* The elements other than those of extent 1 keep their order. */
+static bool keeps_order(const fg_shape *s, const int64_t *perm) {
+    int64_t last = -1;
+    for (int i = 0; i < s->rank; i++) {
+        if (s->dim[perm[i]] == 1) {
+            continue;
+        }
+        if (perm[i] < last) {
+            return false;
+        }
+        last = perm[i];
+    }
+    return true;
+}
+
+static void become_reshape(fg_rewriter *rw, fg_node *n, fg_value *x) {
+    const fg_shape *to = &n->out[0]->shape;
+    const char *name = fg_format(rw->ctx, "%s/shape", n->out[0]->name);
+    fg_value *in[2] = {x, fg_rw_const_ints(rw, name, to->rank, to->dim)};
+    fg_rw_rebuild(rw, n, "Reshape", 14, 2, in);
+    fg_rw_attr_int(rw, n, "allowzero", 1); /* an extent of 0 means 0 */
+}
+
+bool fg_rw_unit_transpose(fg_rewriter *rw, fg_node *n) {
+    int64_t perm[FG_MAX_RANK];
+    if (fg_op_find("", "Reshape", 14) == NULL || !read_perm(rw, n, perm) ||
+        !keeps_order(&n->in[0]->shape, perm)) {
+        return false;
+    }
+    become_reshape(rw, n, n->in[0]);
+    return true;
+}
+
 static bool is_view(const fg_node *n) {
     return fg_is_one_of(n, "Reshape Flatten Squeeze Unsqueeze");
 }
@@ -64,12 +102,8 @@ bool fg_rw_merge_views(fg_rewriter *rw, fg_node *n) {
     if (first->n_in > 1 && !fg_is_const(first->in[1])) {
         return false;
     }
-    const fg_shape *to = &n->out[0]->shape;
-    fg_value *in[2] = {first->in[0], fg_rw_const_ints(rw, fg_format(rw->ctx, "%s/shape", n->out[0]->name),
-                                                      to->rank, to->dim)};
     fg_rw_cover(rw, n, first);
-    fg_rw_rebuild(rw, n, "Reshape", 14, 2, in);
-    fg_rw_attr_int(rw, n, "allowzero", 1); /* an extent of 0 means 0 */
+    become_reshape(rw, n, first->in[0]);
     fg_rw_remove(rw, first);
     return true;
 }
@@ -166,9 +200,7 @@ bool fg_rw_pad_into_window(fg_rewriter *rw, fg_node *n) {
         own[i + space] += end[i];
     }
     fg_rw_attr_ints(rw, n, "pads", 2 * space, own);
-    fg_attr *a = fg_rw_attr(rw, n, "auto_pad", FG_ATTR_STRING);
-    a->s = "NOTSET";
-    a->s_len = 6;
+    fg_rw_attr_text(rw, n, "auto_pad", "NOTSET");
     if (fg_is_op(n, "AveragePool")) {
         fg_rw_attr_int(rw, n, "count_include_pad", 1);
     }
@@ -176,6 +208,57 @@ bool fg_rw_pad_into_window(fg_rewriter *rw, fg_node *n) {
     fg_rw_set_in(rw, n, 0, pad->in[0]);
     fg_rw_remove(rw, pad);
     return true;
+}
+
+bool fg_rw_explicit_pads(fg_rewriter *rw, fg_node *n) {
+    if (strcmp(fg_auto_pad(n), "NOTSET") == 0) {
+        return false;
+    }
+    int64_t pads[2 * FG_MAX_RANK];
+    const int64_t *kernel = fg_is_op(n, "Conv") ? n->in[1]->shape.dim + 2 : NULL;
+    fg_window w = fg_window_of(rw->ctx, n, &n->in[0]->shape, kernel);
+    for (int i = 0; i < w.axes; i++) {
+        pads[i] = w.pad[i];
+        pads[w.axes + i] = w.pad_end[i];
+    }
+    fg_rw_attr_ints(rw, n, "pads", 2 * w.axes, pads);
+    fg_rw_attr_text(rw, n, "auto_pad", "NOTSET");
+    if (fg_node_attr(n, "ceil_mode") != NULL) {
+        fg_rw_attr_int(rw, n, "ceil_mode", 0); /* the pads make up the last window */
+    }
+    return true;
+}
+
+/* ---- factors ---- */
+
+bool fg_rw_hoist_factor(fg_rewriter *rw, fg_node *n) {
+    double factor;
+    for (int i = 0; i < 2; i++) {
+        fg_node *scale = fg_rw_private(rw, n->in[i], "Mul");
+        if (scale == NULL) {
+            scale = fg_rw_private(rw, n->in[i], "Div");
+        }
+        if (scale == NULL || !fg_is_float32(n->out[0]) || n->in[1 - i]->data != NULL) {
+            continue;
+        }
+        int constant = fg_is_op(scale, "Mul") && fg_is_scalar(scale->in[0], &factor) ? 0 : 1;
+        fg_value *x = scale->in[1 - constant], *c = scale->in[constant];
+        if (!fg_is_scalar(c, &factor) || c->shape.rank > n->out[0]->shape.rank ||
+            !fg_shape_equal(&x->shape, &n->in[i]->shape)) {
+            continue;
+        }
+        fg_value *factors[2] = {i == 0 ? x : n->in[0], i == 0 ? n->in[1] : x};
+        fg_node *product = fg_rw_insert(rw, n, "MatMul", 13, 2, factors, &n->out[0]->shape);
+        fg_value *in[2] = {product->out[0], c};
+        product->covers = n->covers;
+        product->n_covers = n->n_covers;
+        n->covers = scale->covers;
+        n->n_covers = scale->n_covers;
+        fg_rw_rebuild(rw, n, fg_is_op(scale, "Mul") ? "Mul" : "Div", 14, 2, in);
+        fg_rw_remove(rw, scale);
+        return true;
+    }
+    return false;
 }
 
 /* ---- global average ---- */

@@ -474,6 +474,56 @@ TEST(views_of_views_are_one_reshape) {
     assert_int_equal(find_op(c, "Reshape")->n_covers, 4);
 }
 
+TEST(a_transpose_of_unit_extents_is_a_reshape) {
+    (void)arg;
+    fg_graph *g = new_graph(ctx, 17);
+    fg_value *x = NODE(g, "Relu", input(g, "x", "5x6"));
+    x = NODE(g, "Reshape", x, INTS(g, 5, 1, 6));
+    x = WITH_INTS(g, NODE(g, "Transpose", x), "perm", 1, 0, 2);
+    x = NODE(g, "Sqrt", NODE(g, "Abs", x));
+    output(g, WITH_INTS(g, NODE(g, "Transpose", x), "perm", 0, 2, 1)); /* this one moves something */
+    fg_graph *c = canonical(g, true);
+    assert_int_equal(count_op(c, "Transpose"), 1);
+    assert_int_equal(count_op(c, "Reshape"), 1);
+}
+
+TEST(automatic_pads_become_explicit) {
+    (void)arg;
+    static const char *const modes[] = {"SAME_UPPER", "SAME_LOWER", "VALID"};
+    static const char *const ops[] = {"Conv", "MaxPool", "AveragePool"};
+    for (size_t i = 0; i < 9; i++) {
+        fg_graph *g = new_graph(ctx, 17);
+        fg_value *x = input(g, "x", "1x3x8x7");
+        fg_value *y = i % 3 == 0 ? NODE(g, ops[0], x, parameter(g, "w", "4x3x4x2")) : NODE(g, ops[i % 3], x);
+        y = WITH_INTS(g, WITH_INTS(g, y, "kernel_shape", 4, 2), "strides", 3, 2);
+        fg_attr *a = fg_node_set_attr(ctx, y->producer, "auto_pad", FG_ATTR_STRING);
+        a->s = modes[i / 3];
+        a->s_len = strlen(a->s);
+        output(g, y);
+        fg_graph *c = canonical(g, true);
+        assert_string_equal(fg_attr_string(c->nodes[0], "auto_pad", ""), "NOTSET");
+        assert_string_equal(fg_attr_string(g->nodes[0], "auto_pad", ""),
+                            modes[i / 3]); /* the original's own */
+    }
+}
+
+TEST(factors_move_behind_a_product_of_two_computed_matrices) {
+    (void)arg;
+    fg_graph *g = new_graph(ctx, 17);
+    fg_value *q = NODE(g, "Div", input(g, "q", "2x3x4"), scalar(g, 8));
+    fg_value *k = NODE(g, "Mul", scalar(g, 0.5), input(g, "k", "2x4x3"));
+    output(g, NODE(g, "Relu", NODE(g, "MatMul", q, k)));
+    fg_graph *c = canonical(g, true);
+    assert_int_equal(c->n_nodes, 4);
+    for (int i = 0; i < 2; i++) {
+        assert_true(find_op(c, "MatMul")->in[i]->is_input);
+    }
+    g = new_graph(ctx, 17);
+    q = NODE(g, "Div", input(g, "q", "2x3x4"), parameter(g, "d", "4")); /* not one factor */
+    output(g, NODE(g, "MatMul", q, input(g, "k", "2x4x3")));
+    assert_string_equal(canonical(g, true)->nodes[0]->op_type, "Div");
+}
+
 TEST(ten_thousand_no_ops_are_removed_in_one_go) {
     (void)arg;
     fg_graph *g = new_graph(ctx, 17);
@@ -516,6 +566,9 @@ int main(void) {
         cmocka_unit_test(transposes_cancel_or_merge),
         cmocka_unit_test(a_transpose_with_other_readers_is_cancelled_for_one),
         cmocka_unit_test(views_of_views_are_one_reshape),
+        cmocka_unit_test(a_transpose_of_unit_extents_is_a_reshape),
+        cmocka_unit_test(automatic_pads_become_explicit),
+        cmocka_unit_test(factors_move_behind_a_product_of_two_computed_matrices),
         cmocka_unit_test(ten_thousand_no_ops_are_removed_in_one_go),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

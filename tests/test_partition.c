@@ -159,6 +159,22 @@ TEST(a_dilated_depthwise_convolution_is_not_row_buffered) {
     assert_kernel(p, 1, "depthwise", "depthwise", 1);
 }
 
+TEST(convolutions_along_one_dimension_fuse_and_others_stand_alone) {
+    (void)arg;
+    fg_graph *g = new_graph(ctx, 17);
+    fg_value *x = input(g, "x", "1x4x9");
+    output(g, NODE(g, "Relu", NODE(g, "Conv", x, parameter(g, "w", "6x4x3"))));
+    fg_value *y = NODE(g, "Conv", input(g, "z", "1x4x5x5"), input(g, "computed", "6x4x3x3"));
+    output(g, NODE(g, "Relu", y));
+    y = NODE(g, "Conv", input(g, "volume", "1x2x5x5x5"), parameter(g, "v", "3x2x2x2x2"));
+    output(g, NODE(g, "Relu", y));
+    fg_partition *p = partition(g, true);
+    assert_int_equal(p->n_kernels, 5);
+    assert_kernel(p, 0, "conv_act", "conv", 2);
+    assert_kernel(p, 1, "single", "conv_general", 1);
+    assert_kernel(p, 3, "single", "conv_general", 1);
+}
+
 TEST(a_stem_joins_its_pool) {
     (void)arg;
     for (int channels = 3; channels <= 5; channels += 2) {
@@ -457,6 +473,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_mbconv_block_is_three_kernels),
         cmocka_unit_test(a_dilated_depthwise_convolution_is_not_row_buffered),
+        cmocka_unit_test(convolutions_along_one_dimension_fuse_and_others_stand_alone),
         cmocka_unit_test(a_stem_joins_its_pool),
         cmocka_unit_test(a_residual_is_added_by_the_branch_that_ends_last),
         cmocka_unit_test(a_residual_that_depends_on_the_convolution_is_no_cycle),
