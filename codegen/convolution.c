@@ -158,14 +158,19 @@ static bool reads_planes(const fg_convolution *c) {
     return c->groups == 1 && c->ic <= 4 && c->x->is_input;
 }
 
-void fg_convolution_prefer(fg_planner *p, const fg_convolution *c) {
-    if (strcmp(c->node->op_type, "Conv") != 0) {
+void fg_convolution_prefer(fg_planner *p, const fg_convolution *c, const fg_kernel *k) {
+    const bool matrix = strcmp(c->node->op_type, "Conv") != 0;
+    for (int i = 0; i < k->n_out; i++) {
+        if (matrix)
+            fg_want_row_major(p, k->out[i]);
+        else
+            fg_want_channels_last(p, k->out[i], true);
+    }
+    if (matrix) {
         fg_want_row_major(p, c->x);
-        fg_want_row_major(p, c->y);
         return;
     }
     if (!reads_planes(c)) fg_want_channels_last(p, c->x, true);
-    fg_want_channels_last(p, c->y, true);
     if (c->x->is_input) return;
     if (c->in.y >= 0) fg_want_border(p, c->x, c->in.y, c->pt, c->pb);
     fg_want_border(p, c->x, c->in.x, c->pl, c->pr);

@@ -32,7 +32,7 @@ static void prefer(fg_planner *p, fg_kernel *k) {
     if (k->n_prologue) c.x = k->prologue[0]->in[fg_prologue_main(k)];
     const fg_winograd w = winograd_for(fg_planner_context(p), fg_planner_module(p), k, &c);
     if (w.m) fg_winograd_pad(&w, &c);
-    fg_convolution_prefer(p, &c);
+    fg_convolution_prefer(p, &c, k);
 }
 
 static bool same_row_pitch(const fg_emit *e, const fg_value *v, fg_axes a) {

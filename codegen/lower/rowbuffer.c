@@ -95,8 +95,7 @@ void fg_rowbuffer_prefer(fg_planner *p, fg_kernel *k) {
     fg_context *ctx = fg_planner_context(p);
     fg_convolution c;
     if (!fg_convolution_of(ctx, k->stage[0].anchor, &c)) return;
-    fg_convolution_prefer(p, &c);
-    for (int i = 0; i < k->n_out; i++) fg_want_channels_last(p, k->out[i], true);
+    fg_convolution_prefer(p, &c, k);
 }
 
 /* ---- hooks ---- */
