@@ -153,14 +153,24 @@ static void fold(fg_graph *g, fg_node *n, int64_t *spent) {
     }
 }
 
+/* A node may leave out all its outputs; then there is nothing to infer or to compute. */
+static bool has_outputs(const fg_node *n) {
+    for (int i = 0; i < n->n_out; i++) {
+        if (n->out[i] != NULL) return true;
+    }
+    return false;
+}
+
 static void infer_one(fg_graph *g, fg_node *n, int64_t *spent) {
     fg_context_set_node(g->ctx, n);
     bind(g, n);
     check_arity(g, n);
     check_inputs(g, n);
-    n->op->infer(g->ctx, g, n);
-    check_outputs(g, n);
-    fold(g, n, spent);
+    if (has_outputs(n)) {
+        n->op->infer(g->ctx, g, n);
+        check_outputs(g, n);
+        fold(g, n, spent);
+    }
     fg_context_set_node(g->ctx, NULL);
 }
 

@@ -557,6 +557,18 @@ static void depth_to_space_undoes_space_to_depth(void **state) {
     }
 }
 
+static void a_node_without_outputs_is_no_work(void **state) {
+    (void)state;
+    static const char *const ops[] = {"Shape", "Size", "Identity", "EyeLike", "Transpose"};
+    for (size_t i = 0; i < FG_COUNT(ops); i++) {
+        one_op t = one_new(ops[i], 13);
+        (void)one_input(&t, FG_FLOAT, 2, DIMS(2, 3));
+        assert_int_equal(one_infer(&t, 0), FG_OK);
+        assert_int_equal(one_run_status(&t), FG_OK);
+        one_free(&t);
+    }
+}
+
 static void packed_elements_move_as_nibbles(void **state) {
     (void)state;
     one_op t = one_new("Transpose", 21);
@@ -604,6 +616,7 @@ int main(void) {
         cmocka_unit_test(negative_pads_cut_and_axes_choose),
         cmocka_unit_test(pad_of_opset_2_takes_attributes),
         cmocka_unit_test(depth_to_space_undoes_space_to_depth),
+        cmocka_unit_test(a_node_without_outputs_is_no_work),
         cmocka_unit_test(packed_elements_move_as_nibbles),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -130,9 +130,8 @@ static void infer_flatten(fg_context *ctx, fg_graph *g, fg_node *n) {
         axis += x->rank;
     }
     fg_shape y = {2, {1, 1}};
-    for (int d = 0; d < x->rank; d++) {
-        y.dim[d >= axis] *= x->dim[d];
-    }
+    y.dim[0] = fg_checked_product(ctx, (int)axis, x->dim);
+    y.dim[1] = fg_checked_product(ctx, x->rank - (int)axis, x->dim + axis);
     fg_out_shape(ctx, n, 0, n->in[0]->dtype, &y);
 }
 
@@ -252,8 +251,9 @@ static void infer_depth_to_space(fg_context *ctx, fg_graph *g, fg_node *n) {
                  (long long)y.dim[1], (long long)b, (long long)b);
     }
     y.dim[1] /= b * b;
-    y.dim[2] *= b;
-    y.dim[3] *= b;
+    if (__builtin_mul_overflow(y.dim[2], b, &y.dim[2]) || __builtin_mul_overflow(y.dim[3], b, &y.dim[3])) {
+        fg_raise(ctx, FG_UNSUPPORTED, "the output would be too large");
+    }
     fg_out_shape(ctx, n, 0, n->in[0]->dtype, &y);
 }
 
@@ -266,7 +266,9 @@ static void infer_space_to_depth(fg_context *ctx, fg_graph *g, fg_node *n) {
         fg_raise(ctx, FG_BAD_MODEL, "%lld x %lld cannot be divided into blocks of %lld", (long long)y.dim[2],
                  (long long)y.dim[3], (long long)b);
     }
-    y.dim[1] *= b * b;
+    if (__builtin_mul_overflow(y.dim[1], b * b, &y.dim[1])) {
+        fg_raise(ctx, FG_UNSUPPORTED, "the output would have too many channels");
+    }
     y.dim[2] /= b;
     y.dim[3] /= b;
     fg_out_shape(ctx, n, 0, n->in[0]->dtype, &y);

@@ -112,13 +112,13 @@ bool fg_has_operand(const fg_eval *e, int i) {
 }
 
 void fg_ref_copy(const fg_eval *e) {
+    if (e->out[0].data == NULL) {
+        return;
+    } /* not wanted */
     int64_t n = fg_shape_count(&e->out[0].shape);
     if (n != fg_shape_count(&e->in[0].shape)) {
         fg_raise(e->ctx, FG_BAD_MODEL, "%s elements cannot fill %s", fg_shape_text(e->ctx, &e->in[0].shape),
                  fg_shape_text(e->ctx, &e->out[0].shape));
-    }
-    if (e->out[0].data == NULL) {
-        return;
     }
     memcpy(e->out[0].data, e->in[0].data, fg_dtype_bytes(e->in[0].dtype, n));
 }

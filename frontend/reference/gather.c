@@ -24,6 +24,16 @@ static int64_t product(const fg_shape *s, int from, int to) {
     return p;
 }
 
+/* Nothing to write. Checked first: the other extents of an empty tensor may be of any size. */
+static bool is_empty(const fg_tensor *t) {
+    for (int d = 0; d < t->shape.rank; d++) {
+        if (t->shape.dim[d] == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void copy_run(fg_dtype t, const fg_tensor *dst, int64_t to, const fg_tensor *src, int64_t from,
                      int64_t n) {
     if (fg_dtype_get(t)->bits % 8 == 0) {
@@ -40,6 +50,9 @@ static void copy_run(fg_dtype t, const fg_tensor *dst, int64_t to, const fg_tens
 }
 
 void fg_ref_gather(const fg_eval *e) {
+    if (is_empty(&e->out[0])) {
+        return;
+    }
     const fg_tensor *x = &e->in[0], *indices = &e->in[1];
     int axis = fg_axis(e->ctx, e->node, fg_attr_int(e->node, "axis", 0), x->shape.rank);
     int64_t outer = product(&x->shape, 0, axis), inner = product(&x->shape, axis + 1, x->shape.rank);
@@ -62,6 +75,9 @@ static int64_t place_along(const fg_shape *s, const int64_t *at, int axis, int64
 }
 
 void fg_ref_gather_elements(const fg_eval *e) {
+    if (is_empty(&e->out[0])) {
+        return;
+    }
     const fg_tensor *x = &e->in[0], *indices = &e->in[1];
     int axis = fg_axis(e->ctx, e->node, fg_attr_int(e->node, "axis", 0), x->shape.rank);
     int64_t at[FG_MAX_RANK] = {0}, count = fg_shape_count(&indices->shape);
@@ -84,6 +100,9 @@ static int64_t tuple_place(const fg_eval *e, const fg_shape *x, int first, const
 }
 
 void fg_ref_gather_nd(const fg_eval *e) {
+    if (is_empty(&e->out[0])) {
+        return;
+    }
     const fg_tensor *x = &e->in[0], *indices = &e->in[1];
     int batch = (int)fg_attr_int(e->node, "batch_dims", 0), rank = indices->shape.rank;
     int pointed = batch + (int)indices->shape.dim[rank - 1];
@@ -167,11 +186,17 @@ static combine_fn *reduction_of(const fg_eval *e) {
 }
 
 void fg_ref_scatter_elements(const fg_eval *e) {
+    if (is_empty(&e->out[0])) {
+        return;
+    }
     const fg_tensor *indices = &e->in[1], *updates = &e->in[2];
     fg_tensor y = e->out[0];
     int axis = fg_axis(e->ctx, e->node, fg_attr_int(e->node, "axis", 0), y.shape.rank);
     combine_fn *combine = reduction_of(e);
     fg_ref_copy(e);
+    if (is_empty(updates)) {
+        return;
+    }
     int64_t at[FG_MAX_RANK] = {0}, count = fg_shape_count(&indices->shape);
     for (int64_t i = 0; i < count; i++) {
         int64_t k = index_at(e, indices, i, y.shape.dim[axis]);
@@ -181,10 +206,16 @@ void fg_ref_scatter_elements(const fg_eval *e) {
 }
 
 void fg_ref_scatter_nd(const fg_eval *e) {
+    if (is_empty(&e->out[0])) {
+        return;
+    }
     const fg_tensor *indices = &e->in[1], *updates = &e->in[2];
     fg_tensor y = e->out[0];
     combine_fn *combine = reduction_of(e);
     fg_ref_copy(e);
+    if (is_empty(updates)) {
+        return;
+    }
     int last = indices->shape.rank - 1;
     int64_t tuples = product(&indices->shape, 0, last);
     int64_t run = product(&y.shape, (int)indices->shape.dim[last], y.shape.rank);
@@ -197,6 +228,9 @@ void fg_ref_scatter_nd(const fg_eval *e) {
 }
 
 void fg_ref_compress(const fg_eval *e) {
+    if (is_empty(&e->out[0])) {
+        return;
+    }
     const fg_tensor *x = &e->in[0], *keep = &e->in[1], *y = &e->out[0];
     bool flat = fg_node_attr(e->node, "axis") == NULL;
     int axis = flat ? 0 : fg_axis(e->ctx, e->node, fg_attr_int(e->node, "axis", 0), x->shape.rank);

@@ -10,6 +10,16 @@ typedef struct lines {
     int64_t outer, extent, inner;
 } lines;
 
+/* Nothing to do; checked first, as the other extents of an empty tensor may be of any size. */
+static bool is_empty(const fg_shape *s) {
+    for (int d = 0; d < s->rank; d++) {
+        if (s->dim[d] == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static lines lines_of(const fg_shape *s, int axis) {
     lines l = {1, s->dim[axis], 1};
     for (int d = 0; d < axis; d++) {
@@ -32,6 +42,9 @@ static int64_t hot_index(const fg_tensor *indices, int64_t i, int64_t depth) {
 
 void fg_ref_one_hot(const fg_eval *e) {
     const fg_tensor *indices = &e->in[0], *values = &e->in[2], *y = &e->out[0];
+    if (is_empty(&y->shape)) {
+        return;
+    }
     int axis = fg_axis(e->ctx, e->node, fg_attr_int(e->node, "axis", -1), y->shape.rank);
     lines l = lines_of(&y->shape, axis);
     for (int64_t o = 0; o < l.outer; o++) {
@@ -85,6 +98,9 @@ static void sum_line(const fg_tensor *x, fg_tensor *y, int64_t first, int64_t st
 void fg_ref_cumsum(const fg_eval *e) {
     const fg_tensor *x = &e->in[0];
     fg_tensor y = e->out[0];
+    if (is_empty(&y.shape)) {
+        return;
+    }
     int axis = fg_axis(e->ctx, e->node, fg_tensor_int(&e->in[1], 0), x->shape.rank);
     bool exclusive = fg_attr_int(e->node, "exclusive", 0) != 0,
          reverse = fg_attr_int(e->node, "reverse", 0) != 0;
@@ -164,6 +180,9 @@ void fg_ref_top_k(const fg_eval *e) {
     int64_t k = any->shape.dim[axis];
     if (l.extent < k) {
         fg_raise(e->ctx, FG_BAD_MODEL, "k = %lld exceeds the axis", (long long)k);
+    }
+    if (is_empty(&any->shape)) {
+        return;
     }
     entry *a = fg_big_alloc(e->ctx, ((size_t)l.extent * 2 + 1) * sizeof(entry));
     for (int64_t line = 0; line < l.outer * l.inner; line++) {
