@@ -504,6 +504,8 @@ void fg_plan_layout(fg_planner *p) {
         for (int j = 0; j < k->n_in; j++) layout_of(p, k->in[j]);
         for (int j = 0; j < k->n_out; j++) layout_of(p, k->out[j]);
     }
+    for (int i = 0; i < p->graph->n_inputs; i++) layout_of(p, p->graph->inputs[i]);
+    for (int i = 0; i < p->graph->n_outputs; i++) layout_of(p, p->graph->outputs[i]);
     for (int i = 0; i < p->n_values; i++) {
         fg_slot *s = &p->m->slots[i];
         const fg_slot *r = &p->m->slots[fg_root_of(p, p->graph->values[i])->id];

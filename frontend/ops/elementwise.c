@@ -121,6 +121,12 @@ static void infer_gelu(fg_context *ctx, fg_graph *g, fg_node *n) {
     fg_infer_same(ctx, g, n);
 }
 
+/* The plain form, alpha = 1, has a word of its own. */
+static void infer_swish(fg_context *ctx, fg_graph *g, fg_node *n) {
+    fg_node_set_attr(ctx, n, "fg_scaled", FG_ATTR_INT)->i = fg_attr_float(n, "alpha", 1) != 1.0f;
+    fg_infer_same(ctx, g, n);
+}
+
 static void infer_bit_shift(fg_context *ctx, fg_graph *g, fg_node *n) {
     choose_by_text(ctx, n, "direction", "", "RIGHT", "LEFT", "fg_left");
     infer_broadcast(ctx, g, n);
@@ -238,8 +244,9 @@ const fg_op fg_ops_elementwise[] = {
     UNARY("Shrink", 9, FLOATS, "($0 < -$lambd ? $0 + $bias : $0 > $lambd ? $0 - $bias : 0)", NULL,
           "lambd=0.5 bias=0"),
     UNARY("Mish", 18, FLOATS, "fgs_mish_$T($0)", "fg_mul($0, fg_tanh(fg_softplus($0)))", NULL),
-    UNARY("Swish", 24, FLOATS, "$0 * fgs_sigmoid_$T($alpha * $0)",
-          "fg_mul($0, fg_sigmoid(fg_mul(fg_set1($alpha), $0)))", "alpha=1"),
+    ROW("Swish", 24, 0, 1, 1, FLOATS, infer_swish,
+        "($fg_scaled ? $0 * fgs_sigmoid_$T($alpha * $0) : fgs_silu_$T($0))",
+        "($fg_scaled ? fg_mul($0, fg_sigmoid(fg_mul(fg_set1($alpha), $0))) : fg_silu($0))", "alpha=1 fg_scaled=0"),
     ROW("SwiGLU", 28, 0, 2, 2, FLOATS, infer_swiglu, "$0 * fgs_sigmoid_$T($alpha * $0) * $1",
         "fg_mul(fg_mul($0, fg_sigmoid(fg_mul(fg_set1($alpha), $0))), $1)", "alpha=1"),
     ROW("Gelu", 20, 0, 1, 1, FLOATS, infer_gelu, "($fg_tanh ? fgs_gelu_tanh_$T($0) : fgs_gelu_$T($0))",
