@@ -272,10 +272,88 @@ static void check_build(void **state) {
     fg_context_free(ctx);
 }
 
+/* ---- NEON by emulation: a program that reads operands and writes results of all words ---- */
+
+enum { ROUNDS = 400, LANES = 4 };
+
+static const char neon_compiler[] = "aarch64-linux-gnu-gcc", neon_emulator[] = "qemu-aarch64";
+
+static char *program(fg_context *ctx) {
+    fg_text t = fg_text_new(ctx);
+    fg_text_printf(&t,
+                   "#include <stdio.h>\n%s\nint main(void)\n{\n    float x[3][4], y[4];\n"
+                   "    while (fread(x, sizeof x, 1, stdin) == 1) {\n",
+                   unit(ctx));
+    for (size_t i = 0; i < FG_COUNT(words); i++)
+        fg_text_printf(&t, "        test_%s(x[0], x[1], x[2], y);\n        fwrite(y, sizeof y, 1, stdout);\n",
+                       words[i].name);
+    fg_text_add(&t, "    }\n    return 0;\n}\n");
+    return t.data;
+}
+
+static void write_operands(const char *path, float operands[ROUNDS][3][LANES]) {
+    for (int i = 0; i < ROUNDS * 3 * LANES; i++) (&operands[0][0][0])[i] = random_float();
+    FILE *f = fopen(path, "wb");
+    assert_non_null(f);
+    assert_int_equal(fwrite(operands, sizeof *operands, ROUNDS, f), ROUNDS);
+    fclose(f);
+}
+
+/* NEON's maximum and minimum: NaN if one is, and of zeros either. */
+static bool agrees_with_neon(const struct word *w, float got, float a, float b, float c) {
+    if (w->truth == larger || w->truth == smaller) {
+        if (isnan(a) || isnan(b)) return isnan(got);
+        if (a == b) return got == a;
+    }
+    if (w->truth == larger_nan || w->truth == smaller_nan)
+        if (a == b) return got == a;
+    return agrees(w, got, a, b, c);
+}
+
+static void check_results(const char *path, float operands[ROUNDS][3][LANES]) {
+    FILE *f = fopen(path, "rb");
+    assert_non_null(f);
+    for (int round = 0; round < ROUNDS; round++)
+        for (size_t i = 0; i < FG_COUNT(words); i++) {
+            float y[LANES];
+            assert_int_equal(fread(y, sizeof y, 1, f), 1);
+            for (int k = 0; k < LANES; k++)
+                if (!agrees_with_neon(&words[i], y[k], operands[round][0][k], operands[round][1][k],
+                                      operands[round][2][k]))
+                    fail_msg("NEON: %s(%g, %g, %g) = %g", words[i].name, (double)operands[round][0][k],
+                             (double)operands[round][1][k], (double)operands[round][2][k], (double)y[k]);
+        }
+    fclose(f);
+}
+
+static void neon_agrees_under_emulation(void **state) {
+    (void)state;
+    if (!have_program(neon_compiler) || !have_program(neon_emulator)) {
+        print_message("skipped: no %s or no %s here\n", neon_compiler, neon_emulator);
+        skip();
+    }
+    static float operands[ROUNDS][3][LANES];
+    fg_context *ctx = fg_context_new();
+    char folder[] = "prelude_XXXXXX";
+    assert_non_null(mkdtemp(folder));
+    write_unit(ctx, fg_format(ctx, "%s/unit.c", folder), "aarch64", LANES, program(ctx));
+    write_operands(fg_format(ctx, "%s/in", folder), operands);
+    assert_int_equal(
+        system(fg_format(ctx, "cd %s && %s -std=c99 -O2 -static unit.c -o unit -lm && %s ./unit < in > out",
+                         folder, neon_compiler, neon_emulator)),
+        0);
+    check_results(fg_format(ctx, "%s/out", folder), operands);
+    static const char *const files[] = {"unit.c", "unit", "in", "out"};
+    for (size_t i = 0; i < FG_COUNT(files); i++) unlink(fg_format(ctx, "%s/%s", folder, files[i]));
+    rmdir(folder);
+    fg_context_free(ctx);
+}
+
 int main(void) {
-    struct CMUnitTest tests[FG_COUNT(builds)];
+    struct CMUnitTest tests[FG_COUNT(builds) + 1];
     for (size_t i = 0; i < FG_COUNT(builds); i++)
         tests[i] =
             (struct CMUnitTest){builds[i].title, check_build, NULL, NULL, (void *)(uintptr_t)&builds[i]};
+    tests[FG_COUNT(builds)] = (struct CMUnitTest)cmocka_unit_test(neon_agrees_under_emulation);
     return cmocka_run_group_tests_name("words agree with plain C", tests, NULL, NULL);
 }
