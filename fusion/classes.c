@@ -5,6 +5,9 @@
 
 #include "fusion/rewrite.h"
 
+/* A Sum of thousands of operands stands alone: it would be looked at by the producer of each. */
+#define MAX_OPERANDS 16
+
 static bool constant_or_absent(const fg_node *n, int from) {
     for (int i = from; i < n->n_in; i++) {
         if (n->in[i] != NULL && (n->in[i]->data == NULL || n->in[i]->dtype != FG_FLOAT)) {
@@ -147,6 +150,15 @@ bool fg_is_elementwise(const fg_node *n) {
     return true;
 }
 
+/* Elements of one step along dimension d - 1. */
+static int64_t inner_count(const fg_shape *s, int d) {
+    int64_t n = 1;
+    for (int i = d; i < s->rank; i++) {
+        n *= s->dim[i];
+    }
+    return n;
+}
+
 fg_operand_form fg_operand_form_of(const fg_value *v, const fg_shape *s, fg_channels channels) {
     if (v->data != NULL && fg_shape_count(&v->shape) == 1) {
         return FG_OPERAND_SCALAR;
@@ -156,6 +168,8 @@ fg_operand_form fg_operand_form_of(const fg_value *v, const fg_shape *s, fg_chan
     if (offset < 0 || s->rank < 1 || axis >= s->rank) {
         return FG_OPERAND_OTHER;
     }
+    /* Constants lie row-major, but the chain runs along the channels. */
+    bool by_channel_first = v->data != NULL && channels == FG_CHANNELS_SECOND && inner_count(s, 2) != 1;
     bool full = true, channel = true, pixel = channels == FG_CHANNELS_SECOND && s->rank == 4;
     for (int i = 0; i < s->rank; i++) {
         int64_t extent = i < offset ? 1 : v->shape.dim[i - offset];
@@ -166,7 +180,7 @@ fg_operand_form fg_operand_form_of(const fg_value *v, const fg_shape *s, fg_chan
         channel = channel && extent == (i == axis ? s->dim[i] : 1);
         pixel = pixel && extent == (i == axis ? 1 : s->dim[i]);
     }
-    if (full) {
+    if (full && !by_channel_first) {
         return FG_OPERAND_FULL;
     }
     if (channel) {
@@ -191,7 +205,7 @@ static bool of_chain(const fg_scope *s, const fg_value *v) {
 }
 
 static bool keeps_shape(const fg_scope *s, const fg_node *n) {
-    return fg_is_elementwise(n) && fg_shape_equal(&n->out[0]->shape, &s->shape);
+    return n->n_in <= MAX_OPERANDS && fg_is_elementwise(n) && fg_shape_equal(&n->out[0]->shape, &s->shape);
 }
 
 static bool ew(const fg_scope *s, const fg_node *n) {

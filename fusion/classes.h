@@ -47,7 +47,7 @@ typedef enum fg_operand_form {
     FG_OPERAND_SCALAR,  /* a constant of one element */
     FG_OPERAND_CHANNEL, /* one element per channel */
     FG_OPERAND_PIXEL,   /* (N, 1, H, W) against (N, C, H, W) */
-    FG_OPERAND_FULL,    /* the same shape, leading extents of 1 aside */
+    FG_OPERAND_FULL,    /* the same shape, leading extents of 1 aside; no constant against (N, C, H, W) */
     FG_OPERAND_OTHER
 } fg_operand_form;
 

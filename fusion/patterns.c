@@ -53,12 +53,24 @@ static bool makes_output(const fg_graph *g, const fg_kernel *k) {
     return fg_stage_result(&k->stage[k->n_stages - 1])->is_output;
 }
 
+static bool is_pixel(const fg_value *v) {
+    return v->shape.rank == 4 && v->shape.dim[2] == 1 && v->shape.dim[3] == 1;
+}
+
+/* Fully connected layers on the mean of a map: a gate written with Gemm. */
+static bool gates_pixels(const fg_graph *g, const fg_kernel *k) {
+    const fg_node *first = k->nodes[0];
+    bool pooled = k->n_stages == 3 || (fg_is_view(first) && is_pixel(first->in[0]));
+    return pooled && !makes_output(g, k);
+}
+
 const fg_pattern fg_patterns[] = {
     /* convolutions across a row buffer */
     {"expand_depthwise", NULL, "dense_conv act* depthwise_conv act* ~squeeze?", can_buffer_rows, "rowbuffer"},
     {"stem_pool", "StemConvBNActMaxPool", "dense_conv act* maxpool", is_stem, "rowbuffer"},
     /* squeeze and excite */
     {"se_gate", NULL, "squeeze? fc act* fc act*", NULL, "gate"},
+    {"se_gate", NULL, "squeeze? view? gemm act* gemm act*", gates_pixels, "gate"},
     {"scale_project", NULL, "<scale conv1x1 ew* ~squeeze?", NULL, "conv"},
     /* one convolution */
     {"head_pool", NULL, "dense_conv act* ~squeeze", result_is_private, "conv"},

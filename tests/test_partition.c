@@ -116,6 +116,14 @@ static void assert_kernel(const fg_partition *p, int i, const char *pattern, con
     assert_int_equal(p->kernels[i]->n_nodes, n_nodes);
 }
 
+static int count_lowering(const fg_partition *p, const char *lowering) {
+    int n = 0;
+    for (int i = 0; i < p->n_kernels; i++) {
+        n += strcmp(p->kernels[i]->lowering, lowering) == 0;
+    }
+    return n;
+}
+
 /* ---- patterns ---- */
 
 static fg_value *swish(fg_graph *g, fg_value *x) {
@@ -147,6 +155,21 @@ TEST(an_mbconv_block_is_three_kernels) {
     assert_int_equal(p->kernels[0]->boundary, FG_BOUNDARY_FORK);
     assert_int_equal(p->kernels[3]->n_prologue, 1);
     assert_int_equal(p->kernels[3]->boundary, FG_BOUNDARY_OUTPUT);
+}
+
+TEST(a_gate_of_gemms_is_one_kernel_and_a_perceptron_is_not) {
+    (void)arg;
+    for (int form = 0; form < 2; form++) {
+        fg_graph *g = new_graph(ctx, 17);
+        fg_value *x = NODE(g, "Relu", input(g, "x", "1x8x6x6"));
+        fg_value *s = form == 0 ? NODE(g, "Flatten", NODE(g, "GlobalAveragePool", x)) : input(g, "s", "1x8");
+        s = NODE(g, "Relu", NODE(g, "Gemm", s, parameter(g, "w", "8x2"), parameter(g, "b", "2")));
+        s = NODE(g, "Sigmoid", NODE(g, "Gemm", s, parameter(g, "v", "2x8"), parameter(g, "c", "8")));
+        output(g, NODE(g, "Mul", x, NODE(g, "Reshape", s, INTS(g, 1, 8, 1, 1))));
+        fg_partition *p = partition(g, true);
+        assert_int_equal(count_lowering(p, "gate"), form == 0);
+        assert_int_equal(count_lowering(p, "conv"), form == 0 ? 0 : 2);
+    }
 }
 
 TEST(a_dilated_depthwise_convolution_is_not_row_buffered) {
@@ -221,9 +244,9 @@ TEST(operands_of_an_epilogue_are_those_that_the_kernel_can_index) {
     static const struct {
         const char *operand;
         bool fuses;
-    } cases[] = {{"1", true},       {"1x6x1x1", true}, {"6x1x1", true},  {"1x1x5x7", true},
-                 {"1x6x5x7", true}, {"6x5x7", true},   {"7", false},     {"1x6x1x7", false},
-                 {"5x7", true},     {"5x1", false},    {"6x5x1", false}, {"1x1x5x1", false}};
+    } cases[] = {{"1", true},        {"1x6x1x1", true}, {"6x1x1", true},  {"1x1x5x7", true},
+                 {"1x6x5x7", false}, {"6x5x7", false},  {"7", false},     {"1x6x1x7", false},
+                 {"5x7", true},      {"5x1", false},    {"6x5x1", false}, {"1x1x5x1", false}};
     for (size_t i = 0; i < FG_COUNT(cases); i++) {
         fg_graph *g = new_graph(ctx, 17);
         fg_value *y = conv(g, input(g, "x", "1x4x5x7"), "6x4x1x1", 1);
@@ -472,6 +495,7 @@ TEST(other_networks_keep_the_invariants) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_mbconv_block_is_three_kernels),
+        cmocka_unit_test(a_gate_of_gemms_is_one_kernel_and_a_perceptron_is_not),
         cmocka_unit_test(a_dilated_depthwise_convolution_is_not_row_buffered),
         cmocka_unit_test(convolutions_along_one_dimension_fuse_and_others_stand_alone),
         cmocka_unit_test(a_stem_joins_its_pool),
