@@ -1,0 +1,57 @@
+/* Generates code for a graph made by hand, for several vector widths, fused and unfused, and holds it to the
+ * reference. */
+#ifndef FG_TESTS_LOWER_CHECK_H
+#define FG_TESTS_LOWER_CHECK_H
+
+#include "graph_builder.h"
+#include "verify/verify.h"
+
+static inline void check_for(fg_graph *read, const char *target, bool fuse) {
+    fg_context *ctx = read->ctx;
+    fg_graph *g = fg_graph_clone(read);
+    const fg_fusion_options fusion = {.fuse = fuse};
+    fg_canonicalise(g, &fusion);
+    fg_partition *p = fg_partition_graph(g, &fusion);
+    const fg_codegen_options codegen = {.prefix = "t",
+                                        .file_stem = "t",
+                                        .model_file = "t.onnx",
+                                        .command = "",
+                                        .version = "0",
+                                        .threads = 1,
+                                        .fault_kernel = -1};
+    fg_module *m = fg_generate(p, fg_target_load(ctx, target), &codegen);
+    const fg_verify_options options = {.mode = FG_VERIFY_TCC, .tolerance = 1e-4, .seed = 7};
+    const fg_verdict *v = fg_verify(read, m, &options);
+    if (!v->passed) {
+        fail_msg("%s%s: %s\n%s", target, fuse ? "" : " --no-fuse", v->first_failure, m->source);
+    }
+}
+
+/* The last value made is the graph's output. */
+static inline void check(fg_graph *g, fg_value *result) {
+    static const char *const targets[] = {"generic", "x86-64", "x86-64-v3", "x86-64-v4"};
+    output(g, result);
+    fg_graph_link(g);
+    fg_infer(g);
+    for (size_t i = 0; i < FG_COUNT(targets); i++) {
+        check_for(g, targets[i], true);
+        check_for(g, targets[i], false);
+    }
+}
+
+/* A graph input of another type. */
+static inline fg_value *typed_input(fg_graph *g, const char *name, const char *shape, fg_dtype type) {
+    fg_value *v = input(g, name, shape);
+    v->dtype = type;
+    v->bound = 20;
+    return v;
+}
+
+/* A value that lies channels-last: the result of a convolution ("1x1" weights). */
+static inline fg_value *channels_last(fg_graph *g, const char *shape) {
+    fg_value *x = input(g, "image", shape);
+    const int c = (int)x->shape.dim[1];
+    return conv(g, x, fg_format(g->ctx, "%dx%dx1x1", c, c), 1);
+}
+
+#endif
