@@ -28,7 +28,7 @@ TEST(channels_last_operands_meet_row_major_ones) {
     (void)arg;
     fg_graph *g = new_graph(ctx, 17);
     fg_value *x = channels_last(g, "2x20x5x7"), *y = input(g, "y", "2x20x5x7"), *z = input(g, "z", "20x1x1");
-    check(g, NODE(g, "Max", NODE(g, "Mul", x, z), y));
+    check(g, NODE(g, "Add", NODE(g, "Max", NODE(g, "Mul", x, z), y), x));
 }
 
 TEST(operators_without_vector_form_are_computed_one_by_one) {
