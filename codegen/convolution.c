@@ -158,6 +158,18 @@ static bool reads_planes(const fg_convolution *c) {
     return c->groups == 1 && c->ic <= 4 && c->x->is_input;
 }
 
+/* Epilogue operands are read vector by vector along the channels, so they have to lie like the result. */
+static void prefer_operands(fg_planner *p, const fg_kernel *k, int rank) {
+    for (int i = 0; i < k->n_stages; i++)
+        for (int j = 0; j < k->stage[i].n_epilogue; j++) {
+            const fg_node *n = k->stage[i].epilogue[j];
+            for (int a = 0; a < n->n_in; a++)
+                if (n->in[a] && !n->in[a]->data && n->in[a]->shape.rank == rank &&
+                    n->in[a]->shape.dim[1] != 1)
+                    fg_want_channels_last(p, n->in[a], true);
+        }
+}
+
 void fg_convolution_prefer(fg_planner *p, const fg_convolution *c, const fg_kernel *k) {
     const bool matrix = strcmp(c->node->op_type, "Conv") != 0;
     for (int i = 0; i < k->n_out; i++) {
@@ -171,6 +183,7 @@ void fg_convolution_prefer(fg_planner *p, const fg_convolution *c, const fg_kern
         return;
     }
     if (!reads_planes(c)) fg_want_channels_last(p, c->x, true);
+    prefer_operands(p, k, c->y->shape.rank);
     if (c->x->is_input) return;
     if (c->in.y >= 0) fg_want_border(p, c->x, c->in.y, c->pt, c->pb);
     fg_want_border(p, c->x, c->in.x, c->pl, c->pr);
