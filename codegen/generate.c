@@ -30,9 +30,13 @@ static fg_planner *planner_new(fg_module *m, fg_partition *partition) {
     return p;
 }
 
-fg_context *fg_planner_context(const fg_planner *p) { return p->ctx; }
+fg_context *fg_planner_context(const fg_planner *p) {
+    return p->ctx;
+}
 
-const fg_module *fg_planner_module(const fg_planner *p) { return p->m; }
+const fg_module *fg_planner_module(const fg_planner *p) {
+    return p->m;
+}
 
 int fg_prologue_main(const fg_kernel *k) {
     const fg_node *n = k->prologue[0];

@@ -388,7 +388,8 @@ static void emit_head(const prelude *p, fg_text *out) {
     fg_text_add(out,
                 "#ifdef FG_EXTERNAL_KERNELS /* so that a verifier can call them one by one */\n"
                 "#define FG_KERNEL\n"
-                "#elif defined(__GNUC__) && !defined(__TINYC__) /* a function of its own: to find it in a profile, and to compile fast */\n"
+                "#elif defined(__GNUC__) && !defined(__TINYC__) /* a function of its own: to find it in a "
+                "profile, and to compile fast */\n"
                 "#define FG_KERNEL static __attribute__((noinline))\n"
                 "#else\n"
                 "#define FG_KERNEL static\n"

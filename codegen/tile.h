@@ -16,7 +16,7 @@ typedef struct fg_product {
     int64_t k;       /* multiply-adds per result */
     int64_t vectors; /* of channels, rounded up */
     int max_nv;      /* 0: no limit */
-    bool divide;     /* nv must divide vectors (one text for all panels) */
+    int64_t pitch;   /* bytes between the pixels of a tile in the input; 0: not known */
 } fg_product;
 
 /* The cheapest tile for the target's registers and pipes. */

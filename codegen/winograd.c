@@ -52,7 +52,8 @@ static double overlapped(double compute, double stream) {
 }
 
 static double direct_cycles(const fg_target *t, const fg_convolution *c, int64_t vectors) {
-    const fg_product p = {.rows = c->oh * c->images, .width = c->ow, .k = 9 * c->ic, .vectors = vectors};
+    const fg_product p = {
+        .rows = c->oh * c->images, .width = c->ow, .k = 9 * c->ic, .vectors = vectors, .pitch = 4 * c->ic};
     return overlapped(fg_choose_tile(t, &p).cost, stream_cycles(t, 36.0 * (double)c->ic * (double)c->oc));
 }
 
@@ -62,8 +63,11 @@ static fg_winograd plan_for(const fg_target *t, const fg_convolution *c, int m, 
     const int64_t room = (t->l2_bytes ? t->l2_bytes : 65536) / 2 / (points * 4 * (c->ic + vectors * lanes));
     const int64_t chunks = divide_up(tiles, room < 4 ? 4 : room > 64 ? 64 : room);
     w.chunk = divide_up(tiles, chunks);
-    const fg_product p = {
-        .rows = points * chunks * c->images, .width = w.chunk, .k = c->ic, .vectors = vectors};
+    const fg_product p = {.rows = points * chunks * c->images,
+                          .width = w.chunk,
+                          .k = c->ic,
+                          .vectors = vectors,
+                          .pitch = 4 * divide_up(c->ic, lanes) * lanes};
     w.tile = fg_choose_tile(t, &p);
     /* Loads, stores and about two operations per point and direction, for every vector of channels. */
     const double in = (double)points * 3.2, out = (double)points * 2.2 + 4.0 * m * m;

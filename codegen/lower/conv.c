@@ -220,8 +220,11 @@ static void choose(fg_conv_kernel *q) {
     q->b = c->images;
     q->h = q->flat ? 1 : c->oh;
     q->w = q->flat ? c->oh * c->ow : c->ow;
-    const fg_product product = {
-        .rows = q->h, .width = q->w, .k = c->kh * c->kw * q->icm, .vectors = q->vectors};
+    const fg_product product = {.rows = q->h,
+                                .width = q->w,
+                                .k = c->kh * c->kw * q->icm,
+                                .vectors = q->vectors,
+                                .pitch = 4 * q->source.x * c->sx};
     q->tile = fg_choose_tile(q->e->m->target, &product);
 }
 

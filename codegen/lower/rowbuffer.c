@@ -168,7 +168,8 @@ static void open_producer(fg_rowbuffer *q) {
                                 .width = q->p.ow,
                                 .k = q->p.kh * q->p.kw * q->p.ic,
                                 .vectors = vectors,
-                                .max_nv = widest_block(q)};
+                                .max_nv = widest_block(q),
+                                .pitch = 4 * q->source.x * q->p.sx};
     q->tile = fg_choose_tile(e->m->target, &product);
     q->cb = q->tile.nv * e->lanes;
     q->pitch = (q->v.pl + q->v.iw + q->v.pr) * q->cb;
