@@ -194,6 +194,9 @@ static fg_boundary boundary_of(const fg_grouping *gr, const fg_kernel *k) {
     if (user == NULL) {
         return FG_BOUNDARY_OUTPUT;
     }
+    if (k->stage[k->n_stages - 1].n_epilogue >= FG_MAX_CHAIN) {
+        return FG_BOUNDARY_BUDGET;
+    }
     if (has_other_operand(user, v)) {
         return FG_BOUNDARY_JOIN;
     }

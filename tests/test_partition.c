@@ -372,6 +372,7 @@ TEST(very_long_chains_are_cut) {
     output(g, x);
     fg_partition *p = partition(g, true);
     assert_int_equal(p->n_kernels, (3000 + FG_MAX_CHAIN - 1) / FG_MAX_CHAIN);
+    assert_int_equal(p->kernels[0]->boundary, FG_BOUNDARY_BUDGET);
 }
 
 TEST(without_fusion_every_node_is_a_kernel) {
