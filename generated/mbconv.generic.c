@@ -49,6 +49,7 @@ typedef union fg_bits {
 
 #define fgs_add_f32(a, b) ((a) + (b))
 #define fgs_sub_f32(a, b) ((a) - (b))
+#define fgs_mul_f32(a, b) ((a) * (b))
 /* NaN if one is NaN. */
 FG_INLINE float fgs_max_f32(float a, float b) {
     return a < b || b != b ? b : a;
@@ -101,9 +102,20 @@ FG_INLINE float fgs_gate_f32(float x) {
     return fgs_rcp_near_f32(fgs_add_f32(fgs_scale_f32(p, t), fgs_set1_f32(1.0f)));
 }
 
+#define fgs_fast_gate_f32(x) fgs_gate_f32(x)
+/* min(x, 87) */
+FG_INLINE float fgs_cap_f32(float x) { return fgs_min_f32(x, fgs_set1_f32(87.0f)); }
+
 /* 1 / (1 + e^-x) within 3 ulp; below -87 it stays at 1.7e-38. */
 FG_INLINE float fgs_sigmoid_f32(float x) {
     return fgs_gate_f32(fgs_min_f32(fgs_max_f32(x, fgs_set1_f32(-87.0f)), fgs_set1_f32(87.0f)));
+}
+
+/* x / (1 + e^-x) within 4 ulp; below -87 it stays at -1.4e-36. */
+FG_INLINE float fgs_silu_f32(float x)
+{
+    x = fgs_max_f32(x, fgs_set1_f32(-87.0f));
+    return fgs_mul_f32(x, fgs_fast_gate_f32(fgs_cap_f32(x)));
 }
 
 typedef float fg_v;
@@ -120,6 +132,7 @@ typedef float fg_v;
 #define FG_FMAS(acc, s, b) ((void)((acc) = fgs_fma_f32(s, b, acc)))
 
 #define fg_sigmoid(x) fgs_sigmoid_f32(x)
+#define fg_silu(x) fgs_silu_f32(x)
 
 /* What a kernel is handed: the user's tensors, the arena, the weights; part of parts for threads. */
 typedef struct fg_call {
@@ -230,25 +243,25 @@ FG_KERNEL void mbconv_generic_depthwise_expand_depthwise_5x5_silu(const fg_call 
                                     FG_FMAS(c9_0, xk[54], w0);
                                 }
                             }
-                            c0_0 = fg_mul(c0_0, fg_sigmoid(fg_mul(fg_set1(1.0f), c0_0)));
+                            c0_0 = (fg_silu(c0_0));
                             fg_store(yt + 0, c0_0);
-                            c1_0 = fg_mul(c1_0, fg_sigmoid(fg_mul(fg_set1(1.0f), c1_0)));
+                            c1_0 = (fg_silu(c1_0));
                             fg_store(yt + 1, c1_0);
-                            c2_0 = fg_mul(c2_0, fg_sigmoid(fg_mul(fg_set1(1.0f), c2_0)));
+                            c2_0 = (fg_silu(c2_0));
                             fg_store(yt + 2, c2_0);
-                            c3_0 = fg_mul(c3_0, fg_sigmoid(fg_mul(fg_set1(1.0f), c3_0)));
+                            c3_0 = (fg_silu(c3_0));
                             fg_store(yt + 3, c3_0);
-                            c4_0 = fg_mul(c4_0, fg_sigmoid(fg_mul(fg_set1(1.0f), c4_0)));
+                            c4_0 = (fg_silu(c4_0));
                             fg_store(yt + 4, c4_0);
-                            c5_0 = fg_mul(c5_0, fg_sigmoid(fg_mul(fg_set1(1.0f), c5_0)));
+                            c5_0 = (fg_silu(c5_0));
                             fg_store(yt + 5, c5_0);
-                            c6_0 = fg_mul(c6_0, fg_sigmoid(fg_mul(fg_set1(1.0f), c6_0)));
+                            c6_0 = (fg_silu(c6_0));
                             fg_store(yt + 6, c6_0);
-                            c7_0 = fg_mul(c7_0, fg_sigmoid(fg_mul(fg_set1(1.0f), c7_0)));
+                            c7_0 = (fg_silu(c7_0));
                             fg_store(yt + 7, c7_0);
-                            c8_0 = fg_mul(c8_0, fg_sigmoid(fg_mul(fg_set1(1.0f), c8_0)));
+                            c8_0 = (fg_silu(c8_0));
                             fg_store(yt + 8, c8_0);
-                            c9_0 = fg_mul(c9_0, fg_sigmoid(fg_mul(fg_set1(1.0f), c9_0)));
+                            c9_0 = (fg_silu(c9_0));
                             fg_store(yt + 9, c9_0);
                         }
                     }
@@ -309,19 +322,19 @@ FG_KERNEL void mbconv_generic_depthwise_expand_depthwise_5x5_silu(const fg_call 
                                 FG_FMA(a4, v, w4);
                             }
                             float *yt = out + b * 700 + y * 100 + px * 20 + n + j;
-                            a0 = fg_mul(a0, fg_sigmoid(fg_mul(fg_set1(1.0f), a0)));
+                            a0 = (fg_silu(a0));
                             s = fg_add(s, a0);
                             fg_store(yt + 0, a0);
-                            a1 = fg_mul(a1, fg_sigmoid(fg_mul(fg_set1(1.0f), a1)));
+                            a1 = (fg_silu(a1));
                             s = fg_add(s, a1);
                             fg_store(yt + 20, a1);
-                            a2 = fg_mul(a2, fg_sigmoid(fg_mul(fg_set1(1.0f), a2)));
+                            a2 = (fg_silu(a2));
                             s = fg_add(s, a2);
                             fg_store(yt + 40, a2);
-                            a3 = fg_mul(a3, fg_sigmoid(fg_mul(fg_set1(1.0f), a3)));
+                            a3 = (fg_silu(a3));
                             s = fg_add(s, a3);
                             fg_store(yt + 60, a3);
-                            a4 = fg_mul(a4, fg_sigmoid(fg_mul(fg_set1(1.0f), a4)));
+                            a4 = (fg_silu(a4));
                             s = fg_add(s, a4);
                             fg_store(yt + 80, a4);
                         }
@@ -373,13 +386,13 @@ FG_KERNEL void mbconv_generic_excite_gate(const fg_call *c) {
                     FG_FMAS(c0_3, xk[0], w3);
                 }
             }
-            c0_0 = fg_mul(c0_0, fg_sigmoid(fg_mul(fg_set1(1.0f), c0_0)));
+            c0_0 = (fg_silu(c0_0));
             fg_store(yt + 0, c0_0);
-            c0_1 = fg_mul(c0_1, fg_sigmoid(fg_mul(fg_set1(1.0f), c0_1)));
+            c0_1 = (fg_silu(c0_1));
             fg_store(yt + 1, c0_1);
-            c0_2 = fg_mul(c0_2, fg_sigmoid(fg_mul(fg_set1(1.0f), c0_2)));
+            c0_2 = (fg_silu(c0_2));
             fg_store(yt + 2, c0_2);
-            c0_3 = fg_mul(c0_3, fg_sigmoid(fg_mul(fg_set1(1.0f), c0_3)));
+            c0_3 = (fg_silu(c0_3));
             fg_store(yt + 3, c0_3);
         }
         {
@@ -397,7 +410,7 @@ FG_KERNEL void mbconv_generic_excite_gate(const fg_call *c) {
                         FG_FMAS(c0_0, xk[0], w0);
                     }
                 }
-                c0_0 = fg_mul(c0_0, fg_sigmoid(fg_mul(fg_set1(1.0f), c0_0)));
+                c0_0 = (fg_silu(c0_0));
                 fg_store(yt + 0, c0_0);
             }
         }

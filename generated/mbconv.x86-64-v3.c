@@ -62,6 +62,7 @@ typedef union fg_bits {
 
 #define fgs_add_f32(a, b) ((a) + (b))
 #define fgs_sub_f32(a, b) ((a) - (b))
+#define fgs_mul_f32(a, b) ((a) * (b))
 /* NaN if one is NaN. */
 FG_INLINE float fgs_max_f32(float a, float b) {
     return a < b || b != b ? b : a;
@@ -114,9 +115,20 @@ FG_INLINE float fgs_gate_f32(float x) {
     return fgs_rcp_near_f32(fgs_add_f32(fgs_scale_f32(p, t), fgs_set1_f32(1.0f)));
 }
 
+#define fgs_fast_gate_f32(x) fgs_gate_f32(x)
+/* min(x, 87) */
+FG_INLINE float fgs_cap_f32(float x) { return fgs_min_f32(x, fgs_set1_f32(87.0f)); }
+
 /* 1 / (1 + e^-x) within 3 ulp; below -87 it stays at 1.7e-38. */
 FG_INLINE float fgs_sigmoid_f32(float x) {
     return fgs_gate_f32(fgs_min_f32(fgs_max_f32(x, fgs_set1_f32(-87.0f)), fgs_set1_f32(87.0f)));
+}
+
+/* x / (1 + e^-x) within 4 ulp; below -87 it stays at -1.4e-36. */
+FG_INLINE float fgs_silu_f32(float x)
+{
+    x = fgs_max_f32(x, fgs_set1_f32(-87.0f));
+    return fgs_mul_f32(x, fgs_fast_gate_f32(fgs_cap_f32(x)));
 }
 
 #if defined(FG_AVX2) /* ---- AVX2 and FMA ---- */
@@ -213,9 +225,20 @@ FG_INLINE fg_v fg_gate(fg_v x) {
     return fg_rcp_near(fg_add(fg_scale(p, t), fg_set1(1.0f)));
 }
 
+#define fg_fast_gate fg_gate
+/* min(x, 87) */
+FG_INLINE fg_v fg_cap(fg_v x) { return fg_min(x, fg_set1(87.0f)); }
+
 /* 1 / (1 + e^-x) within 3 ulp; below -87 it stays at 1.7e-38. */
 FG_INLINE fg_v fg_sigmoid(fg_v x) {
     return fg_gate(fg_min(fg_max(x, fg_set1(-87.0f)), fg_set1(87.0f)));
+}
+
+/* x / (1 + e^-x) within 4 ulp; below -87 it stays at -1.4e-36. */
+FG_INLINE fg_v fg_silu(fg_v x)
+{
+    x = fg_max(x, fg_set1(-87.0f));
+    return fg_mul(x, fg_fast_gate(fg_cap(x)));
 }
 
 #elif defined(FG_GNU) /* ---- vector extensions of GNU C ---- */
@@ -310,9 +333,20 @@ FG_INLINE fg_v fg_gate(fg_v x) {
     return fg_rcp_near(fg_add(fg_scale(p, t), fg_set1(1.0f)));
 }
 
+#define fg_fast_gate fg_gate
+/* min(x, 87) */
+FG_INLINE fg_v fg_cap(fg_v x) { return fg_min(x, fg_set1(87.0f)); }
+
 /* 1 / (1 + e^-x) within 3 ulp; below -87 it stays at 1.7e-38. */
 FG_INLINE fg_v fg_sigmoid(fg_v x) {
     return fg_gate(fg_min(fg_max(x, fg_set1(-87.0f)), fg_set1(87.0f)));
+}
+
+/* x / (1 + e^-x) within 4 ulp; below -87 it stays at -1.4e-36. */
+FG_INLINE fg_v fg_silu(fg_v x)
+{
+    x = fg_max(x, fg_set1(-87.0f));
+    return fg_mul(x, fg_fast_gate(fg_cap(x)));
 }
 
 #elif defined(FG_LANES) /* ---- plain C, lane by lane ---- */
@@ -387,6 +421,7 @@ FG_LANES2(fg_mul, a *b)
     } while (0)
 
 FG_LANES1(fg_sigmoid, fgs_sigmoid_f32(a))
+FG_LANES1(fg_silu, fgs_silu_f32(a))
 #endif
 
 /* What a kernel is handed: the user's tensors, the arena, the weights; part of parts for threads. */
@@ -499,25 +534,25 @@ FG_KERNEL void mbconv_x86_64_v3_depthwise_expand_depthwise_5x5_silu(const fg_cal
                                     FG_FMAS(c9_0, xk[54], w0);
                                 }
                             }
-                            c0_0 = fg_mul(c0_0, fg_sigmoid(fg_mul(fg_set1(1.0f), c0_0)));
+                            c0_0 = (fg_silu(c0_0));
                             fg_store(yt + 0, c0_0);
-                            c1_0 = fg_mul(c1_0, fg_sigmoid(fg_mul(fg_set1(1.0f), c1_0)));
+                            c1_0 = (fg_silu(c1_0));
                             fg_store(yt + 8, c1_0);
-                            c2_0 = fg_mul(c2_0, fg_sigmoid(fg_mul(fg_set1(1.0f), c2_0)));
+                            c2_0 = (fg_silu(c2_0));
                             fg_store(yt + 16, c2_0);
-                            c3_0 = fg_mul(c3_0, fg_sigmoid(fg_mul(fg_set1(1.0f), c3_0)));
+                            c3_0 = (fg_silu(c3_0));
                             fg_store(yt + 24, c3_0);
-                            c4_0 = fg_mul(c4_0, fg_sigmoid(fg_mul(fg_set1(1.0f), c4_0)));
+                            c4_0 = (fg_silu(c4_0));
                             fg_store(yt + 32, c4_0);
-                            c5_0 = fg_mul(c5_0, fg_sigmoid(fg_mul(fg_set1(1.0f), c5_0)));
+                            c5_0 = (fg_silu(c5_0));
                             fg_store(yt + 40, c5_0);
-                            c6_0 = fg_mul(c6_0, fg_sigmoid(fg_mul(fg_set1(1.0f), c6_0)));
+                            c6_0 = (fg_silu(c6_0));
                             fg_store(yt + 48, c6_0);
-                            c7_0 = fg_mul(c7_0, fg_sigmoid(fg_mul(fg_set1(1.0f), c7_0)));
+                            c7_0 = (fg_silu(c7_0));
                             fg_store(yt + 56, c7_0);
-                            c8_0 = fg_mul(c8_0, fg_sigmoid(fg_mul(fg_set1(1.0f), c8_0)));
+                            c8_0 = (fg_silu(c8_0));
                             fg_store(yt + 64, c8_0);
-                            c9_0 = fg_mul(c9_0, fg_sigmoid(fg_mul(fg_set1(1.0f), c9_0)));
+                            c9_0 = (fg_silu(c9_0));
                             fg_store(yt + 72, c9_0);
                         }
                     }
@@ -578,19 +613,19 @@ FG_KERNEL void mbconv_x86_64_v3_depthwise_expand_depthwise_5x5_silu(const fg_cal
                                 FG_FMA(a4, v, w4);
                             }
                             float *yt = out + b * 700 + y * 100 + px * 20 + n + j;
-                            a0 = fg_mul(a0, fg_sigmoid(fg_mul(fg_set1(1.0f), a0)));
+                            a0 = (fg_silu(a0));
                             s = fg_add(s, a0);
                             fg_store(yt + 0, a0);
-                            a1 = fg_mul(a1, fg_sigmoid(fg_mul(fg_set1(1.0f), a1)));
+                            a1 = (fg_silu(a1));
                             s = fg_add(s, a1);
                             fg_store(yt + 20, a1);
-                            a2 = fg_mul(a2, fg_sigmoid(fg_mul(fg_set1(1.0f), a2)));
+                            a2 = (fg_silu(a2));
                             s = fg_add(s, a2);
                             fg_store(yt + 40, a2);
-                            a3 = fg_mul(a3, fg_sigmoid(fg_mul(fg_set1(1.0f), a3)));
+                            a3 = (fg_silu(a3));
                             s = fg_add(s, a3);
                             fg_store(yt + 60, a3);
-                            a4 = fg_mul(a4, fg_sigmoid(fg_mul(fg_set1(1.0f), a4)));
+                            a4 = (fg_silu(a4));
                             s = fg_add(s, a4);
                             fg_store(yt + 80, a4);
                         }
@@ -648,25 +683,25 @@ FG_KERNEL void mbconv_x86_64_v3_depthwise_expand_depthwise_5x5_silu(const fg_cal
                                         FG_FMAS(c9_0, xk[54], w0);
                                     }
                                 }
-                                c0_0 = fg_mul(c0_0, fg_sigmoid(fg_mul(fg_set1(1.0f), c0_0)));
+                                c0_0 = (fg_silu(c0_0));
                                 fg_store(yt + 0, c0_0);
-                                c1_0 = fg_mul(c1_0, fg_sigmoid(fg_mul(fg_set1(1.0f), c1_0)));
+                                c1_0 = (fg_silu(c1_0));
                                 fg_store(yt + 8, c1_0);
-                                c2_0 = fg_mul(c2_0, fg_sigmoid(fg_mul(fg_set1(1.0f), c2_0)));
+                                c2_0 = (fg_silu(c2_0));
                                 fg_store(yt + 16, c2_0);
-                                c3_0 = fg_mul(c3_0, fg_sigmoid(fg_mul(fg_set1(1.0f), c3_0)));
+                                c3_0 = (fg_silu(c3_0));
                                 fg_store(yt + 24, c3_0);
-                                c4_0 = fg_mul(c4_0, fg_sigmoid(fg_mul(fg_set1(1.0f), c4_0)));
+                                c4_0 = (fg_silu(c4_0));
                                 fg_store(yt + 32, c4_0);
-                                c5_0 = fg_mul(c5_0, fg_sigmoid(fg_mul(fg_set1(1.0f), c5_0)));
+                                c5_0 = (fg_silu(c5_0));
                                 fg_store(yt + 40, c5_0);
-                                c6_0 = fg_mul(c6_0, fg_sigmoid(fg_mul(fg_set1(1.0f), c6_0)));
+                                c6_0 = (fg_silu(c6_0));
                                 fg_store(yt + 48, c6_0);
-                                c7_0 = fg_mul(c7_0, fg_sigmoid(fg_mul(fg_set1(1.0f), c7_0)));
+                                c7_0 = (fg_silu(c7_0));
                                 fg_store(yt + 56, c7_0);
-                                c8_0 = fg_mul(c8_0, fg_sigmoid(fg_mul(fg_set1(1.0f), c8_0)));
+                                c8_0 = (fg_silu(c8_0));
                                 fg_store(yt + 64, c8_0);
-                                c9_0 = fg_mul(c9_0, fg_sigmoid(fg_mul(fg_set1(1.0f), c9_0)));
+                                c9_0 = (fg_silu(c9_0));
                                 fg_store(yt + 72, c9_0);
                             }
                         }
@@ -730,19 +765,19 @@ FG_KERNEL void mbconv_x86_64_v3_depthwise_expand_depthwise_5x5_silu(const fg_cal
                                         FG_FMA(a4, v, w4);
                                     }
                                     float *yt = out + b * 700 + y * 100 + px * 20 + n + j;
-                                    a0 = fg_mul(a0, fg_sigmoid(fg_mul(fg_set1(1.0f), a0)));
+                                    a0 = (fg_silu(a0));
                                     s = fg_add(s, a0);
                                     fg_storen(yt + 0, a0, 4);
-                                    a1 = fg_mul(a1, fg_sigmoid(fg_mul(fg_set1(1.0f), a1)));
+                                    a1 = (fg_silu(a1));
                                     s = fg_add(s, a1);
                                     fg_storen(yt + 20, a1, 4);
-                                    a2 = fg_mul(a2, fg_sigmoid(fg_mul(fg_set1(1.0f), a2)));
+                                    a2 = (fg_silu(a2));
                                     s = fg_add(s, a2);
                                     fg_storen(yt + 40, a2, 4);
-                                    a3 = fg_mul(a3, fg_sigmoid(fg_mul(fg_set1(1.0f), a3)));
+                                    a3 = (fg_silu(a3));
                                     s = fg_add(s, a3);
                                     fg_storen(yt + 60, a3, 4);
-                                    a4 = fg_mul(a4, fg_sigmoid(fg_mul(fg_set1(1.0f), a4)));
+                                    a4 = (fg_silu(a4));
                                     s = fg_add(s, a4);
                                     fg_storen(yt + 80, a4, 4);
                                 }
@@ -792,7 +827,7 @@ FG_KERNEL void mbconv_x86_64_v3_excite_gate(const fg_call *c) {
                         FG_FMAS(c0_0, xk[0], w0);
                     }
                 }
-                c0_0 = fg_mul(c0_0, fg_sigmoid(fg_mul(fg_set1(1.0f), c0_0)));
+                c0_0 = (fg_silu(c0_0));
                 fg_store(yt + 0, c0_0);
             }
         }

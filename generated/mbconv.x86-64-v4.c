@@ -62,6 +62,7 @@ typedef union fg_bits {
 
 #define fgs_add_f32(a, b) ((a) + (b))
 #define fgs_sub_f32(a, b) ((a) - (b))
+#define fgs_mul_f32(a, b) ((a) * (b))
 /* NaN if one is NaN. */
 FG_INLINE float fgs_max_f32(float a, float b) {
     return a < b || b != b ? b : a;
@@ -114,9 +115,20 @@ FG_INLINE float fgs_gate_f32(float x) {
     return fgs_rcp_near_f32(fgs_add_f32(fgs_scale_f32(p, t), fgs_set1_f32(1.0f)));
 }
 
+#define fgs_fast_gate_f32(x) fgs_gate_f32(x)
+/* min(x, 87) */
+FG_INLINE float fgs_cap_f32(float x) { return fgs_min_f32(x, fgs_set1_f32(87.0f)); }
+
 /* 1 / (1 + e^-x) within 3 ulp; below -87 it stays at 1.7e-38. */
 FG_INLINE float fgs_sigmoid_f32(float x) {
     return fgs_gate_f32(fgs_min_f32(fgs_max_f32(x, fgs_set1_f32(-87.0f)), fgs_set1_f32(87.0f)));
+}
+
+/* x / (1 + e^-x) within 4 ulp; below -87 it stays at -1.4e-36. */
+FG_INLINE float fgs_silu_f32(float x)
+{
+    x = fgs_max_f32(x, fgs_set1_f32(-87.0f));
+    return fgs_mul_f32(x, fgs_fast_gate_f32(fgs_cap_f32(x)));
 }
 
 #if defined(FG_AVX512) /* ---- AVX-512 ---- */
@@ -206,9 +218,45 @@ FG_INLINE fg_v fg_gate(fg_v x) {
     return fg_rcp_near(fg_add(fg_scale(p, t), fg_set1(1.0f)));
 }
 
+/* 0.49993 2^(j/32); among the factors for which fg_fast_gate works this one loses least by rounding. */
+static const float fg_powers[32] __attribute__((unused)) = {
+    0.499930143f, 0.510877192f, 0.522063971f, 0.533495665f, 0.545177698f, 0.557115555f, 0.569314778f, 0.581781149f,
+    0.594520509f, 0.607538819f, 0.620842159f, 0.634436846f, 0.648329198f, 0.662525773f, 0.677033186f, 0.691858292f,
+    0.707008004f, 0.722489476f, 0.73830992f,  0.754476786f, 0.770997703f, 0.787880361f, 0.805132687f, 0.822762787f,
+    0.840778947f, 0.85918963f,  0.878003418f, 0.897229195f, 0.916875958f, 0.936952889f, 0.957469523f, 0.978435338f,
+};
+
+/* 1 / (1 + e^-x) for -87 <= x <= 87, within 3.5 ulp. e^-x = 2^n e^-f with n a multiple of 1/32, so that a quadratic polynomial is enough (relative
+ * error 5.4e-8); the table of 2^(j/32) is two registers, and scalef takes the whole part of n. */
+FG_INLINE fg_v fg_fast_gate(fg_v x)
+{
+    fg_v t = fg_fma(x, fg_set1(-1.44269504f), fg_set1(393216.0f));
+    FG_KEEP(t);
+    const fg_v n = fg_sub(t, fg_set1(393216.0f));
+    const fg_v f = fg_fma(n, fg_set1(-2.12194440e-4f), fg_fma(n, fg_set1(0.693359375f), x));
+    const fg_v p = fg_fma(f, fg_sub(f, fg_set1(2.00030875f)), fg_set1(2.00027943f));
+    const __m512 power = _mm512_permutex2var_ps(_mm512_loadu_ps(fg_powers), _mm512_castps_si512((__m512)t),
+                                                _mm512_loadu_ps(fg_powers + 16));
+    return fg_rcp_near(fg_fma(p, (fg_v)_mm512_scalef_ps(power, (__m512)n), fg_set1(1.0f)));
+}
+
+/* min(x, 87); NaN may be lost. An integer comparison, because the floating-point pipes are what the functions around it
+ * wait for. */
+FG_INLINE fg_v fg_cap(fg_v x)
+{
+    return (fg_v)_mm512_min_epi32(_mm512_castps_si512((__m512)x), _mm512_set1_epi32(0x42ae0000));
+}
+
 /* 1 / (1 + e^-x) within 3 ulp; below -87 it stays at 1.7e-38. */
 FG_INLINE fg_v fg_sigmoid(fg_v x) {
     return fg_gate(fg_min(fg_max(x, fg_set1(-87.0f)), fg_set1(87.0f)));
+}
+
+/* x / (1 + e^-x) within 4 ulp; below -87 it stays at -1.4e-36. */
+FG_INLINE fg_v fg_silu(fg_v x)
+{
+    x = fg_max(x, fg_set1(-87.0f));
+    return fg_mul(x, fg_fast_gate(fg_cap(x)));
 }
 
 #pragma GCC diagnostic pop
@@ -304,9 +352,20 @@ FG_INLINE fg_v fg_gate(fg_v x) {
     return fg_rcp_near(fg_add(fg_scale(p, t), fg_set1(1.0f)));
 }
 
+#define fg_fast_gate fg_gate
+/* min(x, 87) */
+FG_INLINE fg_v fg_cap(fg_v x) { return fg_min(x, fg_set1(87.0f)); }
+
 /* 1 / (1 + e^-x) within 3 ulp; below -87 it stays at 1.7e-38. */
 FG_INLINE fg_v fg_sigmoid(fg_v x) {
     return fg_gate(fg_min(fg_max(x, fg_set1(-87.0f)), fg_set1(87.0f)));
+}
+
+/* x / (1 + e^-x) within 4 ulp; below -87 it stays at -1.4e-36. */
+FG_INLINE fg_v fg_silu(fg_v x)
+{
+    x = fg_max(x, fg_set1(-87.0f));
+    return fg_mul(x, fg_fast_gate(fg_cap(x)));
 }
 
 #elif defined(FG_LANES) /* ---- plain C, lane by lane ---- */
@@ -397,6 +456,7 @@ FG_LANES2(fg_mul, a *b)
     } while (0)
 
 FG_LANES1(fg_sigmoid, fgs_sigmoid_f32(a))
+FG_LANES1(fg_silu, fgs_silu_f32(a))
 #endif
 
 /* What a kernel is handed: the user's tensors, the arena, the weights; part of parts for threads. */
@@ -521,45 +581,45 @@ FG_KERNEL void mbconv_x86_64_v4_depthwise_expand_depthwise_5x5_silu(const fg_cal
                                         FG_FMAS(c9_1, xk[54], w1);
                                     }
                                 }
-                                c0_0 = fg_mul(c0_0, fg_sigmoid(fg_mul(fg_set1(1.0f), c0_0)));
+                                c0_0 = (fg_silu(c0_0));
                                 fg_store(yt + 0, c0_0);
-                                c0_1 = fg_mul(c0_1, fg_sigmoid(fg_mul(fg_set1(1.0f), c0_1)));
+                                c0_1 = (fg_silu(c0_1));
                                 fg_store(yt + 16, c0_1);
-                                c1_0 = fg_mul(c1_0, fg_sigmoid(fg_mul(fg_set1(1.0f), c1_0)));
+                                c1_0 = (fg_silu(c1_0));
                                 fg_store(yt + 32, c1_0);
-                                c1_1 = fg_mul(c1_1, fg_sigmoid(fg_mul(fg_set1(1.0f), c1_1)));
+                                c1_1 = (fg_silu(c1_1));
                                 fg_store(yt + 48, c1_1);
-                                c2_0 = fg_mul(c2_0, fg_sigmoid(fg_mul(fg_set1(1.0f), c2_0)));
+                                c2_0 = (fg_silu(c2_0));
                                 fg_store(yt + 64, c2_0);
-                                c2_1 = fg_mul(c2_1, fg_sigmoid(fg_mul(fg_set1(1.0f), c2_1)));
+                                c2_1 = (fg_silu(c2_1));
                                 fg_store(yt + 80, c2_1);
-                                c3_0 = fg_mul(c3_0, fg_sigmoid(fg_mul(fg_set1(1.0f), c3_0)));
+                                c3_0 = (fg_silu(c3_0));
                                 fg_store(yt + 96, c3_0);
-                                c3_1 = fg_mul(c3_1, fg_sigmoid(fg_mul(fg_set1(1.0f), c3_1)));
+                                c3_1 = (fg_silu(c3_1));
                                 fg_store(yt + 112, c3_1);
-                                c4_0 = fg_mul(c4_0, fg_sigmoid(fg_mul(fg_set1(1.0f), c4_0)));
+                                c4_0 = (fg_silu(c4_0));
                                 fg_store(yt + 128, c4_0);
-                                c4_1 = fg_mul(c4_1, fg_sigmoid(fg_mul(fg_set1(1.0f), c4_1)));
+                                c4_1 = (fg_silu(c4_1));
                                 fg_store(yt + 144, c4_1);
-                                c5_0 = fg_mul(c5_0, fg_sigmoid(fg_mul(fg_set1(1.0f), c5_0)));
+                                c5_0 = (fg_silu(c5_0));
                                 fg_store(yt + 160, c5_0);
-                                c5_1 = fg_mul(c5_1, fg_sigmoid(fg_mul(fg_set1(1.0f), c5_1)));
+                                c5_1 = (fg_silu(c5_1));
                                 fg_store(yt + 176, c5_1);
-                                c6_0 = fg_mul(c6_0, fg_sigmoid(fg_mul(fg_set1(1.0f), c6_0)));
+                                c6_0 = (fg_silu(c6_0));
                                 fg_store(yt + 192, c6_0);
-                                c6_1 = fg_mul(c6_1, fg_sigmoid(fg_mul(fg_set1(1.0f), c6_1)));
+                                c6_1 = (fg_silu(c6_1));
                                 fg_store(yt + 208, c6_1);
-                                c7_0 = fg_mul(c7_0, fg_sigmoid(fg_mul(fg_set1(1.0f), c7_0)));
+                                c7_0 = (fg_silu(c7_0));
                                 fg_store(yt + 224, c7_0);
-                                c7_1 = fg_mul(c7_1, fg_sigmoid(fg_mul(fg_set1(1.0f), c7_1)));
+                                c7_1 = (fg_silu(c7_1));
                                 fg_store(yt + 240, c7_1);
-                                c8_0 = fg_mul(c8_0, fg_sigmoid(fg_mul(fg_set1(1.0f), c8_0)));
+                                c8_0 = (fg_silu(c8_0));
                                 fg_store(yt + 256, c8_0);
-                                c8_1 = fg_mul(c8_1, fg_sigmoid(fg_mul(fg_set1(1.0f), c8_1)));
+                                c8_1 = (fg_silu(c8_1));
                                 fg_store(yt + 272, c8_1);
-                                c9_0 = fg_mul(c9_0, fg_sigmoid(fg_mul(fg_set1(1.0f), c9_0)));
+                                c9_0 = (fg_silu(c9_0));
                                 fg_store(yt + 288, c9_0);
-                                c9_1 = fg_mul(c9_1, fg_sigmoid(fg_mul(fg_set1(1.0f), c9_1)));
+                                c9_1 = (fg_silu(c9_1));
                                 fg_store(yt + 304, c9_1);
                             }
                         }
@@ -621,19 +681,19 @@ FG_KERNEL void mbconv_x86_64_v4_depthwise_expand_depthwise_5x5_silu(const fg_cal
                                     FG_FMA(a4, v, w4);
                                 }
                                 float *yt = out + b * 700 + y * 100 + px * 20 + n + j;
-                                a0 = fg_mul(a0, fg_sigmoid(fg_mul(fg_set1(1.0f), a0)));
+                                a0 = (fg_silu(a0));
                                 s = fg_add(s, a0);
                                 fg_store(yt + 0, a0);
-                                a1 = fg_mul(a1, fg_sigmoid(fg_mul(fg_set1(1.0f), a1)));
+                                a1 = (fg_silu(a1));
                                 s = fg_add(s, a1);
                                 fg_store(yt + 20, a1);
-                                a2 = fg_mul(a2, fg_sigmoid(fg_mul(fg_set1(1.0f), a2)));
+                                a2 = (fg_silu(a2));
                                 s = fg_add(s, a2);
                                 fg_store(yt + 40, a2);
-                                a3 = fg_mul(a3, fg_sigmoid(fg_mul(fg_set1(1.0f), a3)));
+                                a3 = (fg_silu(a3));
                                 s = fg_add(s, a3);
                                 fg_store(yt + 60, a3);
-                                a4 = fg_mul(a4, fg_sigmoid(fg_mul(fg_set1(1.0f), a4)));
+                                a4 = (fg_silu(a4));
                                 s = fg_add(s, a4);
                                 fg_store(yt + 80, a4);
                             }
@@ -698,19 +758,19 @@ FG_KERNEL void mbconv_x86_64_v4_depthwise_expand_depthwise_5x5_silu(const fg_cal
                                         FG_FMA(a4, v, w4);
                                     }
                                     float *yt = out + b * 700 + y * 100 + px * 20 + n + j;
-                                    a0 = fg_mul(a0, fg_sigmoid(fg_mul(fg_set1(1.0f), a0)));
+                                    a0 = (fg_silu(a0));
                                     s = fg_add(s, a0);
                                     fg_storen(yt + 0, a0, 4);
-                                    a1 = fg_mul(a1, fg_sigmoid(fg_mul(fg_set1(1.0f), a1)));
+                                    a1 = (fg_silu(a1));
                                     s = fg_add(s, a1);
                                     fg_storen(yt + 20, a1, 4);
-                                    a2 = fg_mul(a2, fg_sigmoid(fg_mul(fg_set1(1.0f), a2)));
+                                    a2 = (fg_silu(a2));
                                     s = fg_add(s, a2);
                                     fg_storen(yt + 40, a2, 4);
-                                    a3 = fg_mul(a3, fg_sigmoid(fg_mul(fg_set1(1.0f), a3)));
+                                    a3 = (fg_silu(a3));
                                     s = fg_add(s, a3);
                                     fg_storen(yt + 60, a3, 4);
-                                    a4 = fg_mul(a4, fg_sigmoid(fg_mul(fg_set1(1.0f), a4)));
+                                    a4 = (fg_silu(a4));
                                     s = fg_add(s, a4);
                                     fg_storen(yt + 80, a4, 4);
                                 }
@@ -762,7 +822,7 @@ FG_KERNEL void mbconv_x86_64_v4_excite_gate(const fg_call *c) {
                         FG_FMAS(c0_0, xk[0], w0);
                     }
                 }
-                c0_0 = fg_mul(c0_0, fg_sigmoid(fg_mul(fg_set1(1.0f), c0_0)));
+                c0_0 = (fg_silu(c0_0));
                 fg_store(yt + 0, c0_0);
             }
         }
