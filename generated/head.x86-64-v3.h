@@ -14,15 +14,13 @@
 extern "C" {
 #endif
 
-#define HEAD_X86_64_V3_ARENA_BYTES   9280 /* activations and scratch */
-#define HEAD_X86_64_V3_ARENA_ALIGN   64
+#define HEAD_X86_64_V3_ARENA_BYTES 9280 /* activations and scratch */
+#define HEAD_X86_64_V3_ARENA_ALIGN 64
 #define HEAD_X86_64_V3_WEIGHTS_BYTES 5696
-#define HEAD_X86_64_V3_X_COUNT       1080
-#define HEAD_X86_64_V3_X_SHAPE                                                                               \
-    { 2, 3, 12, 15 } /* float */
+#define HEAD_X86_64_V3_X_COUNT 1080
+#define HEAD_X86_64_V3_X_SHAPE {2, 3, 12, 15} /* float */
 #define HEAD_X86_64_V3_Y_COUNT 20
-#define HEAD_X86_64_V3_Y_SHAPE                                                                               \
-    { 2, 10 } /* float */
+#define HEAD_X86_64_V3_Y_SHAPE {2, 10} /* float */
 
 typedef struct {
     const float *x; /* 'x', float 2x3x12x15 */
@@ -37,8 +35,7 @@ typedef struct {
  *     #include "head.x86-64-v3.h"
  *     static float in0[HEAD_X86_64_V3_X_COUNT];
  *     static float out0[HEAD_X86_64_V3_Y_COUNT];
- *     static unsigned char arena[HEAD_X86_64_V3_ARENA_BYTES + 1]
- * __attribute__((aligned(HEAD_X86_64_V3_ARENA_ALIGN)));
+ *     static unsigned char arena[HEAD_X86_64_V3_ARENA_BYTES + 1] __attribute__((aligned(HEAD_X86_64_V3_ARENA_ALIGN)));
  *
  *     int main(void) {
  *         head_x86_64_v3_inputs in = {in0};
@@ -47,8 +44,8 @@ typedef struct {
  *     }
  *
  * Inputs and outputs are row-major as in ONNX, need only their element's alignment and must not overlap.
- * The function keeps no state: calls with different arenas may run at the same time. It returns 0, or a
- * negative number if a pointer is null (-1) or the arena is not aligned (-2).
+ * The function keeps no state: calls with different arenas may run at the same time. It returns 0, or a negative
+ * number if a pointer is null (-1) or the arena is not aligned (-2).
  */
 int head_x86_64_v3_run(const head_x86_64_v3_inputs *in, const head_x86_64_v3_outputs *out, void *arena);
 

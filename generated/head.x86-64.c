@@ -21,8 +21,7 @@
 #include <stdint.h>
 #ifdef FG_EXTERNAL_KERNELS /* so that a verifier can call them one by one */
 #define FG_KERNEL
-#elif defined(__GNUC__) &&                                                                                   \
-    !defined(__TINYC__) /* a function of its own: to find it in a profile, and to compile fast */
+#elif defined(__GNUC__) && !defined(__TINYC__) /* a function of its own: to find it in a profile, and to compile fast */
 #define FG_KERNEL static __attribute__((noinline))
 #else
 #define FG_KERNEL static
@@ -46,15 +45,16 @@
 #pragma GCC optimize("fp-contract=fast")
 #endif
 #endif
-/* Hides where a pointer points to from the optimiser, so that it does not carry loads from one turn of a loop
- * to the next through memory: gcc's predictive commoning spills more than it saves. */
+/* Hides where a pointer points to from the optimiser, so that it does not carry loads from one turn of a loop to the next
+ * through memory: gcc's predictive commoning spills more than it saves. */
 #if defined(__GNUC__) && !defined(__TINYC__)
 #define FG_OPAQUE(p) __asm__("" : "+r"(p))
 #else
 #define FG_OPAQUE(p) ((void)0)
 #endif
 
-FG_INLINE float fgs_hardswish_f32(float x) {
+FG_INLINE float fgs_hardswish_f32(float x)
+{
     const float gate = x / 6 + 0.5f;
     return x * (gate < 0 ? 0 : gate > 1 ? 1 : gate);
 }
@@ -63,40 +63,29 @@ FG_INLINE float fgs_hardswish_f32(float x) {
 typedef float fg_v __attribute__((vector_size(FG_VL * 4)));
 typedef float fg_v_in_memory __attribute__((vector_size(FG_VL * 4), aligned(4), may_alias));
 
-FG_INLINE fg_v fg_zero(void) {
-    return (fg_v){0};
-}
-FG_INLINE fg_v fg_set1(float s) {
+FG_INLINE fg_v fg_zero(void) { return (fg_v){0}; }
+FG_INLINE fg_v fg_set1(float s)
+{
     return s - (fg_v){0}; /* keeps -0 */
 }
 
-FG_INLINE fg_v fg_load(const float *p) {
-    return *(const fg_v_in_memory *)(const void *)p;
-}
-FG_INLINE void fg_store(float *p, fg_v v) {
-    *(fg_v_in_memory *)(void *)p = v;
-}
-FG_INLINE void fg_storen(float *p, fg_v v, int n) {
+FG_INLINE fg_v fg_load(const float *p) { return *(const fg_v_in_memory *)(const void *)p; }
+FG_INLINE void fg_store(float *p, fg_v v) { *(fg_v_in_memory *)(void *)p = v; }
+FG_INLINE void fg_storen(float *p, fg_v v, int n)
+{
     for (int i = 0; i < n; i++) p[i] = v[i];
 }
 
-FG_INLINE fg_v fg_add(fg_v a, fg_v b) {
-    return a + b;
-}
-FG_INLINE fg_v fg_mul(fg_v a, fg_v b) {
-    return a * b;
-}
+FG_INLINE fg_v fg_add(fg_v a, fg_v b) { return a + b; }
+FG_INLINE fg_v fg_mul(fg_v a, fg_v b) { return a * b; }
 /* a < b ? b : a. A NaN in a is the result; a NaN in b is passed over (NEON: is the result too). */
-FG_INLINE fg_v fg_max(fg_v a, fg_v b) {
-    return (fg_v)_mm_max_ps((__m128)b, (__m128)a);
-}
+FG_INLINE fg_v fg_max(fg_v a, fg_v b) { return (fg_v)_mm_max_ps((__m128)b, (__m128)a); }
 
 /* b < a ? b : a, NaN as in fg_max. */
-FG_INLINE fg_v fg_min(fg_v a, fg_v b) {
-    return (fg_v)_mm_min_ps((__m128)b, (__m128)a);
-}
+FG_INLINE fg_v fg_min(fg_v a, fg_v b) { return (fg_v)_mm_min_ps((__m128)b, (__m128)a); }
 
-FG_INLINE fg_v fg_fma(fg_v a, fg_v b, fg_v c) {
+FG_INLINE fg_v fg_fma(fg_v a, fg_v b, fg_v c)
+{
 #if defined(__FMA__)
     return (fg_v)_mm_fmadd_ps((__m128)a, (__m128)b, (__m128)c);
 #else
@@ -108,7 +97,8 @@ FG_INLINE fg_v fg_fma(fg_v a, fg_v b, fg_v c) {
 #define FG_FMAS(acc, s, b) ((void)((acc) = fg_fma(fg_set1(s), b, acc)))
 
 /* x min(max(x / 6 + 1/2, 0), 1) */
-FG_INLINE fg_v fg_hardswish(fg_v x) {
+FG_INLINE fg_v fg_hardswish(fg_v x)
+{
     const fg_v gate = fg_fma(x, fg_set1(1.0f / 6.0f), fg_set1(0.5f));
     return fg_mul(x, fg_min(fg_max(gate, fg_zero()), fg_set1(1.0f)));
 }
@@ -118,108 +108,99 @@ typedef float fg_v __attribute__((vector_size(FG_VL * 4)));
 typedef float fg_v_in_memory __attribute__((vector_size(FG_VL * 4), aligned(4), may_alias));
 
 typedef unsigned fg_iv __attribute__((vector_size(FG_VL * 4)));
-FG_INLINE fg_v fg_zero(void) {
-    return (fg_v){0};
-}
-FG_INLINE fg_v fg_set1(float s) {
+FG_INLINE fg_v fg_zero(void) { return (fg_v){0}; }
+FG_INLINE fg_v fg_set1(float s)
+{
     return s - (fg_v){0}; /* keeps -0 */
 }
 
-FG_INLINE fg_v fg_load(const float *p) {
-    return *(const fg_v_in_memory *)(const void *)p;
-}
-FG_INLINE void fg_store(float *p, fg_v v) {
-    *(fg_v_in_memory *)(void *)p = v;
-}
-FG_INLINE void fg_storen(float *p, fg_v v, int n) {
+FG_INLINE fg_v fg_load(const float *p) { return *(const fg_v_in_memory *)(const void *)p; }
+FG_INLINE void fg_store(float *p, fg_v v) { *(fg_v_in_memory *)(void *)p = v; }
+FG_INLINE void fg_storen(float *p, fg_v v, int n)
+{
     for (int i = 0; i < n; i++) p[i] = v[i];
 }
 
-FG_INLINE fg_v fg_add(fg_v a, fg_v b) {
-    return a + b;
-}
-FG_INLINE fg_v fg_mul(fg_v a, fg_v b) {
-    return a * b;
-}
+FG_INLINE fg_v fg_add(fg_v a, fg_v b) { return a + b; }
+FG_INLINE fg_v fg_mul(fg_v a, fg_v b) { return a * b; }
 /* a < b ? b : a. A NaN in a is the result; a NaN in b is passed over (NEON: is the result too). */
-FG_INLINE fg_v fg_max(fg_v a, fg_v b) {
+FG_INLINE fg_v fg_max(fg_v a, fg_v b)
+{
     const fg_iv m = (fg_iv)(a < b);
     return (fg_v)(((fg_iv)b & m) | ((fg_iv)a & ~m));
 }
 
 /* b < a ? b : a, NaN as in fg_max. */
-FG_INLINE fg_v fg_min(fg_v a, fg_v b) {
+FG_INLINE fg_v fg_min(fg_v a, fg_v b)
+{
     const fg_iv m = (fg_iv)(b < a);
     return (fg_v)(((fg_iv)b & m) | ((fg_iv)a & ~m));
 }
 
-FG_INLINE fg_v fg_fma(fg_v a, fg_v b, fg_v c) {
-    return a * b + c;
-}
+FG_INLINE fg_v fg_fma(fg_v a, fg_v b, fg_v c) { return a * b + c; }
 /* acc += s * b, s a float */
 #define FG_FMAS(acc, s, b) ((void)((acc) += (s) * (b)))
 
 /* x min(max(x / 6 + 1/2, 0), 1) */
-FG_INLINE fg_v fg_hardswish(fg_v x) {
+FG_INLINE fg_v fg_hardswish(fg_v x)
+{
     const fg_v gate = fg_fma(x, fg_set1(1.0f / 6.0f), fg_set1(0.5f));
     return fg_mul(x, fg_min(fg_max(gate, fg_zero()), fg_set1(1.0f)));
 }
 
 #elif defined(FG_LANES) /* ---- plain C, lane by lane ---- */
-typedef struct fg_v {
-    float lane[FG_VL];
-} fg_v;
-FG_INLINE fg_v fg_zero(void) {
+typedef struct fg_v { float lane[FG_VL]; } fg_v;
+FG_INLINE fg_v fg_zero(void)
+{
     fg_v r;
     for (int i = 0; i < FG_VL; i++) r.lane[i] = 0.0f;
     return r;
 }
 
-FG_INLINE fg_v fg_set1(float s) {
+FG_INLINE fg_v fg_set1(float s)
+{
     fg_v r;
     for (int i = 0; i < FG_VL; i++) r.lane[i] = s;
     return r;
 }
 
 #define fg_load(p) (*(const fg_v *)(const void *)(p))
-FG_INLINE void fg_store(float *p, fg_v v) {
-    *(fg_v *)(void *)p = v;
-}
-FG_INLINE void fg_storen(float *p, fg_v v, int n) {
+FG_INLINE void fg_store(float *p, fg_v v) { *(fg_v *)(void *)p = v; }
+FG_INLINE void fg_storen(float *p, fg_v v, int n)
+{
     for (int i = 0; i < n; i++) p[i] = v.lane[i];
 }
 
-#define FG_LANES1(name, expression)                                                                          \
-    FG_INLINE fg_v name(fg_v x) {                                                                            \
-        for (int i = 0; i < FG_VL; i++) {                                                                    \
-            const float a = x.lane[i];                                                                       \
-            x.lane[i] = expression;                                                                          \
-        }                                                                                                    \
-        return x;                                                                                            \
+#define FG_LANES1(name, expression)          \
+    FG_INLINE fg_v name(fg_v x)              \
+    {                                        \
+        for (int i = 0; i < FG_VL; i++) {    \
+            const float a = x.lane[i];       \
+            x.lane[i] = expression;          \
+        }                                    \
+        return x;                            \
     }
 
-#define FG_LANES2(name, expression)                                                                          \
-    FG_INLINE fg_v name(fg_v x, fg_v y) {                                                                    \
-        for (int i = 0; i < FG_VL; i++) {                                                                    \
-            const float a = x.lane[i], b = y.lane[i];                                                        \
-            x.lane[i] = expression;                                                                          \
-        }                                                                                                    \
-        return x;                                                                                            \
+#define FG_LANES2(name, expression)                          \
+    FG_INLINE fg_v name(fg_v x, fg_v y)                      \
+    {                                                        \
+        for (int i = 0; i < FG_VL; i++) {                    \
+            const float a = x.lane[i], b = y.lane[i];        \
+            x.lane[i] = expression;                          \
+        }                                                    \
+        return x;                                            \
     }
 
 FG_LANES2(fg_add, a + b)
-FG_LANES2(fg_mul, a *b)
+FG_LANES2(fg_mul, a * b)
 /* A NaN in a is the result; a NaN in b is passed over (NEON: is the result too). */
 FG_LANES2(fg_max, a < b ? b : a)
 
 /* acc += s * b, s a float; acc and b are variables: they are named once for each lane. */
-#define FG_FMAS(acc, s, b)                                                                                   \
-    do {                                                                                                     \
-        const float fg_factor = (s);                                                                         \
-        (acc).lane[0] += fg_factor * (b).lane[0];                                                            \
-        (acc).lane[1] += fg_factor * (b).lane[1];                                                            \
-        (acc).lane[2] += fg_factor * (b).lane[2];                                                            \
-        (acc).lane[3] += fg_factor * (b).lane[3];                                                            \
+#define FG_FMAS(acc, s, b) \
+    do { \
+        const float fg_factor = (s); \
+        (acc).lane[0] += fg_factor * (b).lane[0]; (acc).lane[1] += fg_factor * (b).lane[1]; (acc).lane[2] += fg_factor * (b).lane[2]; (acc).lane[3] += fg_factor * (b).lane[3]; \
     } while (0)
 
 FG_LANES1(fg_hardswish, fgs_hardswish_f32(a))
@@ -254,13 +235,15 @@ static const head_x86_64_weights_type head_x86_64_weights FG_ALIGNED(64); /* at 
  * 0.031 MFLOP, 7.5 kB moved, 0.9 kB of them weights
  * 8 pixels by 4 channels in registers; one panel of weights stays in cache for the whole image
  */
-FG_KERNEL void head_x86_64_stem_conv_3x3_relu(const fg_call *c) {
+FG_KERNEL void head_x86_64_stem_conv_3x3_relu(const fg_call *c)
+{
     /* the zero border that later kernels read */
     for (int b = 0; b < 2; b++) {
         float *frame = (float *)(void *)(c->arena + 5376) + b * 480;
         memset(frame, 0, 264);
         frame += 114;
-        for (int row = 1; row < 6; row++, frame += 60) memset(frame, 0, 48);
+        for (int row = 1; row < 6; row++, frame += 60)
+            memset(frame, 0, 48);
         memset(frame, 0, 264);
     }
     const float *x = (const float *)c->in[0];
@@ -295,30 +278,31 @@ FG_KERNEL void head_x86_64_stem_conv_3x3_relu(const fg_call *c) {
                             const float *wt = w + (block * 8 + n) * 27;
                             const float *bt = bias + block * 8 + n;
                             float *yt = out + b * 480 + y * 60 + px * 6 + block * 6 + n;
-                            fg_v c0_0 = fg_load(bt + 0);
-                            fg_v c1_0 = fg_load(bt + 0);
-                            fg_v c2_0 = fg_load(bt + 0);
-                            fg_v c3_0 = fg_load(bt + 0);
-                            fg_v c4_0 = fg_load(bt + 0);
-                            fg_v c5_0 = fg_load(bt + 0);
-                            fg_v c6_0 = fg_load(bt + 0);
-                            fg_v c7_0 = fg_load(bt + 0);
+                            fg_v c0_0 = fg_load(bt + 0) ;
+                            fg_v c1_0 = fg_load(bt + 0) ;
+                            fg_v c2_0 = fg_load(bt + 0) ;
+                            fg_v c3_0 = fg_load(bt + 0) ;
+                            fg_v c4_0 = fg_load(bt + 0) ;
+                            fg_v c5_0 = fg_load(bt + 0) ;
+                            fg_v c6_0 = fg_load(bt + 0) ;
+                            fg_v c7_0 = fg_load(bt + 0) ;
                             for (int ky = 0; ky < 3; ky++)
-                                for (int kx = 0; kx < 3; kx++) {
-                                    const float *xk = xt + ky * 17 + kx * 1;
-                                    FG_OPAQUE(xk);
-                                    for (int k = 0; k < 3; k++, xk += 238, wt += 4) {
-                                        const fg_v w0 = fg_load(wt + 0);
-                                        FG_FMAS(c0_0, xk[0], w0);
-                                        FG_FMAS(c1_0, xk[2], w0);
-                                        FG_FMAS(c2_0, xk[4], w0);
-                                        FG_FMAS(c3_0, xk[6], w0);
-                                        FG_FMAS(c4_0, xk[8], w0);
-                                        FG_FMAS(c5_0, xk[10], w0);
-                                        FG_FMAS(c6_0, xk[12], w0);
-                                        FG_FMAS(c7_0, xk[14], w0);
-                                    }
+                                for (int kx = 0; kx < 3; kx++)
+                            {
+                                const float *xk = xt + ky * 17 + kx * 1;
+                                FG_OPAQUE(xk);
+                                for (int k = 0; k < 3; k++, xk += 238, wt += 4) {
+                                    const fg_v w0 = fg_load(wt + 0) ;
+                                    FG_FMAS(c0_0, xk[0], w0);
+                                    FG_FMAS(c1_0, xk[2], w0);
+                                    FG_FMAS(c2_0, xk[4], w0);
+                                    FG_FMAS(c3_0, xk[6], w0);
+                                    FG_FMAS(c4_0, xk[8], w0);
+                                    FG_FMAS(c5_0, xk[10], w0);
+                                    FG_FMAS(c6_0, xk[12], w0);
+                                    FG_FMAS(c7_0, xk[14], w0);
                                 }
+                            }
                             c0_0 = fg_max(c0_0, fg_zero());
                             fg_store(yt, c0_0);
                             c1_0 = fg_max(c1_0, fg_zero());
@@ -349,30 +333,31 @@ FG_KERNEL void head_x86_64_stem_conv_3x3_relu(const fg_call *c) {
                             const float *wt = w + (block * 8 + n) * 27;
                             const float *bt = bias + block * 8 + n;
                             float *yt = out + b * 480 + y * 60 + px * 6 + block * 6 + n;
-                            fg_v c0_0 = fg_load(bt + 0);
-                            fg_v c1_0 = fg_load(bt + 0);
-                            fg_v c2_0 = fg_load(bt + 0);
-                            fg_v c3_0 = fg_load(bt + 0);
-                            fg_v c4_0 = fg_load(bt + 0);
-                            fg_v c5_0 = fg_load(bt + 0);
-                            fg_v c6_0 = fg_load(bt + 0);
-                            fg_v c7_0 = fg_load(bt + 0);
+                            fg_v c0_0 = fg_load(bt + 0) ;
+                            fg_v c1_0 = fg_load(bt + 0) ;
+                            fg_v c2_0 = fg_load(bt + 0) ;
+                            fg_v c3_0 = fg_load(bt + 0) ;
+                            fg_v c4_0 = fg_load(bt + 0) ;
+                            fg_v c5_0 = fg_load(bt + 0) ;
+                            fg_v c6_0 = fg_load(bt + 0) ;
+                            fg_v c7_0 = fg_load(bt + 0) ;
                             for (int ky = 0; ky < 3; ky++)
-                                for (int kx = 0; kx < 3; kx++) {
-                                    const float *xk = xt + ky * 17 + kx * 1;
-                                    FG_OPAQUE(xk);
-                                    for (int k = 0; k < 3; k++, xk += 238, wt += 4) {
-                                        const fg_v w0 = fg_load(wt + 0);
-                                        FG_FMAS(c0_0, xk[0], w0);
-                                        FG_FMAS(c1_0, xk[2], w0);
-                                        FG_FMAS(c2_0, xk[4], w0);
-                                        FG_FMAS(c3_0, xk[6], w0);
-                                        FG_FMAS(c4_0, xk[8], w0);
-                                        FG_FMAS(c5_0, xk[10], w0);
-                                        FG_FMAS(c6_0, xk[12], w0);
-                                        FG_FMAS(c7_0, xk[14], w0);
-                                    }
+                                for (int kx = 0; kx < 3; kx++)
+                            {
+                                const float *xk = xt + ky * 17 + kx * 1;
+                                FG_OPAQUE(xk);
+                                for (int k = 0; k < 3; k++, xk += 238, wt += 4) {
+                                    const fg_v w0 = fg_load(wt + 0) ;
+                                    FG_FMAS(c0_0, xk[0], w0);
+                                    FG_FMAS(c1_0, xk[2], w0);
+                                    FG_FMAS(c2_0, xk[4], w0);
+                                    FG_FMAS(c3_0, xk[6], w0);
+                                    FG_FMAS(c4_0, xk[8], w0);
+                                    FG_FMAS(c5_0, xk[10], w0);
+                                    FG_FMAS(c6_0, xk[12], w0);
+                                    FG_FMAS(c7_0, xk[14], w0);
                                 }
+                            }
                             c0_0 = fg_max(c0_0, fg_zero());
                             fg_storen(yt, c0_0, 2);
                             c1_0 = fg_max(c1_0, fg_zero());
@@ -405,7 +390,8 @@ FG_KERNEL void head_x86_64_stem_conv_3x3_relu(const fg_call *c) {
  * 0.006 MFLOP, 4.4 kB moved, 0.2 kB of them weights
  * 8 pixels by 4 channels in registers; one panel of weights stays in cache for the whole image
  */
-FG_KERNEL void head_x86_64_branch1_conv_1x1_relu(const fg_call *c) {
+FG_KERNEL void head_x86_64_branch1_conv_1x1_relu(const fg_call *c)
+{
     const float *x = (const float *)(const void *)(c->arena + 5640);
     float *out = (float *)(void *)(c->arena + 0);
     const float *w = (const float *)(const void *)(c->weights + 960);
@@ -422,18 +408,18 @@ FG_KERNEL void head_x86_64_branch1_conv_1x1_relu(const fg_call *c) {
                             const float *wt = w + (block * 8 + n) * 6;
                             const float *bt = bias + block * 8 + n;
                             float *yt = out + b * 672 + y * 112 + px * 14 + block * 5 + n;
-                            fg_v c0_0 = fg_load(bt + 0);
-                            fg_v c1_0 = fg_load(bt + 0);
-                            fg_v c2_0 = fg_load(bt + 0);
-                            fg_v c3_0 = fg_load(bt + 0);
-                            fg_v c4_0 = fg_load(bt + 0);
-                            fg_v c5_0 = fg_load(bt + 0);
-                            fg_v c6_0 = fg_load(bt + 0);
-                            fg_v c7_0 = fg_load(bt + 0);
+                            fg_v c0_0 = fg_load(bt + 0) ;
+                            fg_v c1_0 = fg_load(bt + 0) ;
+                            fg_v c2_0 = fg_load(bt + 0) ;
+                            fg_v c3_0 = fg_load(bt + 0) ;
+                            fg_v c4_0 = fg_load(bt + 0) ;
+                            fg_v c5_0 = fg_load(bt + 0) ;
+                            fg_v c6_0 = fg_load(bt + 0) ;
+                            fg_v c7_0 = fg_load(bt + 0) ;
                             {
                                 const float *xk = xt;
                                 for (int k = 0; k < 6; k++, xk += 1, wt += 4) {
-                                    const fg_v w0 = fg_load(wt + 0);
+                                    const fg_v w0 = fg_load(wt + 0) ;
                                     FG_FMAS(c0_0, xk[0], w0);
                                     FG_FMAS(c1_0, xk[6], w0);
                                     FG_FMAS(c2_0, xk[12], w0);
@@ -474,18 +460,18 @@ FG_KERNEL void head_x86_64_branch1_conv_1x1_relu(const fg_call *c) {
                             const float *wt = w + (block * 8 + n) * 6;
                             const float *bt = bias + block * 8 + n;
                             float *yt = out + b * 672 + y * 112 + px * 14 + block * 5 + n;
-                            fg_v c0_0 = fg_load(bt + 0);
-                            fg_v c1_0 = fg_load(bt + 0);
-                            fg_v c2_0 = fg_load(bt + 0);
-                            fg_v c3_0 = fg_load(bt + 0);
-                            fg_v c4_0 = fg_load(bt + 0);
-                            fg_v c5_0 = fg_load(bt + 0);
-                            fg_v c6_0 = fg_load(bt + 0);
-                            fg_v c7_0 = fg_load(bt + 0);
+                            fg_v c0_0 = fg_load(bt + 0) ;
+                            fg_v c1_0 = fg_load(bt + 0) ;
+                            fg_v c2_0 = fg_load(bt + 0) ;
+                            fg_v c3_0 = fg_load(bt + 0) ;
+                            fg_v c4_0 = fg_load(bt + 0) ;
+                            fg_v c5_0 = fg_load(bt + 0) ;
+                            fg_v c6_0 = fg_load(bt + 0) ;
+                            fg_v c7_0 = fg_load(bt + 0) ;
                             {
                                 const float *xk = xt;
                                 for (int k = 0; k < 6; k++, xk += 1, wt += 4) {
-                                    const fg_v w0 = fg_load(wt + 0);
+                                    const fg_v w0 = fg_load(wt + 0) ;
                                     FG_FMAS(c0_0, xk[0], w0);
                                     FG_FMAS(c1_0, xk[6], w0);
                                     FG_FMAS(c2_0, xk[12], w0);
@@ -528,7 +514,8 @@ FG_KERNEL void head_x86_64_branch1_conv_1x1_relu(const fg_call *c) {
  * 0.093 MFLOP, 8.4 kB moved, 2.6 kB of them weights
  * 4 pixels by 12 channels in registers; one panel of weights stays in cache for the whole image
  */
-FG_KERNEL void head_x86_64_branch2_conv_3x3_hardswish(const fg_call *c) {
+FG_KERNEL void head_x86_64_branch2_conv_3x3_hardswish(const fg_call *c)
+{
     const float *x = (const float *)(const void *)(c->arena + 5640);
     x -= 66; /* the zero border before the first pixel */
     float *out = (float *)(void *)(c->arena + 20);
@@ -539,31 +526,25 @@ FG_KERNEL void head_x86_64_branch2_conv_3x3_hardswish(const fg_call *c) {
             {
                 const int n = 0;
                 for (int y = 0; y < 6; y++) {
-                    for (int px = 0; px < 8; px += 4) {
+                    for (int px = 0; px < 8; px += 4)
+                    {
                         const float *xt = x + b * 480 + y * 60 + px * 6 + block * 6;
                         const float *wt = w + (block * 12 + n) * 54;
                         const float *bt = bias + block * 12 + n;
                         float *yt = out + b * 672 + y * 112 + px * 14 + block * 9 + n;
-                        fg_v c0_0 = fg_load(bt + 0), c0_1 = fg_load(bt + 4), c0_2 = fg_load(bt + 8);
-                        fg_v c1_0 = fg_load(bt + 0), c1_1 = fg_load(bt + 4), c1_2 = fg_load(bt + 8);
-                        fg_v c2_0 = fg_load(bt + 0), c2_1 = fg_load(bt + 4), c2_2 = fg_load(bt + 8);
-                        fg_v c3_0 = fg_load(bt + 0), c3_1 = fg_load(bt + 4), c3_2 = fg_load(bt + 8);
-                        for (int ky = 0; ky < 3; ky++) {
+                        fg_v c0_0 = fg_load(bt + 0) , c0_1 = fg_load(bt + 4) , c0_2 = fg_load(bt + 8) ;
+                        fg_v c1_0 = fg_load(bt + 0) , c1_1 = fg_load(bt + 4) , c1_2 = fg_load(bt + 8) ;
+                        fg_v c2_0 = fg_load(bt + 0) , c2_1 = fg_load(bt + 4) , c2_2 = fg_load(bt + 8) ;
+                        fg_v c3_0 = fg_load(bt + 0) , c3_1 = fg_load(bt + 4) , c3_2 = fg_load(bt + 8) ;
+                        for (int ky = 0; ky < 3; ky++)
+                        {
                             const float *xk = xt + ky * 60;
                             for (int k = 0; k < 18; k++, xk += 1, wt += 12) {
-                                const fg_v w0 = fg_load(wt + 0), w1 = fg_load(wt + 4), w2 = fg_load(wt + 8);
-                                FG_FMAS(c0_0, xk[0], w0);
-                                FG_FMAS(c0_1, xk[0], w1);
-                                FG_FMAS(c0_2, xk[0], w2);
-                                FG_FMAS(c1_0, xk[6], w0);
-                                FG_FMAS(c1_1, xk[6], w1);
-                                FG_FMAS(c1_2, xk[6], w2);
-                                FG_FMAS(c2_0, xk[12], w0);
-                                FG_FMAS(c2_1, xk[12], w1);
-                                FG_FMAS(c2_2, xk[12], w2);
-                                FG_FMAS(c3_0, xk[18], w0);
-                                FG_FMAS(c3_1, xk[18], w1);
-                                FG_FMAS(c3_2, xk[18], w2);
+                                const fg_v w0 = fg_load(wt + 0) , w1 = fg_load(wt + 4) , w2 = fg_load(wt + 8) ;
+                                FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1); FG_FMAS(c0_2, xk[0], w2);
+                                FG_FMAS(c1_0, xk[6], w0); FG_FMAS(c1_1, xk[6], w1); FG_FMAS(c1_2, xk[6], w2);
+                                FG_FMAS(c2_0, xk[12], w0); FG_FMAS(c2_1, xk[12], w1); FG_FMAS(c2_2, xk[12], w2);
+                                FG_FMAS(c3_0, xk[18], w0); FG_FMAS(c3_1, xk[18], w1); FG_FMAS(c3_2, xk[18], w2);
                             }
                         }
                         c0_0 = fg_hardswish(c0_0);
@@ -607,7 +588,8 @@ FG_KERNEL void head_x86_64_branch2_conv_3x3_hardswish(const fg_call *c) {
  * 0.001 MFLOP, 6.2 kB moved, 0.7 kB of them weights
  * one row: 3 accumulators hide the latency, the weights stream once
  */
-FG_KERNEL void head_x86_64_dense_classifier(const fg_call *c) {
+FG_KERNEL void head_x86_64_dense_classifier(const fg_call *c)
+{
     const float *x = (const float *)(const void *)(c->arena + 0);
     float *out = (float *)c->out[0];
     const float *weights0 = (const float *)(const void *)(c->weights + 3904);
@@ -627,14 +609,12 @@ FG_KERNEL void head_x86_64_dense_classifier(const fg_call *c) {
                 const float *wt = weights0 + n * 14;
                 const float *bt = bias0 + n;
                 float *yt = out + b * 10 + n;
-                fg_v c0_0 = fg_load(bt + 0), c0_1 = fg_load(bt + 4), c0_2 = fg_load(bt + 8);
+                fg_v c0_0 = fg_load(bt + 0) , c0_1 = fg_load(bt + 4) , c0_2 = fg_load(bt + 8) ;
                 {
                     const float *xk = xt;
                     for (int k = 0; k < 14; k++, xk += 1, wt += 12) {
-                        const fg_v w0 = fg_load(wt + 0), w1 = fg_load(wt + 4), w2 = fg_load(wt + 8);
-                        FG_FMAS(c0_0, xk[0], w0);
-                        FG_FMAS(c0_1, xk[0], w1);
-                        FG_FMAS(c0_2, xk[0], w2);
+                        const fg_v w0 = fg_load(wt + 0) , w1 = fg_load(wt + 4) , w2 = fg_load(wt + 8) ;
+                        FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1); FG_FMAS(c0_2, xk[0], w2);
                     }
                 }
                 fg_store(yt + 0, c0_0);
@@ -677,300 +657,153 @@ int head_x86_64_run(const head_x86_64_inputs *in, const head_x86_64_outputs *out
 #pragma GCC diagnostic ignored "-Woverlength-strings"
 #endif
 static const head_x86_64_weights_type head_x86_64_weights FG_ALIGNED(64) = {
-    "\000\000\300=\000\000\034>"
-    "\000\000\220\275\000\000\200\276\000\0004\276\000\000\200\275\000\0004\276\000\000l\276"
-    "\000\000h\276\000\000\350\275\000\000\020\276\000\000$\276\000\000\020\275\000\000@\274\000\000`"
-    "\275\000\000\260"
-    "=\000\000\300<\000\000\000\000\000\000l>\000\000\020=\000\000 "
-    ">\000\000\320=\000\000@\276\000\000\270\275\000\000"
-    "@\275\000\000\210=\000\000<\276\000\000\270=\000\000\360\275\000\000\200=\000\000@>"
-    "\000\000h\276\000\000,>\000\000"
-    "`=\000\000\250=\000\000@\276\000\0000=\000\000\320="
-    "\000\000\000\275\000\000P\275\000\000\020\276\000\000P=\000\000"
-    "@\276\000\000\200<\000\000\340\275\000\000\200;\000\000,>\000\000D>\000\000 "
-    "=\000\000t>\000\000T\276\000\000@\275"
-    "\000\000\210=\000\000(\276\000\000D\276\000\000`\275\000\000\230=\000\000\034\276\000\000\020="
-    "\000\000\300\275\000"
-    "\000d\276\000\000\014\276\000\000\004\276\000\000\004\276\000\000\034>"
-    "\000\000H\276\000\0000\276\000\000,>\000\000"
-    "x>\000\000D\276\000\000\230=\000\000l>\000\000`>\000\000t>\000\000\310\275\000\000\340<"
-    "\000\000\240\274\000\000"
-    "D\276\000\000\240\274\000\000\000>\000\000$\276\000\000$>\000\000`>\000\000h>\000\000h\276\000\000\000<"
-    "\000\000"
-    "\360=\000\000<>\000\000$>\000\000\310\275\000\000<>\000\000p=\000\000T>\000\000`="
-    "\000\000\024\276\000\000\000=\000"
-    "\000\310\275\000\000t\276\000\000\030\276\000\000p=\000\000\200\274\000\000l>"
-    "\000\000\020\275\000\000t\276\000\000"
-    "\200;\000\000\240\275\000\000\270=\000\000\360="
-    "\000\000p\275\000\000\220\275\000\000\000\000\000\000\000\000\000"
-    "\000L>\000\000\260="
-    "\000\000\000\000\000\000\000\000\000\000\014\276\000\000\340\274\000\000\000\000\000\000\000"
-    "\000\000\000\134\276\000\000(>\000\000\000\000\000\000\000\000\000\000P=\000\000$"
-    "\276\000\000\000\000\000\000\000"
-    "\000\000\000\000<\000\000\134>\000\000\000\000\000\000\000\000\000\000\230=\000\000,>"
-    "\000\000\000\000\000\000\000"
-    "\000\000\000\350=\000\000\020\276\000\000\000\000\000\000\000\000\000\000<>\000\000@>"
-    "\000\000\000\000\000\000\000"
-    "\000\000\000\300\275\000\0000\275\000\000\000\000\000\000\000\000\000\000\300=\000\000\340="
-    "\000\000\000\000\000"
-    "\000\000\000\000\000H\276\000\000|>\000\000\000\000\000\000\000\000\000\000\000=\000\0008>"
-    "\000\000\000\000\000\000"
-    "\000\000\000\000\300=\000\000`\275\000\000\000\000\000\000\000\000\000\000H\276\000\000\330="
-    "\000\000\000\000\000"
-    "\000\000\000\000\000\340\275\000\000d>\000\000\000\000\000\000\000\000\000\000\370=\000\000p="
-    "\000\000\000\000\000"
-    "\000\000\000\000\000\000<\000\000\240\274\000\000\000\000\000\000\000\000\000\000\000>"
-    "\000\000\230\275\000\000\000"
-    "\000\000\000\000\000\000\0008>\000\000\200;"
-    "\000\000\000\000\000\000\000\000\000\000d\276\000\000\340\274\000\000"
-    "\000\000\000\000\000\000\000\000p=\000\000l>\000\000\000\000\000\000\000\000\000\000L\276\000\000\340="
-    "\000\000\000"
-    "\000\000\000\000\000\000\000\230=\000\000 "
-    "=\000\000\000\000\000\000\000\000\000\000\340\274\000\000\000\274\000"
-    "\000\000\000\000\000\000\000\000\000\230\275\000\000L>"
-    "\000\000\000\000\000\000\000\000\000\000\000\275\000\000\030"
-    "\276\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\322\276\000\000$"
-    "\077\000\000u\277\000\000\242\276\000"
-    "\0005\277\000\0007\077\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\372>\000\000\310="
-    "\000\000\236>\000"
-    "\000\200>\000\000\340=\000\000\330=\000\0000\275\000\000\372>\000\000\340\274\000\000$"
-    "\276\000\000\320\275\000\000"
-    "\010\276\000\000X\276\000\000\360\276\000\000\024>"
-    "\000\000\240\275\000\000\336\276\000\0000\275\000\000\220>\000"
-    "\000\256>\000\000\316\276\000\000\330\276\000\000\352\276\000\000\374>\000\000\232>"
-    "\000\000\000\000\000\000\000"
-    "\000\000\000\000\000\000\000@>\000\000\000\000\000\000\000\000\000\000\000\000\000\000\270>"
-    "\000\000\000\000\000"
-    "\000\000\000\000\000\000\000\000\000\266\276\000\000\000\000\000\000\000\000\000\000\000\000\000\000\342"
-    ">\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\312\276\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000"
-    "\340\276\000\000\240>\000\000\030>\000\000\260\275\000\000{"
-    "\277\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000"
-    "\000\000\000\000\000\000\250=\000\000\000=\000\000\340<\000\000\000=\000\000`=\000\000\260=\000\000`"
-    "\275\000\000"
-    "\350=\000\000p=\000\000\000\000\000\000\000\000\000\000\000\000\000\000\300\274\000\000 "
-    "=\000\000\270\275\000\000"
-    "\310=\000\000\350\275\000\000\200\274\000\000\300<\000\000\260="
-    "\000\000\250\275\000\000\000\000\000\000\000\000"
-    "\000\000\000\000\000\000\200;\000\000\240<\000\000\300=\000\000\240<\000\000\210=\000\000\300="
-    "\000\000\240<\000"
-    "\000\340="
-    "\000\000\200\274\000\000\000\000\000\000\000\000\000\000\000\000\000\000\320\275\000\000\300\275\000\000"
-    "\340\275\000\000@<\000\000\240<\000\000\300=\000\000\020=\000\000\300="
-    "\000\000\320\275\000\000\000\000\000\000\000"
-    "\000\000\000\000\000\000\000\350=\000\000\000\000\000\000\300<\000\000@="
-    "\000\000\000\000\000\000\210\275\000\000"
-    "p\275\000\000\240\275\000\000\340\274\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\274"
-    "\000\000\330"
-    "=\000\000\300=\000\000\220=\000\000\370\275\000\000@=\000\000\360\275\000\000\210\275\000\000`="
-    "\000\000\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\250\275\000\000@=\000\000\000\000\000\000\360="
-    "\000\000\230\275\000\000"
-    "\340<\000\000\240\274\000\000\240<\000\000`"
-    "\275\000\000\000\000\000\000\000\000\000\000\000\000\000\000\250\275"
-    "\000\000\310=\000\000\250=\000\000\370\275\000\000\020\275\000\000\310=\000\000\320=\000\000\370="
-    "\000\0000\275\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000@\275\000\000\000\000\000\000\020="
-    "\000\000\000\275\000\000\210"
-    "\275\000\000`=\000\000\370\275\000\000p\275\000\000\260="
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "0=\000\000\340\275\000\000\370\275\000\000\320=\000\000\000\274\000\000P=\000\000\200<\000\000\020="
-    "\000\000\260"
-    "=\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000=\000\000@=\000\000\340\275\000\000`="
-    "\000\000\360="
-    "\000\000\300\275\000\000\330\275\000\000\330="
-    "\000\000P\275\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\270\275\000\000\000\274\000\000@\275\000\0000=\000\000\200\274\000\000@<"
-    "\000\000\370\275\000\000\320\275\000\000"
-    "p\275\000\000\000\000\000\000\000\000\000\000\000\000\000\000p\275\000\000\300="
-    "\000\000\300\274\000\000\200<\000"
-    "\000@\274\000\000\350\275\000\000\300\275\000\000\330\275\000\000@"
-    "\275\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000\000\200\275\000\000\300\274\000\000\240<\000\000@\275\000\000\270="
-    "\000\000\360\275\000\000\260\275\000"
-    "\000\360=\000\0000=\000\000\000\000\000\000\000\000\000\000\000\000\000\000\340<"
-    "\000\000\000\275\000\000 \275\000"
-    "\000\360\275\000\000\220=\000\000\340\275\000\000\220\275\000\000\220\275\000\000\210="
-    "\000\000\000\000\000\000\000"
-    "\000\000\000\000\000\000\000\310\275\000\000\340\274\000\000\000\274\000\000\000\276\000\000`="
-    "\000\000\020=\000"
-    "\000\240<\000\000\240\275\000\000\210\275\000\000\000\000\000\000\000\000\000\000\000\000\000\000\230="
-    "\000\0000"
-    "\275\000\000\260\275\000\000P\275\000\000\220\275\000\000\260\275\000\000\300\275\000\000@"
-    "\275\000\000\370=\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\200<\000\000\000\275\000\000\270\275\000\000@<"
-    "\000\000p=\000"
-    "\000\000=\000\0000\275\000\000@"
-    "\274\000\000\210\275\000\000\000\000\000\000\000\000\000\000\000\000\000\000\320"
-    "=\000\000\260=\000\000\250\275\000\000\220=\000\000p\275\000\000\270="
-    "\000\000\200\273\000\000\260\275\000\000\300"
-    "=\000\000\000\000\000\000\000\000\000\000\000\000\000\000\370\275\000\0000="
-    "\000\000\000\274\000\000\360\275\000"
-    "\000\300\274\000\000\220=\000\000\200<\000\000\340<"
-    "\000\000\220\275\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000\000\330\275\000\000`=\000\000\310=\000\000\340\274\000\000\240=\000\000\340\275\000\000\230="
-    "\000\0000="
-    "\000\000\320=\000\000\000\000\000\000\000\000\000\000\000\000\000\000@\275\000\000\240=\000\000\260="
-    "\000\000\350"
-    "=\000\000\340<"
-    "\000\000\200\274\000\000\000\274\000\000P\275\000\000\000\274\000\000\000\000\000\000\000\000\000"
-    "\000\000\000\000\000 "
-    "=\000\000\200=\000\000\200\273\000\000\250=\000\000\340=\000\000\000\274\000\000\220\275\000"
-    "\000\340\275\000\000\370=\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\275\000\0000="
-    "\000\000 =\000"
-    "\000\220\275\000\000\000\274\000\000\270\275\000\000p\275\000\000\250\275\000\000\330="
-    "\000\000\000\000\000\000\000"
-    "\000\000\000\000\000\000\000\350\275\000\000\320=\000\000 "
-    "=\000\000\350=\000\000\340\274\000\000\330=\000\000\330"
-    "\275\000\000\310=\000\000P=\000\000\000\000\000\000\000\000\000\000\000\000\000\000\340="
-    "\000\000\000\274\000\000"
-    "p=\000\000\240\275\000\000\350=\000\000\260\275\000\000\210\275\000\000\320=\000\000\020="
-    "\000\000\000\000\000\000"
-    "\000\000\000\000\000\000\000\000\360\275\000\000`"
-    "\275\000\000p\275\000\000\310\275\000\000\360\275\000\000\330\275"
-    "\000\000\250="
-    "\000\000\230\275\000\000\360\275\000\000\000\000\000\000\000\000\000\000\000\000\000\000\320\275\000"
-    "\000\230\275\000\000 "
-    "\275\000\0000=\000\000p=\000\0000=\000\000\310\275\000\000\260=\000\000`\275\000\000\000\000"
-    "\000\000\000\000\000\000\000\000\000\000@=\000\000\270=\000\000\020=\000\000\340<\000\000@"
-    "\274\000\000\300<\000"
-    "\000\200\274\000\000`\275\000\000\300\275\000\000\000\000\000\000\000\000\000\000\000\000\000\000p="
-    "\000\000\340"
-    "\274\000\000\000<\000\000\220=\000\000\240=\000\000\000\275\000\000\350=\000\000\230=\000\000\320="
-    "\000\000\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000<\000\000\020\275\000\000\350\275\000\000\260="
-    "\000\000\360\275\000\000"
-    "P\275\000\000\260="
-    "\000\000P\275\000\000\370\275\000\000\000\000\000\000\000\000\000\000\000\000\000\000P=\000\000"
-    "\300=\000\000@\275\000\000\000\000\000\000`="
-    "\000\000\230\275\000\000\360\275\000\000\320\275\000\000\210=\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\240\274\000\000\260\275\000\000@\274\000\000\200="
-    "\000\000\000\275"
-    "\000\000P\275\000\0000=\000\000\370=\000\000P="
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\330=\000"
-    "\000\220=\000\000\250=\000\000@<\000\000\000\275\000\000\310\275\000\000\340=\000\000\310="
-    "\000\000\300\275\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\020=\000\000\350=\000\000 "
-    "=\000\000\270=\000\000@<\000\000@\274"
-    "\000\000\300\275\000\000\210=\000\0000\275\000\000\000\000\000\000\000\000\000\000\000\000\000\000@<"
-    "\000\000\370"
-    "=\000\000\310=\000\000\200\274\000\000@<\000\000\200\274\000\000\020=\000\000\240<"
-    "\000\000\200\275\000\000\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\270\275\000\000\200="
-    "\000\000\200\275\000\000\340\275\000\000P\275\000\000"
-    "`=\000\000\340\275\000\000\370\275\000\000\360="
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\270\275"
-    "\000\000\270\275\000\000\000\275\000\000\200=\000\000\300=\000\000\340\274\000\000\250="
-    "\000\000\270\275\000\000"
-    "\320\275\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\200\275\000\000\270\275"
-    "\000\000"
-    "`=\000\000\310\275\000\000\240<\000\000\000\276\000\000\300\274\000\000\210="
-    "\000\000\000\000\000\000\000\000\000"
-    "\000\000\000\000\000\250=\000\000\000<\000\000 "
-    "\275\000\000\340<\000\000\340<\000\000\300\275\000\000\200<\000\000"
-    "\330\275\000\000\020=\000\000\000\000\000\000\000\000\000\000\000\000\000\000`"
-    "\275\000\000\370\275\000\000\340="
-    "\000\000\200;\000\000\000\276\000\000@\275\000\000\200<\000\000\270="
-    "\000\000\360\275\000\000\000\000\000\000\000"
-    "\000\000\000\000\000\000\000\240\275\000\000p=\000\000\210\275\000\000\210=\000\000\320\275\000\000\340="
-    "\000\000"
-    "\200\275\000\000\300=\000\000P\275\000\000\000\000\000\000\000\000\000\000\000\000\000\000P="
-    "\000\000\300\274\000"
-    "\000\210\275\000\000 "
-    "\275\000\000\240\275\000\000\370\275\000\0000\275\000\000\250=\000\000\300<\000\000\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\020=\000\000P\275\000\000\350=\000\000\000\276\000\000@"
-    "\275\000\000\000"
-    "=\000\000\300\274\000\000\370\275\000\000\340<"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\276\000"
-    "\000\340<\000\000\340\274\000\000\260\275\000\000\220\275\000\000\230=\000\000\310=\000\000\300="
-    "\000\000`\275\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\210=\000\000@=\000\000\320\275\000\000\270="
-    "\000\000\240\275"
-    "\000\000@=\000\000\240\274\000\000\310\275\000\000\300="
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    " \275\000\000\000=\000\000\310\275\000\000p=\000\000`\275\000\000\300<\000\000\340<"
-    "\000\000P\275\000\000\240<\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\220=\000\000\000\275\000\000\370\275\000\000\300="
-    "\000\000\200"
-    "\275\000\000 "
-    "=\000\000\340\275\000\000\330\275\000\000\300<\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\340<\000\000P=\000\000\340<"
-    "\000\000\000\275\000\000\000\276\000\000\200\274\000\000\340\275\000\000\200=\000"
-    "\000@"
-    "\274\000\000\000\000\000\000\000\000\000\000\000\000\000\000\310\275\000\000\320\275\000\000\340\275\000"
-    "\000"
-    "\300<\000\000\240<\000\000\000\275\000\000\310\275\000\000\340<\000\000`="
-    "\000\000\000\000\000\000\000\000\000\000"
-    "\000\000\000\000\250=\000\000\310\275\000\000\370=\000\0000=\000\000@=\000\000\260\275\000\000@="
-    "\000\000`=\000\000"
-    "\340\274\000\000\000\000\000\000\000\000\000\000\000\000\000\000\340\275\000\000\220=\000\000\000="
-    "\000\000\220\275"
-    "\000\000\300\274\000\000\000\000\000\000\350=\000\000\200;\000\000\000="
-    "\000\000\000\000\000\000\000\000\000\000"
-    "\000\000\000\000\000\274\000\000\300=\000\000\000\275\000\000\310\275\000\000\230\275\000\000 "
-    "\275\000\000\370="
-    "\000\000\240\275\000\000\300\274\000\000\000\000\000\000\000\000\000\000\000\000\000\000@"
-    "\275\000\000\240<\000\000"
-    "\360\275\000\000\330=\000\000\250\275\000\000\300\275\000\000\360=\000\000\250=\000\000\310="
-    "\000\000\000\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\004>\000\000&"
-    "\077\000\000\354\276\000\000R\277\000\000\030"
-    "\276\000\000|\077\000\000\274>\000\000x\077\000\000(>"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000d>\000\0004>\000\000\300="
-    "\000\000\240\274\000\000\360"
-    "\275\000\000\000\275\000\000@\276\000\000H\276\000\000\014\276\000\000\330="
-    "\000\000\000\000\000\000\000\000\000"
-    "\000H\276\000\0000=\000\000\034>\000\000\340<"
-    "\000\000\014\276\000\0000\276\000\0004\276\000\000\370\275\000\000"
-    "X\276\000\000D\276\000\000\000\000\000\000\000\000\000\000\320=\000\000\300<\000\000,>"
-    "\000\000\000\274\000\0000"
-    "=\000\000@>\000\000P\275\000\0000\276\000\000\200\273\000\000T>"
-    "\000\000\000\000\000\000\000\000\000\000\240\275"
-    "\000\000\220\275\000\000\034\276\000\000\340\275\000\000\340<\000\000x>\000\000`\275\000\000p="
-    "\000\000\200=\000"
-    "\000\134\276\000\000\000\000\000\000\000\000\000\000\000>"
-    "\000\000\010\276\000\000\350\275\000\000\020\275\000\000"
-    " >\000\000`>\000\000\010>\000\000`\275\000\000\270="
-    "\000\000\210\275\000\000\000\000\000\000\000\000\000\000@\276"
-    "\000\000\330=\000\000\034>\000\000d\276\000\000l>\000\000P=\000\000\240\275\000\000\370=\000\000L>"
-    "\000\000\300\274"
-    "\000\000\000\000\000\000\000\000\000\000\010>\000\000|>\000\000@=\000\000\000\276\000\000,"
-    "\276\000\000\250\275\000"
-    "\0008\276\000\000\330=\000\000\350=\000\0004>\000\000\000\000\000\000\000\000\000\000\330="
-    "\000\000\000\276\000\000"
-    "\240<\000\000\200\273\000\000\260=\000\000\340="
-    "\000\000\340\274\000\000\020\275\000\000\020\276\000\000\034\276"
-    "\000\000\000\000\000\000\000\000\000\000 "
-    "\276\000\000\300\274\000\000x>\000\000\260\275\000\000\200;\000\000\260"
-    "\275\000\000X>\000\000(>"
-    "\000\000\240\275\000\000\024\276\000\000\000\000\000\000\000\000\000\000\230\275\000\000"
-    "\000\000\000\000$>\000\000\024\276\000\000<>\000\000D>\000\000\240\274\000\0000\275\000\000 "
-    "\275\000\000\010>\000"
-    "\000\000\000\000\000\000\000\000\000L\276\000\000`=\000\000\004>\000\000\340\275\000\000|"
-    "\276\000\000P\275\000\000"
-    "P=\000\0000=\000\000\250\275\000\000\000\275\000\000\000\000\000\000\000\000\000\000\200;"
-    "\000\000\004\276\000\000"
-    " \276\000\000h\276\000\000\330=\000\000\320\275\000\000\134\276\000\000\200=\000\000\340\275\000\000|"
-    "\276\000\000"
-    "\000\000\000\000\000\000\000\000\230\275\000\000\230\275\000\000X\276\000\000\200\274\000\000 "
-    "\276\000\000\270="
-    "\000\000@=\000\000@\274\000\000T\276\000\000 "
-    "=\000\000\000\000\000\000\000\000\000\000\240\275\000\000\340<\000"
-    "\000@\276\000\000\370\275\000\000\240<\000\000\034>\000\000\340<\000\000\310\275\000\000\350=\000\000 "
-    "\276\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\346>\000\000+"
-    "\277\000\000f\077\000\000\300\276\000\000\310=\000"
-    "\000\000=\000\000I\277\000\0001\077\000\000\000\276\000\000\242>\000\000\000\000\000\000\000\000"};
+"\000\000\300=\000\000\034>\000\000\220\275\000\000\200\276\000\0004\276\000\000\200\275\000\0004\276\000\000l\276"
+"\000\000h\276\000\000\350\275\000\000\020\276\000\000$\276\000\000\020\275\000\000@\274\000\000`\275\000\000\260"
+"=\000\000\300<\000\000\000\000\000\000l>\000\000\020=\000\000 >\000\000\320=\000\000@\276\000\000\270\275\000\000"
+"@\275\000\000\210=\000\000<\276\000\000\270=\000\000\360\275\000\000\200=\000\000@>\000\000h\276\000\000,>\000\000"
+"`=\000\000\250=\000\000@\276\000\0000=\000\000\320=\000\000\000\275\000\000P\275\000\000\020\276\000\000P=\000\000"
+"@\276\000\000\200<\000\000\340\275\000\000\200;\000\000,>\000\000D>\000\000 =\000\000t>\000\000T\276\000\000@\275"
+"\000\000\210=\000\000(\276\000\000D\276\000\000`\275\000\000\230=\000\000\034\276\000\000\020=\000\000\300\275\000"
+"\000d\276\000\000\014\276\000\000\004\276\000\000\004\276\000\000\034>\000\000H\276\000\0000\276\000\000,>\000\000"
+"x>\000\000D\276\000\000\230=\000\000l>\000\000`>\000\000t>\000\000\310\275\000\000\340<\000\000\240\274\000\000"
+"D\276\000\000\240\274\000\000\000>\000\000$\276\000\000$>\000\000`>\000\000h>\000\000h\276\000\000\000<\000\000"
+"\360=\000\000<>\000\000$>\000\000\310\275\000\000<>\000\000p=\000\000T>\000\000`=\000\000\024\276\000\000\000=\000"
+"\000\310\275\000\000t\276\000\000\030\276\000\000p=\000\000\200\274\000\000l>\000\000\020\275\000\000t\276\000\000"
+"\200;\000\000\240\275\000\000\270=\000\000\360=\000\000p\275\000\000\220\275\000\000\000\000\000\000\000\000\000"
+"\000L>\000\000\260=\000\000\000\000\000\000\000\000\000\000\014\276\000\000\340\274\000\000\000\000\000\000\000"
+"\000\000\000\134\276\000\000(>\000\000\000\000\000\000\000\000\000\000P=\000\000$\276\000\000\000\000\000\000\000"
+"\000\000\000\000<\000\000\134>\000\000\000\000\000\000\000\000\000\000\230=\000\000,>\000\000\000\000\000\000\000"
+"\000\000\000\350=\000\000\020\276\000\000\000\000\000\000\000\000\000\000<>\000\000@>\000\000\000\000\000\000\000"
+"\000\000\000\300\275\000\0000\275\000\000\000\000\000\000\000\000\000\000\300=\000\000\340=\000\000\000\000\000"
+"\000\000\000\000\000H\276\000\000|>\000\000\000\000\000\000\000\000\000\000\000=\000\0008>\000\000\000\000\000\000"
+"\000\000\000\000\300=\000\000`\275\000\000\000\000\000\000\000\000\000\000H\276\000\000\330=\000\000\000\000\000"
+"\000\000\000\000\000\340\275\000\000d>\000\000\000\000\000\000\000\000\000\000\370=\000\000p=\000\000\000\000\000"
+"\000\000\000\000\000\000<\000\000\240\274\000\000\000\000\000\000\000\000\000\000\000>\000\000\230\275\000\000\000"
+"\000\000\000\000\000\000\0008>\000\000\200;\000\000\000\000\000\000\000\000\000\000d\276\000\000\340\274\000\000"
+"\000\000\000\000\000\000\000\000p=\000\000l>\000\000\000\000\000\000\000\000\000\000L\276\000\000\340=\000\000\000"
+"\000\000\000\000\000\000\000\230=\000\000 =\000\000\000\000\000\000\000\000\000\000\340\274\000\000\000\274\000"
+"\000\000\000\000\000\000\000\000\000\230\275\000\000L>\000\000\000\000\000\000\000\000\000\000\000\275\000\000\030"
+"\276\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\322\276\000\000$\077\000\000u\277\000\000\242\276\000"
+"\0005\277\000\0007\077\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\372>\000\000\310=\000\000\236>\000"
+"\000\200>\000\000\340=\000\000\330=\000\0000\275\000\000\372>\000\000\340\274\000\000$\276\000\000\320\275\000\000"
+"\010\276\000\000X\276\000\000\360\276\000\000\024>\000\000\240\275\000\000\336\276\000\0000\275\000\000\220>\000"
+"\000\256>\000\000\316\276\000\000\330\276\000\000\352\276\000\000\374>\000\000\232>\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000@>\000\000\000\000\000\000\000\000\000\000\000\000\000\000\270>\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\266\276\000\000\000\000\000\000\000\000\000\000\000\000\000\000\342>\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\312\276\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\340\276\000\000\240>\000\000\030>\000\000\260\275\000\000{\277\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\250=\000\000\000=\000\000\340<\000\000\000=\000\000`=\000\000\260=\000\000`\275\000\000"
+"\350=\000\000p=\000\000\000\000\000\000\000\000\000\000\000\000\000\000\300\274\000\000 =\000\000\270\275\000\000"
+"\310=\000\000\350\275\000\000\200\274\000\000\300<\000\000\260=\000\000\250\275\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\200;\000\000\240<\000\000\300=\000\000\240<\000\000\210=\000\000\300=\000\000\240<\000"
+"\000\340=\000\000\200\274\000\000\000\000\000\000\000\000\000\000\000\000\000\000\320\275\000\000\300\275\000\000"
+"\340\275\000\000@<\000\000\240<\000\000\300=\000\000\020=\000\000\300=\000\000\320\275\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\350=\000\000\000\000\000\000\300<\000\000@=\000\000\000\000\000\000\210\275\000\000"
+"p\275\000\000\240\275\000\000\340\274\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\274\000\000\330"
+"=\000\000\300=\000\000\220=\000\000\370\275\000\000@=\000\000\360\275\000\000\210\275\000\000`=\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\250\275\000\000@=\000\000\000\000\000\000\360=\000\000\230\275\000\000"
+"\340<\000\000\240\274\000\000\240<\000\000`\275\000\000\000\000\000\000\000\000\000\000\000\000\000\000\250\275"
+"\000\000\310=\000\000\250=\000\000\370\275\000\000\020\275\000\000\310=\000\000\320=\000\000\370=\000\0000\275\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000@\275\000\000\000\000\000\000\020=\000\000\000\275\000\000\210"
+"\275\000\000`=\000\000\370\275\000\000p\275\000\000\260=\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"0=\000\000\340\275\000\000\370\275\000\000\320=\000\000\000\274\000\000P=\000\000\200<\000\000\020=\000\000\260"
+"=\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000=\000\000@=\000\000\340\275\000\000`=\000\000\360="
+"\000\000\300\275\000\000\330\275\000\000\330=\000\000P\275\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\270\275\000\000\000\274\000\000@\275\000\0000=\000\000\200\274\000\000@<\000\000\370\275\000\000\320\275\000\000"
+"p\275\000\000\000\000\000\000\000\000\000\000\000\000\000\000p\275\000\000\300=\000\000\300\274\000\000\200<\000"
+"\000@\274\000\000\350\275\000\000\300\275\000\000\330\275\000\000@\275\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\200\275\000\000\300\274\000\000\240<\000\000@\275\000\000\270=\000\000\360\275\000\000\260\275\000"
+"\000\360=\000\0000=\000\000\000\000\000\000\000\000\000\000\000\000\000\000\340<\000\000\000\275\000\000 \275\000"
+"\000\360\275\000\000\220=\000\000\340\275\000\000\220\275\000\000\220\275\000\000\210=\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\310\275\000\000\340\274\000\000\000\274\000\000\000\276\000\000`=\000\000\020=\000"
+"\000\240<\000\000\240\275\000\000\210\275\000\000\000\000\000\000\000\000\000\000\000\000\000\000\230=\000\0000"
+"\275\000\000\260\275\000\000P\275\000\000\220\275\000\000\260\275\000\000\300\275\000\000@\275\000\000\370=\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\200<\000\000\000\275\000\000\270\275\000\000@<\000\000p=\000"
+"\000\000=\000\0000\275\000\000@\274\000\000\210\275\000\000\000\000\000\000\000\000\000\000\000\000\000\000\320"
+"=\000\000\260=\000\000\250\275\000\000\220=\000\000p\275\000\000\270=\000\000\200\273\000\000\260\275\000\000\300"
+"=\000\000\000\000\000\000\000\000\000\000\000\000\000\000\370\275\000\0000=\000\000\000\274\000\000\360\275\000"
+"\000\300\274\000\000\220=\000\000\200<\000\000\340<\000\000\220\275\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\330\275\000\000`=\000\000\310=\000\000\340\274\000\000\240=\000\000\340\275\000\000\230=\000\0000="
+"\000\000\320=\000\000\000\000\000\000\000\000\000\000\000\000\000\000@\275\000\000\240=\000\000\260=\000\000\350"
+"=\000\000\340<\000\000\200\274\000\000\000\274\000\000P\275\000\000\000\274\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000 =\000\000\200=\000\000\200\273\000\000\250=\000\000\340=\000\000\000\274\000\000\220\275\000"
+"\000\340\275\000\000\370=\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\275\000\0000=\000\000 =\000"
+"\000\220\275\000\000\000\274\000\000\270\275\000\000p\275\000\000\250\275\000\000\330=\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\350\275\000\000\320=\000\000 =\000\000\350=\000\000\340\274\000\000\330=\000\000\330"
+"\275\000\000\310=\000\000P=\000\000\000\000\000\000\000\000\000\000\000\000\000\000\340=\000\000\000\274\000\000"
+"p=\000\000\240\275\000\000\350=\000\000\260\275\000\000\210\275\000\000\320=\000\000\020=\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\360\275\000\000`\275\000\000p\275\000\000\310\275\000\000\360\275\000\000\330\275"
+"\000\000\250=\000\000\230\275\000\000\360\275\000\000\000\000\000\000\000\000\000\000\000\000\000\000\320\275\000"
+"\000\230\275\000\000 \275\000\0000=\000\000p=\000\0000=\000\000\310\275\000\000\260=\000\000`\275\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000@=\000\000\270=\000\000\020=\000\000\340<\000\000@\274\000\000\300<\000"
+"\000\200\274\000\000`\275\000\000\300\275\000\000\000\000\000\000\000\000\000\000\000\000\000\000p=\000\000\340"
+"\274\000\000\000<\000\000\220=\000\000\240=\000\000\000\275\000\000\350=\000\000\230=\000\000\320=\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000<\000\000\020\275\000\000\350\275\000\000\260=\000\000\360\275\000\000"
+"P\275\000\000\260=\000\000P\275\000\000\370\275\000\000\000\000\000\000\000\000\000\000\000\000\000\000P=\000\000"
+"\300=\000\000@\275\000\000\000\000\000\000`=\000\000\230\275\000\000\360\275\000\000\320\275\000\000\210=\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\240\274\000\000\260\275\000\000@\274\000\000\200=\000\000\000\275"
+"\000\000P\275\000\0000=\000\000\370=\000\000P=\000\000\000\000\000\000\000\000\000\000\000\000\000\000\330=\000"
+"\000\220=\000\000\250=\000\000@<\000\000\000\275\000\000\310\275\000\000\340=\000\000\310=\000\000\300\275\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\020=\000\000\350=\000\000 =\000\000\270=\000\000@<\000\000@\274"
+"\000\000\300\275\000\000\210=\000\0000\275\000\000\000\000\000\000\000\000\000\000\000\000\000\000@<\000\000\370"
+"=\000\000\310=\000\000\200\274\000\000@<\000\000\200\274\000\000\020=\000\000\240<\000\000\200\275\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\270\275\000\000\200=\000\000\200\275\000\000\340\275\000\000P\275\000\000"
+"`=\000\000\340\275\000\000\370\275\000\000\360=\000\000\000\000\000\000\000\000\000\000\000\000\000\000\270\275"
+"\000\000\270\275\000\000\000\275\000\000\200=\000\000\300=\000\000\340\274\000\000\250=\000\000\270\275\000\000"
+"\320\275\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\200\275\000\000\270\275\000\000"
+"`=\000\000\310\275\000\000\240<\000\000\000\276\000\000\300\274\000\000\210=\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\250=\000\000\000<\000\000 \275\000\000\340<\000\000\340<\000\000\300\275\000\000\200<\000\000"
+"\330\275\000\000\020=\000\000\000\000\000\000\000\000\000\000\000\000\000\000`\275\000\000\370\275\000\000\340="
+"\000\000\200;\000\000\000\276\000\000@\275\000\000\200<\000\000\270=\000\000\360\275\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\240\275\000\000p=\000\000\210\275\000\000\210=\000\000\320\275\000\000\340=\000\000"
+"\200\275\000\000\300=\000\000P\275\000\000\000\000\000\000\000\000\000\000\000\000\000\000P=\000\000\300\274\000"
+"\000\210\275\000\000 \275\000\000\240\275\000\000\370\275\000\0000\275\000\000\250=\000\000\300<\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\020=\000\000P\275\000\000\350=\000\000\000\276\000\000@\275\000\000\000"
+"=\000\000\300\274\000\000\370\275\000\000\340<\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\276\000"
+"\000\340<\000\000\340\274\000\000\260\275\000\000\220\275\000\000\230=\000\000\310=\000\000\300=\000\000`\275\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\210=\000\000@=\000\000\320\275\000\000\270=\000\000\240\275"
+"\000\000@=\000\000\240\274\000\000\310\275\000\000\300=\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+" \275\000\000\000=\000\000\310\275\000\000p=\000\000`\275\000\000\300<\000\000\340<\000\000P\275\000\000\240<\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\220=\000\000\000\275\000\000\370\275\000\000\300=\000\000\200"
+"\275\000\000 =\000\000\340\275\000\000\330\275\000\000\300<\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\340<\000\000P=\000\000\340<\000\000\000\275\000\000\000\276\000\000\200\274\000\000\340\275\000\000\200=\000"
+"\000@\274\000\000\000\000\000\000\000\000\000\000\000\000\000\000\310\275\000\000\320\275\000\000\340\275\000\000"
+"\300<\000\000\240<\000\000\000\275\000\000\310\275\000\000\340<\000\000`=\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\250=\000\000\310\275\000\000\370=\000\0000=\000\000@=\000\000\260\275\000\000@=\000\000`=\000\000"
+"\340\274\000\000\000\000\000\000\000\000\000\000\000\000\000\000\340\275\000\000\220=\000\000\000=\000\000\220\275"
+"\000\000\300\274\000\000\000\000\000\000\350=\000\000\200;\000\000\000=\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\274\000\000\300=\000\000\000\275\000\000\310\275\000\000\230\275\000\000 \275\000\000\370="
+"\000\000\240\275\000\000\300\274\000\000\000\000\000\000\000\000\000\000\000\000\000\000@\275\000\000\240<\000\000"
+"\360\275\000\000\330=\000\000\250\275\000\000\300\275\000\000\360=\000\000\250=\000\000\310=\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\004>\000\000&\077\000\000\354\276\000\000R\277\000\000\030"
+"\276\000\000|\077\000\000\274>\000\000x\077\000\000(>\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000d>\000\0004>\000\000\300=\000\000\240\274\000\000\360"
+"\275\000\000\000\275\000\000@\276\000\000H\276\000\000\014\276\000\000\330=\000\000\000\000\000\000\000\000\000"
+"\000H\276\000\0000=\000\000\034>\000\000\340<\000\000\014\276\000\0000\276\000\0004\276\000\000\370\275\000\000"
+"X\276\000\000D\276\000\000\000\000\000\000\000\000\000\000\320=\000\000\300<\000\000,>\000\000\000\274\000\0000"
+"=\000\000@>\000\000P\275\000\0000\276\000\000\200\273\000\000T>\000\000\000\000\000\000\000\000\000\000\240\275"
+"\000\000\220\275\000\000\034\276\000\000\340\275\000\000\340<\000\000x>\000\000`\275\000\000p=\000\000\200=\000"
+"\000\134\276\000\000\000\000\000\000\000\000\000\000\000>\000\000\010\276\000\000\350\275\000\000\020\275\000\000"
+" >\000\000`>\000\000\010>\000\000`\275\000\000\270=\000\000\210\275\000\000\000\000\000\000\000\000\000\000@\276"
+"\000\000\330=\000\000\034>\000\000d\276\000\000l>\000\000P=\000\000\240\275\000\000\370=\000\000L>\000\000\300\274"
+"\000\000\000\000\000\000\000\000\000\000\010>\000\000|>\000\000@=\000\000\000\276\000\000,\276\000\000\250\275\000"
+"\0008\276\000\000\330=\000\000\350=\000\0004>\000\000\000\000\000\000\000\000\000\000\330=\000\000\000\276\000\000"
+"\240<\000\000\200\273\000\000\260=\000\000\340=\000\000\340\274\000\000\020\275\000\000\020\276\000\000\034\276"
+"\000\000\000\000\000\000\000\000\000\000 \276\000\000\300\274\000\000x>\000\000\260\275\000\000\200;\000\000\260"
+"\275\000\000X>\000\000(>\000\000\240\275\000\000\024\276\000\000\000\000\000\000\000\000\000\000\230\275\000\000"
+"\000\000\000\000$>\000\000\024\276\000\000<>\000\000D>\000\000\240\274\000\0000\275\000\000 \275\000\000\010>\000"
+"\000\000\000\000\000\000\000\000\000L\276\000\000`=\000\000\004>\000\000\340\275\000\000|\276\000\000P\275\000\000"
+"P=\000\0000=\000\000\250\275\000\000\000\275\000\000\000\000\000\000\000\000\000\000\200;\000\000\004\276\000\000"
+" \276\000\000h\276\000\000\330=\000\000\320\275\000\000\134\276\000\000\200=\000\000\340\275\000\000|\276\000\000"
+"\000\000\000\000\000\000\000\000\230\275\000\000\230\275\000\000X\276\000\000\200\274\000\000 \276\000\000\270="
+"\000\000@=\000\000@\274\000\000T\276\000\000 =\000\000\000\000\000\000\000\000\000\000\240\275\000\000\340<\000"
+"\000@\276\000\000\370\275\000\000\240<\000\000\034>\000\000\340<\000\000\310\275\000\000\350=\000\000 \276\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\346>\000\000+\277\000\000f\077\000\000\300\276\000\000\310=\000"
+"\000\000=\000\000I\277\000\0001\077\000\000\000\276\000\000\242>\000\000\000\000\000\000\000\000"
+};
 #endif

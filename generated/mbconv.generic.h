@@ -14,15 +14,13 @@
 extern "C" {
 #endif
 
-#define MBCONV_GENERIC_ARENA_BYTES   6304 /* activations and scratch */
-#define MBCONV_GENERIC_ARENA_ALIGN   8
+#define MBCONV_GENERIC_ARENA_BYTES 6304 /* activations and scratch */
+#define MBCONV_GENERIC_ARENA_ALIGN 8
 #define MBCONV_GENERIC_WEIGHTS_BYTES 4708
-#define MBCONV_GENERIC_X_COUNT       780
-#define MBCONV_GENERIC_X_SHAPE                                                                               \
-    { 1, 6, 13, 10 } /* float */
+#define MBCONV_GENERIC_X_COUNT 780
+#define MBCONV_GENERIC_X_SHAPE {1, 6, 13, 10} /* float */
 #define MBCONV_GENERIC_Y_COUNT 315
-#define MBCONV_GENERIC_Y_SHAPE                                                                               \
-    { 1, 9, 7, 5 } /* float */
+#define MBCONV_GENERIC_Y_SHAPE {1, 9, 7, 5} /* float */
 
 typedef struct {
     const float *x; /* 'x', float 1x6x13x10 */
@@ -37,8 +35,7 @@ typedef struct {
  *     #include "mbconv.generic.h"
  *     static float in0[MBCONV_GENERIC_X_COUNT];
  *     static float out0[MBCONV_GENERIC_Y_COUNT];
- *     static unsigned char arena[MBCONV_GENERIC_ARENA_BYTES + 1]
- * __attribute__((aligned(MBCONV_GENERIC_ARENA_ALIGN)));
+ *     static unsigned char arena[MBCONV_GENERIC_ARENA_BYTES + 1] __attribute__((aligned(MBCONV_GENERIC_ARENA_ALIGN)));
  *
  *     int main(void) {
  *         mbconv_generic_inputs in = {in0};
@@ -47,8 +44,8 @@ typedef struct {
  *     }
  *
  * Inputs and outputs are row-major as in ONNX, need only their element's alignment and must not overlap.
- * The function keeps no state: calls with different arenas may run at the same time. It returns 0, or a
- * negative number if a pointer is null (-1) or the arena is not aligned (-2).
+ * The function keeps no state: calls with different arenas may run at the same time. It returns 0, or a negative
+ * number if a pointer is null (-1) or the arena is not aligned (-2).
  */
 int mbconv_generic_run(const mbconv_generic_inputs *in, const mbconv_generic_outputs *out, void *arena);
 

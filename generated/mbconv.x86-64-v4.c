@@ -21,8 +21,7 @@
 #include <stdint.h>
 #ifdef FG_EXTERNAL_KERNELS /* so that a verifier can call them one by one */
 #define FG_KERNEL
-#elif defined(__GNUC__) &&                                                                                   \
-    !defined(__TINYC__) /* a function of its own: to find it in a profile, and to compile fast */
+#elif defined(__GNUC__) && !defined(__TINYC__) /* a function of its own: to find it in a profile, and to compile fast */
 #define FG_KERNEL static __attribute__((noinline))
 #else
 #define FG_KERNEL static
@@ -46,10 +45,7 @@
 #pragma GCC optimize("fp-contract=fast")
 #endif
 #endif
-typedef union fg_bits {
-    float f;
-    uint32_t u;
-} fg_bits;
+typedef union fg_bits { float f; uint32_t u; } fg_bits;
 #define fgs_set1_f32(s) (s)
 #if defined(__FP_FAST_FMAF) && !defined(__clang__) && !defined(__TINYC__)
 #define fgs_fma_f32(a, b, c) __builtin_fmaf(a, b, c)
@@ -64,17 +60,14 @@ typedef union fg_bits {
 #define fgs_sub_f32(a, b) ((a) - (b))
 #define fgs_mul_f32(a, b) ((a) * (b))
 /* NaN if one is NaN. */
-FG_INLINE float fgs_max_f32(float a, float b) {
-    return a < b || b != b ? b : a;
-}
+FG_INLINE float fgs_max_f32(float a, float b) { return a < b || b != b ? b : a; }
 
 /* NaN if one is NaN. */
-FG_INLINE float fgs_min_f32(float a, float b) {
-    return b < a || b != b ? b : a;
-}
+FG_INLINE float fgs_min_f32(float a, float b) { return b < a || b != b ? b : a; }
 
 /* p 2^n where t = 1.5 2^23 + n and |n| <= 126: n is in the low bits of t and moves into an exponent. */
-FG_INLINE float fgs_scale_f32(float p, float t) {
+FG_INLINE float fgs_scale_f32(float p, float t)
+{
     fg_bits x;
     x.f = t;
     x.u = (x.u << 23) + 0x3f800000u;
@@ -89,7 +82,8 @@ FG_INLINE float fgs_scale_f32(float p, float t) {
 #endif
 
 /* (e^f - 1) / f for |f| <= ln(2) / 2; minimax, relative error of e^f 3.2e-9. */
-FG_INLINE float fgs_exp_unit_f32(float f) {
+FG_INLINE float fgs_exp_unit_f32(float f)
+{
     float p = fgs_fma_f32(f, fgs_set1_f32(0.00138206896f), fgs_set1_f32(0.0083686756f));
     p = fgs_fma_f32(f, p, fgs_set1_f32(0.0416682661f));
     p = fgs_fma_f32(f, p, fgs_set1_f32(0.166665211f));
@@ -98,14 +92,13 @@ FG_INLINE float fgs_exp_unit_f32(float f) {
 }
 
 #define fgs_rcp_near_f32(x) (1.0f / (x))
-/* 1 / (1 + e^-x) for -87 <= x <= 87, within 3 ulp. e^-x = 2^n e^-f with the polynomial of fgs_exp_unit_f32 in
- * -f. */
-FG_INLINE float fgs_gate_f32(float x) {
+/* 1 / (1 + e^-x) for -87 <= x <= 87, within 3 ulp. e^-x = 2^n e^-f with the polynomial of fgs_exp_unit_f32 in -f. */
+FG_INLINE float fgs_gate_f32(float x)
+{
     float t = fgs_fma_f32(x, fgs_set1_f32(-1.44269504f), fgs_set1_f32(12582912.0f));
     FG_KEEP(t);
     const float n = fgs_sub_f32(t, fgs_set1_f32(12582912.0f));
-    const float f =
-        fgs_fma_f32(n, fgs_set1_f32(-2.12194440e-4f), fgs_fma_f32(n, fgs_set1_f32(0.693359375f), x));
+    const float f = fgs_fma_f32(n, fgs_set1_f32(-2.12194440e-4f), fgs_fma_f32(n, fgs_set1_f32(0.693359375f), x));
     float p = fgs_fma_f32(f, fgs_set1_f32(0.00138206896f), fgs_set1_f32(-0.0083686756f));
     p = fgs_fma_f32(f, p, fgs_set1_f32(0.0416682661f));
     p = fgs_fma_f32(f, p, fgs_set1_f32(-0.166665211f));
@@ -120,7 +113,8 @@ FG_INLINE float fgs_gate_f32(float x) {
 FG_INLINE float fgs_cap_f32(float x) { return fgs_min_f32(x, fgs_set1_f32(87.0f)); }
 
 /* 1 / (1 + e^-x) within 3 ulp; below -87 it stays at 1.7e-38. */
-FG_INLINE float fgs_sigmoid_f32(float x) {
+FG_INLINE float fgs_sigmoid_f32(float x)
+{
     return fgs_gate_f32(fgs_min_f32(fgs_max_f32(x, fgs_set1_f32(-87.0f)), fgs_set1_f32(87.0f)));
 }
 
@@ -137,42 +131,26 @@ FG_INLINE float fgs_silu_f32(float x)
 typedef float fg_v __attribute__((vector_size(FG_VL * 4)));
 typedef float fg_v_in_memory __attribute__((vector_size(FG_VL * 4), aligned(4), may_alias));
 
-FG_INLINE fg_v fg_zero(void) {
-    return (fg_v){0};
-}
-FG_INLINE fg_v fg_set1(float s) {
-    return (fg_v)_mm512_set1_ps(s);
-}
-FG_INLINE fg_v fg_load(const float *p) {
-    return *(const fg_v_in_memory *)(const void *)p;
-}
-FG_INLINE void fg_store(float *p, fg_v v) {
-    *(fg_v_in_memory *)(void *)p = v;
-}
-FG_INLINE void fg_storen(float *p, fg_v v, int n) {
+FG_INLINE fg_v fg_zero(void) { return (fg_v){0}; }
+FG_INLINE fg_v fg_set1(float s) { return (fg_v)_mm512_set1_ps(s); }
+FG_INLINE fg_v fg_load(const float *p) { return *(const fg_v_in_memory *)(const void *)p; }
+FG_INLINE void fg_store(float *p, fg_v v) { *(fg_v_in_memory *)(void *)p = v; }
+FG_INLINE void fg_storen(float *p, fg_v v, int n)
+{
     _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1u), (__m512)v);
 }
 
-FG_INLINE fg_v fg_add(fg_v a, fg_v b) {
-    return a + b;
-}
-FG_INLINE fg_v fg_sub(fg_v a, fg_v b) {
-    return a - b;
-}
-FG_INLINE fg_v fg_mul(fg_v a, fg_v b) {
-    return a * b;
-}
+FG_INLINE fg_v fg_add(fg_v a, fg_v b) { return a + b; }
+FG_INLINE fg_v fg_sub(fg_v a, fg_v b) { return a - b; }
+FG_INLINE fg_v fg_mul(fg_v a, fg_v b) { return a * b; }
 /* a < b ? b : a. A NaN in a is the result; a NaN in b is passed over (NEON: is the result too). */
-FG_INLINE fg_v fg_max(fg_v a, fg_v b) {
-    return (fg_v)_mm512_max_ps((__m512)b, (__m512)a);
-}
+FG_INLINE fg_v fg_max(fg_v a, fg_v b) { return (fg_v)_mm512_max_ps((__m512)b, (__m512)a); }
 
 /* b < a ? b : a, NaN as in fg_max. */
-FG_INLINE fg_v fg_min(fg_v a, fg_v b) {
-    return (fg_v)_mm512_min_ps((__m512)b, (__m512)a);
-}
+FG_INLINE fg_v fg_min(fg_v a, fg_v b) { return (fg_v)_mm512_min_ps((__m512)b, (__m512)a); }
 
-FG_INLINE fg_v fg_fma(fg_v a, fg_v b, fg_v c) {
+FG_INLINE fg_v fg_fma(fg_v a, fg_v b, fg_v c)
+{
     return (fg_v)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
 }
 
@@ -183,12 +161,14 @@ FG_INLINE fg_v fg_fma(fg_v a, fg_v b, fg_v c) {
 #define FG_FMAS(acc, s, b) ((void)((acc) = fg_fma(fg_set1(s), b, acc)))
 
 /* p 2^n where t = 1.5 2^23 + n */
-FG_INLINE fg_v fg_scale(fg_v p, fg_v t) {
+FG_INLINE fg_v fg_scale(fg_v p, fg_v t)
+{
     return (fg_v)_mm512_scalef_ps((__m512)p, (__m512)fg_sub(t, fg_set1(12582912.0f)));
 }
 
 /* (e^f - 1) / f for |f| <= ln(2) / 2; minimax, relative error of e^f 3.2e-9. */
-FG_INLINE fg_v fg_exp_unit(fg_v f) {
+FG_INLINE fg_v fg_exp_unit(fg_v f)
+{
     fg_v p = fg_fma(f, fg_set1(0.00138206896f), fg_set1(0.0083686756f));
     p = fg_fma(f, p, fg_set1(0.0416682661f));
     p = fg_fma(f, p, fg_set1(0.166665211f));
@@ -197,14 +177,15 @@ FG_INLINE fg_v fg_exp_unit(fg_v f) {
 }
 
 /* 1 / x within 1 ulp for 2^-126 <= x <= 2^126. */
-FG_INLINE fg_v fg_rcp_near(fg_v x) {
+FG_INLINE fg_v fg_rcp_near(fg_v x)
+{
     const __m512 r = _mm512_rcp14_ps((__m512)x);
     return (fg_v)_mm512_fmadd_ps(r, _mm512_fnmadd_ps((__m512)x, r, _mm512_set1_ps(1.0f)), r);
 }
 
-/* 1 / (1 + e^-x) for -87 <= x <= 87, within 3 ulp. e^-x = 2^n e^-f with the polynomial of fg_exp_unit in -f.
- */
-FG_INLINE fg_v fg_gate(fg_v x) {
+/* 1 / (1 + e^-x) for -87 <= x <= 87, within 3 ulp. e^-x = 2^n e^-f with the polynomial of fg_exp_unit in -f. */
+FG_INLINE fg_v fg_gate(fg_v x)
+{
     fg_v t = fg_fma(x, fg_set1(-1.44269504f), fg_set1(12582912.0f));
     FG_KEEP(t);
     const fg_v n = fg_sub(t, fg_set1(12582912.0f));
@@ -248,7 +229,8 @@ FG_INLINE fg_v fg_cap(fg_v x)
 }
 
 /* 1 / (1 + e^-x) within 3 ulp; below -87 it stays at 1.7e-38. */
-FG_INLINE fg_v fg_sigmoid(fg_v x) {
+FG_INLINE fg_v fg_sigmoid(fg_v x)
+{
     return fg_gate(fg_min(fg_max(x, fg_set1(-87.0f)), fg_set1(87.0f)));
 }
 
@@ -265,63 +247,53 @@ typedef float fg_v __attribute__((vector_size(FG_VL * 4)));
 typedef float fg_v_in_memory __attribute__((vector_size(FG_VL * 4), aligned(4), may_alias));
 
 typedef unsigned fg_iv __attribute__((vector_size(FG_VL * 4)));
-FG_INLINE fg_v fg_zero(void) {
-    return (fg_v){0};
-}
-FG_INLINE fg_v fg_set1(float s) {
+FG_INLINE fg_v fg_zero(void) { return (fg_v){0}; }
+FG_INLINE fg_v fg_set1(float s)
+{
     return s - (fg_v){0}; /* keeps -0 */
 }
 
-FG_INLINE fg_v fg_load(const float *p) {
-    return *(const fg_v_in_memory *)(const void *)p;
-}
-FG_INLINE void fg_store(float *p, fg_v v) {
-    *(fg_v_in_memory *)(void *)p = v;
-}
-FG_INLINE void fg_storen(float *p, fg_v v, int n) {
+FG_INLINE fg_v fg_load(const float *p) { return *(const fg_v_in_memory *)(const void *)p; }
+FG_INLINE void fg_store(float *p, fg_v v) { *(fg_v_in_memory *)(void *)p = v; }
+FG_INLINE void fg_storen(float *p, fg_v v, int n)
+{
     for (int i = 0; i < n; i++) p[i] = v[i];
 }
 
-FG_INLINE fg_v fg_add(fg_v a, fg_v b) {
-    return a + b;
-}
-FG_INLINE fg_v fg_sub(fg_v a, fg_v b) {
-    return a - b;
-}
-FG_INLINE fg_v fg_mul(fg_v a, fg_v b) {
-    return a * b;
-}
-FG_INLINE fg_v fg_div(fg_v a, fg_v b) {
-    return a / b;
-}
+FG_INLINE fg_v fg_add(fg_v a, fg_v b) { return a + b; }
+FG_INLINE fg_v fg_sub(fg_v a, fg_v b) { return a - b; }
+FG_INLINE fg_v fg_mul(fg_v a, fg_v b) { return a * b; }
+FG_INLINE fg_v fg_div(fg_v a, fg_v b) { return a / b; }
 /* a < b ? b : a. A NaN in a is the result; a NaN in b is passed over (NEON: is the result too). */
-FG_INLINE fg_v fg_max(fg_v a, fg_v b) {
+FG_INLINE fg_v fg_max(fg_v a, fg_v b)
+{
     const fg_iv m = (fg_iv)(a < b);
     return (fg_v)(((fg_iv)b & m) | ((fg_iv)a & ~m));
 }
 
 /* b < a ? b : a, NaN as in fg_max. */
-FG_INLINE fg_v fg_min(fg_v a, fg_v b) {
+FG_INLINE fg_v fg_min(fg_v a, fg_v b)
+{
     const fg_iv m = (fg_iv)(b < a);
     return (fg_v)(((fg_iv)b & m) | ((fg_iv)a & ~m));
 }
 
-FG_INLINE fg_v fg_fma(fg_v a, fg_v b, fg_v c) {
-    return a * b + c;
-}
+FG_INLINE fg_v fg_fma(fg_v a, fg_v b, fg_v c) { return a * b + c; }
 /* acc += a * b */
-#define FG_FMA(acc, a, b)  ((void)((acc) += (a) * (b)))
+#define FG_FMA(acc, a, b) ((void)((acc) += (a) * (b)))
 
 /* acc += s * b, s a float */
 #define FG_FMAS(acc, s, b) ((void)((acc) += (s) * (b)))
 
 /* p 2^n where t = 1.5 2^23 + n and |n| <= 126: n is in the low bits of t and moves into an exponent. */
-FG_INLINE fg_v fg_scale(fg_v p, fg_v t) {
+FG_INLINE fg_v fg_scale(fg_v p, fg_v t)
+{
     return p * (fg_v)(((fg_iv)t << 23) + 0x3f800000u);
 }
 
 /* (e^f - 1) / f for |f| <= ln(2) / 2; minimax, relative error of e^f 3.2e-9. */
-FG_INLINE fg_v fg_exp_unit(fg_v f) {
+FG_INLINE fg_v fg_exp_unit(fg_v f)
+{
     fg_v p = fg_fma(f, fg_set1(0.00138206896f), fg_set1(0.0083686756f));
     p = fg_fma(f, p, fg_set1(0.0416682661f));
     p = fg_fma(f, p, fg_set1(0.166665211f));
@@ -329,16 +301,14 @@ FG_INLINE fg_v fg_exp_unit(fg_v f) {
     return fg_fma(f, p, fg_set1(1.0f));
 }
 
-/* 1 / x by division: with AVX2, rcpps and two steps of Newton take longer (SiLU by llvm-mca, Haswell 21
- * against 15 cycles, Zen 3 13.7 against 10.7). */
-FG_INLINE fg_v fg_rcp(fg_v x) {
-    return fg_div(fg_set1(1.0f), x);
-}
+/* 1 / x by division: with AVX2, rcpps and two steps of Newton take longer (SiLU by llvm-mca, Haswell 21 against 15 cycles,
+ * Zen 3 13.7 against 10.7). */
+FG_INLINE fg_v fg_rcp(fg_v x) { return fg_div(fg_set1(1.0f), x); }
 
 #define fg_rcp_near fg_rcp
-/* 1 / (1 + e^-x) for -87 <= x <= 87, within 3 ulp. e^-x = 2^n e^-f with the polynomial of fg_exp_unit in -f.
- */
-FG_INLINE fg_v fg_gate(fg_v x) {
+/* 1 / (1 + e^-x) for -87 <= x <= 87, within 3 ulp. e^-x = 2^n e^-f with the polynomial of fg_exp_unit in -f. */
+FG_INLINE fg_v fg_gate(fg_v x)
+{
     fg_v t = fg_fma(x, fg_set1(-1.44269504f), fg_set1(12582912.0f));
     FG_KEEP(t);
     const fg_v n = fg_sub(t, fg_set1(12582912.0f));
@@ -357,7 +327,8 @@ FG_INLINE fg_v fg_gate(fg_v x) {
 FG_INLINE fg_v fg_cap(fg_v x) { return fg_min(x, fg_set1(87.0f)); }
 
 /* 1 / (1 + e^-x) within 3 ulp; below -87 it stays at 1.7e-38. */
-FG_INLINE fg_v fg_sigmoid(fg_v x) {
+FG_INLINE fg_v fg_sigmoid(fg_v x)
+{
     return fg_gate(fg_min(fg_max(x, fg_set1(-87.0f)), fg_set1(87.0f)));
 }
 
@@ -369,90 +340,67 @@ FG_INLINE fg_v fg_silu(fg_v x)
 }
 
 #elif defined(FG_LANES) /* ---- plain C, lane by lane ---- */
-typedef struct fg_v {
-    float lane[FG_VL];
-} fg_v;
-FG_INLINE fg_v fg_zero(void) {
+typedef struct fg_v { float lane[FG_VL]; } fg_v;
+FG_INLINE fg_v fg_zero(void)
+{
     fg_v r;
     for (int i = 0; i < FG_VL; i++) r.lane[i] = 0.0f;
     return r;
 }
 
-FG_INLINE fg_v fg_set1(float s) {
+FG_INLINE fg_v fg_set1(float s)
+{
     fg_v r;
     for (int i = 0; i < FG_VL; i++) r.lane[i] = s;
     return r;
 }
 
 #define fg_load(p) (*(const fg_v *)(const void *)(p))
-FG_INLINE void fg_store(float *p, fg_v v) {
-    *(fg_v *)(void *)p = v;
-}
-FG_INLINE void fg_storen(float *p, fg_v v, int n) {
+FG_INLINE void fg_store(float *p, fg_v v) { *(fg_v *)(void *)p = v; }
+FG_INLINE void fg_storen(float *p, fg_v v, int n)
+{
     for (int i = 0; i < n; i++) p[i] = v.lane[i];
 }
 
-#define FG_LANES1(name, expression)                                                                          \
-    FG_INLINE fg_v name(fg_v x) {                                                                            \
-        for (int i = 0; i < FG_VL; i++) {                                                                    \
-            const float a = x.lane[i];                                                                       \
-            x.lane[i] = expression;                                                                          \
-        }                                                                                                    \
-        return x;                                                                                            \
+#define FG_LANES1(name, expression)          \
+    FG_INLINE fg_v name(fg_v x)              \
+    {                                        \
+        for (int i = 0; i < FG_VL; i++) {    \
+            const float a = x.lane[i];       \
+            x.lane[i] = expression;          \
+        }                                    \
+        return x;                            \
     }
 
-#define FG_LANES2(name, expression)                                                                          \
-    FG_INLINE fg_v name(fg_v x, fg_v y) {                                                                    \
-        for (int i = 0; i < FG_VL; i++) {                                                                    \
-            const float a = x.lane[i], b = y.lane[i];                                                        \
-            x.lane[i] = expression;                                                                          \
-        }                                                                                                    \
-        return x;                                                                                            \
+#define FG_LANES2(name, expression)                          \
+    FG_INLINE fg_v name(fg_v x, fg_v y)                      \
+    {                                                        \
+        for (int i = 0; i < FG_VL; i++) {                    \
+            const float a = x.lane[i], b = y.lane[i];        \
+            x.lane[i] = expression;                          \
+        }                                                    \
+        return x;                                            \
     }
 
 FG_LANES2(fg_add, a + b)
-FG_LANES2(fg_mul, a *b)
+FG_LANES2(fg_mul, a * b)
 /* acc += a * b; operands are variables: they are named once for each lane. */
-#define FG_FMA(acc, a, b)                                                                                    \
-    do {                                                                                                     \
-        (acc).lane[0] += (a).lane[0] * (b).lane[0];                                                          \
-        (acc).lane[1] += (a).lane[1] * (b).lane[1];                                                          \
-        (acc).lane[2] += (a).lane[2] * (b).lane[2];                                                          \
-        (acc).lane[3] += (a).lane[3] * (b).lane[3];                                                          \
-        (acc).lane[4] += (a).lane[4] * (b).lane[4];                                                          \
-        (acc).lane[5] += (a).lane[5] * (b).lane[5];                                                          \
-        (acc).lane[6] += (a).lane[6] * (b).lane[6];                                                          \
-        (acc).lane[7] += (a).lane[7] * (b).lane[7];                                                          \
-        (acc).lane[8] += (a).lane[8] * (b).lane[8];                                                          \
-        (acc).lane[9] += (a).lane[9] * (b).lane[9];                                                          \
-        (acc).lane[10] += (a).lane[10] * (b).lane[10];                                                       \
-        (acc).lane[11] += (a).lane[11] * (b).lane[11];                                                       \
-        (acc).lane[12] += (a).lane[12] * (b).lane[12];                                                       \
-        (acc).lane[13] += (a).lane[13] * (b).lane[13];                                                       \
-        (acc).lane[14] += (a).lane[14] * (b).lane[14];                                                       \
-        (acc).lane[15] += (a).lane[15] * (b).lane[15];                                                       \
+#define FG_FMA(acc, a, b) \
+    do { \
+        (acc).lane[0] += (a).lane[0] * (b).lane[0]; (acc).lane[1] += (a).lane[1] * (b).lane[1]; (acc).lane[2] += (a).lane[2] * (b).lane[2]; (acc).lane[3] += (a).lane[3] * (b).lane[3]; \
+        (acc).lane[4] += (a).lane[4] * (b).lane[4]; (acc).lane[5] += (a).lane[5] * (b).lane[5]; (acc).lane[6] += (a).lane[6] * (b).lane[6]; (acc).lane[7] += (a).lane[7] * (b).lane[7]; \
+        (acc).lane[8] += (a).lane[8] * (b).lane[8]; (acc).lane[9] += (a).lane[9] * (b).lane[9]; (acc).lane[10] += (a).lane[10] * (b).lane[10]; (acc).lane[11] += (a).lane[11] * (b).lane[11]; \
+        (acc).lane[12] += (a).lane[12] * (b).lane[12]; (acc).lane[13] += (a).lane[13] * (b).lane[13]; (acc).lane[14] += (a).lane[14] * (b).lane[14]; (acc).lane[15] += (a).lane[15] * (b).lane[15]; \
     } while (0)
 
 /* acc += s * b, s a float; acc and b are variables: they are named once for each lane. */
-#define FG_FMAS(acc, s, b)                                                                                   \
-    do {                                                                                                     \
-        const float fg_factor = (s);                                                                         \
-        (acc).lane[0] += fg_factor * (b).lane[0];                                                            \
-        (acc).lane[1] += fg_factor * (b).lane[1];                                                            \
-        (acc).lane[2] += fg_factor * (b).lane[2];                                                            \
-        (acc).lane[3] += fg_factor * (b).lane[3];                                                            \
-        (acc).lane[4] += fg_factor * (b).lane[4];                                                            \
-        (acc).lane[5] += fg_factor * (b).lane[5];                                                            \
-        (acc).lane[6] += fg_factor * (b).lane[6];                                                            \
-        (acc).lane[7] += fg_factor * (b).lane[7];                                                            \
-        (acc).lane[8] += fg_factor * (b).lane[8];                                                            \
-        (acc).lane[9] += fg_factor * (b).lane[9];                                                            \
-        (acc).lane[10] += fg_factor * (b).lane[10];                                                          \
-        (acc).lane[11] += fg_factor * (b).lane[11];                                                          \
-        (acc).lane[12] += fg_factor * (b).lane[12];                                                          \
-        (acc).lane[13] += fg_factor * (b).lane[13];                                                          \
-        (acc).lane[14] += fg_factor * (b).lane[14];                                                          \
-        (acc).lane[15] += fg_factor * (b).lane[15];                                                          \
+#define FG_FMAS(acc, s, b) \
+    do { \
+        const float fg_factor = (s); \
+        (acc).lane[0] += fg_factor * (b).lane[0]; (acc).lane[1] += fg_factor * (b).lane[1]; (acc).lane[2] += fg_factor * (b).lane[2]; (acc).lane[3] += fg_factor * (b).lane[3]; \
+        (acc).lane[4] += fg_factor * (b).lane[4]; (acc).lane[5] += fg_factor * (b).lane[5]; (acc).lane[6] += fg_factor * (b).lane[6]; (acc).lane[7] += fg_factor * (b).lane[7]; \
+        (acc).lane[8] += fg_factor * (b).lane[8]; (acc).lane[9] += fg_factor * (b).lane[9]; (acc).lane[10] += fg_factor * (b).lane[10]; (acc).lane[11] += fg_factor * (b).lane[11]; \
+        (acc).lane[12] += fg_factor * (b).lane[12]; (acc).lane[13] += fg_factor * (b).lane[13]; (acc).lane[14] += fg_factor * (b).lane[14]; (acc).lane[15] += fg_factor * (b).lane[15]; \
     } while (0)
 
 FG_LANES1(fg_sigmoid, fgs_sigmoid_f32(a))
@@ -476,8 +424,7 @@ typedef union {
     unsigned char bytes[7680 + 1];
     double align;
 } mbconv_x86_64_v4_weights_type;
-static const mbconv_x86_64_v4_weights_type
-    mbconv_x86_64_v4_weights FG_ALIGNED(64); /* at the end of this file */
+static const mbconv_x86_64_v4_weights_type mbconv_x86_64_v4_weights FG_ALIGNED(64); /* at the end of this file */
 #define FG_WEIGHTS_OF(w) ((w).bytes)
 #endif
 
@@ -487,7 +434,8 @@ static const mbconv_x86_64_v4_weights_type
  * out  1x6x13x10 float
  * 0.000 MFLOP, 6.2 kB moved, 0.0 kB of them weights
  */
-FG_KERNEL void mbconv_x86_64_v4_channels_last_in_0(const fg_call *c) {
+FG_KERNEL void mbconv_x86_64_v4_channels_last_in_0(const fg_call *c)
+{
     {
         const float *x = (const float *)c->in[0];
         float *y = (float *)(void *)(c->arena + 8960);
@@ -513,7 +461,8 @@ FG_KERNEL void mbconv_x86_64_v4_channels_last_in_0(const fg_call *c) {
  * 0.066 MFLOP, 10.2 kB moved, 4.2 kB of them weights
  * blocks of 32 channels; a ring of 5 rows (8960 bytes) joins the two, window tiles of 5 pixels
  */
-FG_KERNEL void mbconv_x86_64_v4_depthwise_expand_depthwise_5x5_silu(const fg_call *c) {
+FG_KERNEL void mbconv_x86_64_v4_depthwise_expand_depthwise_5x5_silu(const fg_call *c)
+{
     const float *x = (const float *)(const void *)(c->arena + 8960);
     float *out = (float *)(void *)(c->arena + 12096);
     float *tap = (float *)(void *)(c->arena + 14912);
@@ -545,40 +494,30 @@ FG_KERNEL void mbconv_x86_64_v4_depthwise_expand_depthwise_5x5_silu(const fg_cal
                                 const float *wt = w + n * 6;
                                 const float *bt = bias + n;
                                 float *yt = to + (px + 2) * 32;
-                                fg_v c0_0 = fg_load(bt + 0), c0_1 = fg_load(bt + 16);
-                                fg_v c1_0 = fg_load(bt + 0), c1_1 = fg_load(bt + 16);
-                                fg_v c2_0 = fg_load(bt + 0), c2_1 = fg_load(bt + 16);
-                                fg_v c3_0 = fg_load(bt + 0), c3_1 = fg_load(bt + 16);
-                                fg_v c4_0 = fg_load(bt + 0), c4_1 = fg_load(bt + 16);
-                                fg_v c5_0 = fg_load(bt + 0), c5_1 = fg_load(bt + 16);
-                                fg_v c6_0 = fg_load(bt + 0), c6_1 = fg_load(bt + 16);
-                                fg_v c7_0 = fg_load(bt + 0), c7_1 = fg_load(bt + 16);
-                                fg_v c8_0 = fg_load(bt + 0), c8_1 = fg_load(bt + 16);
-                                fg_v c9_0 = fg_load(bt + 0), c9_1 = fg_load(bt + 16);
+                                fg_v c0_0 = fg_load(bt + 0) , c0_1 = fg_load(bt + 16) ;
+                                fg_v c1_0 = fg_load(bt + 0) , c1_1 = fg_load(bt + 16) ;
+                                fg_v c2_0 = fg_load(bt + 0) , c2_1 = fg_load(bt + 16) ;
+                                fg_v c3_0 = fg_load(bt + 0) , c3_1 = fg_load(bt + 16) ;
+                                fg_v c4_0 = fg_load(bt + 0) , c4_1 = fg_load(bt + 16) ;
+                                fg_v c5_0 = fg_load(bt + 0) , c5_1 = fg_load(bt + 16) ;
+                                fg_v c6_0 = fg_load(bt + 0) , c6_1 = fg_load(bt + 16) ;
+                                fg_v c7_0 = fg_load(bt + 0) , c7_1 = fg_load(bt + 16) ;
+                                fg_v c8_0 = fg_load(bt + 0) , c8_1 = fg_load(bt + 16) ;
+                                fg_v c9_0 = fg_load(bt + 0) , c9_1 = fg_load(bt + 16) ;
                                 {
                                     const float *xk = xt;
                                     for (int k = 0; k < 6; k++, xk += 1, wt += 32) {
-                                        const fg_v w0 = fg_load(wt + 0), w1 = fg_load(wt + 16);
-                                        FG_FMAS(c0_0, xk[0], w0);
-                                        FG_FMAS(c0_1, xk[0], w1);
-                                        FG_FMAS(c1_0, xk[6], w0);
-                                        FG_FMAS(c1_1, xk[6], w1);
-                                        FG_FMAS(c2_0, xk[12], w0);
-                                        FG_FMAS(c2_1, xk[12], w1);
-                                        FG_FMAS(c3_0, xk[18], w0);
-                                        FG_FMAS(c3_1, xk[18], w1);
-                                        FG_FMAS(c4_0, xk[24], w0);
-                                        FG_FMAS(c4_1, xk[24], w1);
-                                        FG_FMAS(c5_0, xk[30], w0);
-                                        FG_FMAS(c5_1, xk[30], w1);
-                                        FG_FMAS(c6_0, xk[36], w0);
-                                        FG_FMAS(c6_1, xk[36], w1);
-                                        FG_FMAS(c7_0, xk[42], w0);
-                                        FG_FMAS(c7_1, xk[42], w1);
-                                        FG_FMAS(c8_0, xk[48], w0);
-                                        FG_FMAS(c8_1, xk[48], w1);
-                                        FG_FMAS(c9_0, xk[54], w0);
-                                        FG_FMAS(c9_1, xk[54], w1);
+                                        const fg_v w0 = fg_load(wt + 0) , w1 = fg_load(wt + 16) ;
+                                        FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1);
+                                        FG_FMAS(c1_0, xk[6], w0); FG_FMAS(c1_1, xk[6], w1);
+                                        FG_FMAS(c2_0, xk[12], w0); FG_FMAS(c2_1, xk[12], w1);
+                                        FG_FMAS(c3_0, xk[18], w0); FG_FMAS(c3_1, xk[18], w1);
+                                        FG_FMAS(c4_0, xk[24], w0); FG_FMAS(c4_1, xk[24], w1);
+                                        FG_FMAS(c5_0, xk[30], w0); FG_FMAS(c5_1, xk[30], w1);
+                                        FG_FMAS(c6_0, xk[36], w0); FG_FMAS(c6_1, xk[36], w1);
+                                        FG_FMAS(c7_0, xk[42], w0); FG_FMAS(c7_1, xk[42], w1);
+                                        FG_FMAS(c8_0, xk[48], w0); FG_FMAS(c8_1, xk[48], w1);
+                                        FG_FMAS(c9_0, xk[54], w0); FG_FMAS(c9_1, xk[54], w1);
                                     }
                                 }
                                 c0_0 = (fg_silu(c0_0));
@@ -625,60 +564,34 @@ FG_KERNEL void mbconv_x86_64_v4_depthwise_expand_depthwise_5x5_silu(const fg_cal
                         }
                     }
                     for (int ky = 0; ky < 5; ky++) r[ky] = ring + (y * 2 + ky * 1) % 5 * 448;
-                    for (int j = 0; j < 16; j += 16) {
+                    for (int j = 0; j < 16; j += 16)
+                    {
                         const float *wd = dw + (n + j) * 25;
                         const fg_v bd = fg_load(dbias + n + j);
                         fg_v s = fg_zero();
                         {
                             const int px = 0;
                             {
-                                fg_v a0 = bd, a1 = bd, a2 = bd, a3 = bd, a4 = bd;
+                                fg_v a0 = bd , a1 = bd , a2 = bd , a3 = bd , a4 = bd ;
                                 const float *wk = wd;
                                 for (int ky = 0; ky < 5; ky++) {
                                     const float *q = r[ky] + j + px * 64;
-                                    const fg_v w0 = fg_load(wk + 0), w1 = fg_load(wk + 16),
-                                               w2 = fg_load(wk + 32), w3 = fg_load(wk + 48),
-                                               w4 = fg_load(wk + 64);
+                                    const fg_v w0 = fg_load(wk + 0) , w1 = fg_load(wk + 16) , w2 = fg_load(wk + 32) , w3 = fg_load(wk + 48) , w4 = fg_load(wk + 64) ;
                                     wk += 80;
                                     fg_v v;
-                                    v = fg_load(q + 0);
-                                    FG_FMA(a0, v, w0);
-                                    v = fg_load(q + 32);
-                                    FG_FMA(a0, v, w1);
-                                    v = fg_load(q + 64);
-                                    FG_FMA(a1, v, w0);
-                                    FG_FMA(a0, v, w2);
-                                    v = fg_load(q + 96);
-                                    FG_FMA(a1, v, w1);
-                                    FG_FMA(a0, v, w3);
-                                    v = fg_load(q + 128);
-                                    FG_FMA(a2, v, w0);
-                                    FG_FMA(a1, v, w2);
-                                    FG_FMA(a0, v, w4);
-                                    v = fg_load(q + 160);
-                                    FG_FMA(a2, v, w1);
-                                    FG_FMA(a1, v, w3);
-                                    v = fg_load(q + 192);
-                                    FG_FMA(a3, v, w0);
-                                    FG_FMA(a2, v, w2);
-                                    FG_FMA(a1, v, w4);
-                                    v = fg_load(q + 224);
-                                    FG_FMA(a3, v, w1);
-                                    FG_FMA(a2, v, w3);
-                                    v = fg_load(q + 256);
-                                    FG_FMA(a4, v, w0);
-                                    FG_FMA(a3, v, w2);
-                                    FG_FMA(a2, v, w4);
-                                    v = fg_load(q + 288);
-                                    FG_FMA(a4, v, w1);
-                                    FG_FMA(a3, v, w3);
-                                    v = fg_load(q + 320);
-                                    FG_FMA(a4, v, w2);
-                                    FG_FMA(a3, v, w4);
-                                    v = fg_load(q + 352);
-                                    FG_FMA(a4, v, w3);
-                                    v = fg_load(q + 384);
-                                    FG_FMA(a4, v, w4);
+                                    v = fg_load(q + 0); FG_FMA(a0, v, w0);
+                                    v = fg_load(q + 32); FG_FMA(a0, v, w1);
+                                    v = fg_load(q + 64); FG_FMA(a1, v, w0); FG_FMA(a0, v, w2);
+                                    v = fg_load(q + 96); FG_FMA(a1, v, w1); FG_FMA(a0, v, w3);
+                                    v = fg_load(q + 128); FG_FMA(a2, v, w0); FG_FMA(a1, v, w2); FG_FMA(a0, v, w4);
+                                    v = fg_load(q + 160); FG_FMA(a2, v, w1); FG_FMA(a1, v, w3);
+                                    v = fg_load(q + 192); FG_FMA(a3, v, w0); FG_FMA(a2, v, w2); FG_FMA(a1, v, w4);
+                                    v = fg_load(q + 224); FG_FMA(a3, v, w1); FG_FMA(a2, v, w3);
+                                    v = fg_load(q + 256); FG_FMA(a4, v, w0); FG_FMA(a3, v, w2); FG_FMA(a2, v, w4);
+                                    v = fg_load(q + 288); FG_FMA(a4, v, w1); FG_FMA(a3, v, w3);
+                                    v = fg_load(q + 320); FG_FMA(a4, v, w2); FG_FMA(a3, v, w4);
+                                    v = fg_load(q + 352); FG_FMA(a4, v, w3);
+                                    v = fg_load(q + 384); FG_FMA(a4, v, w4);
                                 }
                                 float *yt = out + b * 700 + y * 100 + px * 20 + n + j;
                                 a0 = (fg_silu(a0));
@@ -709,53 +622,26 @@ FG_KERNEL void mbconv_x86_64_v4_depthwise_expand_depthwise_5x5_silu(const fg_cal
                             {
                                 const int px = 0;
                                 {
-                                    fg_v a0 = bd, a1 = bd, a2 = bd, a3 = bd, a4 = bd;
+                                    fg_v a0 = bd , a1 = bd , a2 = bd , a3 = bd , a4 = bd ;
                                     const float *wk = wd;
                                     for (int ky = 0; ky < 5; ky++) {
                                         const float *q = r[ky] + j + px * 64;
-                                        const fg_v w0 = fg_load(wk + 0), w1 = fg_load(wk + 16),
-                                                   w2 = fg_load(wk + 32), w3 = fg_load(wk + 48),
-                                                   w4 = fg_load(wk + 64);
+                                        const fg_v w0 = fg_load(wk + 0) , w1 = fg_load(wk + 16) , w2 = fg_load(wk + 32) , w3 = fg_load(wk + 48) , w4 = fg_load(wk + 64) ;
                                         wk += 80;
                                         fg_v v;
-                                        v = fg_load(q + 0);
-                                        FG_FMA(a0, v, w0);
-                                        v = fg_load(q + 32);
-                                        FG_FMA(a0, v, w1);
-                                        v = fg_load(q + 64);
-                                        FG_FMA(a1, v, w0);
-                                        FG_FMA(a0, v, w2);
-                                        v = fg_load(q + 96);
-                                        FG_FMA(a1, v, w1);
-                                        FG_FMA(a0, v, w3);
-                                        v = fg_load(q + 128);
-                                        FG_FMA(a2, v, w0);
-                                        FG_FMA(a1, v, w2);
-                                        FG_FMA(a0, v, w4);
-                                        v = fg_load(q + 160);
-                                        FG_FMA(a2, v, w1);
-                                        FG_FMA(a1, v, w3);
-                                        v = fg_load(q + 192);
-                                        FG_FMA(a3, v, w0);
-                                        FG_FMA(a2, v, w2);
-                                        FG_FMA(a1, v, w4);
-                                        v = fg_load(q + 224);
-                                        FG_FMA(a3, v, w1);
-                                        FG_FMA(a2, v, w3);
-                                        v = fg_load(q + 256);
-                                        FG_FMA(a4, v, w0);
-                                        FG_FMA(a3, v, w2);
-                                        FG_FMA(a2, v, w4);
-                                        v = fg_load(q + 288);
-                                        FG_FMA(a4, v, w1);
-                                        FG_FMA(a3, v, w3);
-                                        v = fg_load(q + 320);
-                                        FG_FMA(a4, v, w2);
-                                        FG_FMA(a3, v, w4);
-                                        v = fg_load(q + 352);
-                                        FG_FMA(a4, v, w3);
-                                        v = fg_load(q + 384);
-                                        FG_FMA(a4, v, w4);
+                                        v = fg_load(q + 0); FG_FMA(a0, v, w0);
+                                        v = fg_load(q + 32); FG_FMA(a0, v, w1);
+                                        v = fg_load(q + 64); FG_FMA(a1, v, w0); FG_FMA(a0, v, w2);
+                                        v = fg_load(q + 96); FG_FMA(a1, v, w1); FG_FMA(a0, v, w3);
+                                        v = fg_load(q + 128); FG_FMA(a2, v, w0); FG_FMA(a1, v, w2); FG_FMA(a0, v, w4);
+                                        v = fg_load(q + 160); FG_FMA(a2, v, w1); FG_FMA(a1, v, w3);
+                                        v = fg_load(q + 192); FG_FMA(a3, v, w0); FG_FMA(a2, v, w2); FG_FMA(a1, v, w4);
+                                        v = fg_load(q + 224); FG_FMA(a3, v, w1); FG_FMA(a2, v, w3);
+                                        v = fg_load(q + 256); FG_FMA(a4, v, w0); FG_FMA(a3, v, w2); FG_FMA(a2, v, w4);
+                                        v = fg_load(q + 288); FG_FMA(a4, v, w1); FG_FMA(a3, v, w3);
+                                        v = fg_load(q + 320); FG_FMA(a4, v, w2); FG_FMA(a3, v, w4);
+                                        v = fg_load(q + 352); FG_FMA(a4, v, w3);
+                                        v = fg_load(q + 384); FG_FMA(a4, v, w4);
                                     }
                                     float *yt = out + b * 700 + y * 100 + px * 20 + n + j;
                                     a0 = (fg_silu(a0));
@@ -779,8 +665,7 @@ FG_KERNEL void mbconv_x86_64_v4_depthwise_expand_depthwise_5x5_silu(const fg_cal
                         }
                     }
                 }
-                for (int j = 0; j < 16; j += 16)
-                    fg_store(tap + b * 20 + n + j, fg_mul(fg_load(sums + j), fg_set1(1.0f / 35.0f)));
+                for (int j = 0; j < 16; j += 16) fg_store(tap + b * 20 + n + j, fg_mul(fg_load(sums + j), fg_set1(1.0f / 35.0f)));
                 fg_storen(tap + b * 20 + n + 16, fg_mul(fg_load(sums + 16), fg_set1(1.0f / 35.0f)), 4);
             }
         }
@@ -798,7 +683,8 @@ FG_KERNEL void mbconv_x86_64_v4_depthwise_expand_depthwise_5x5_silu(const fg_cal
  * 0.000 MFLOP, 2.3 kB moved, 2.1 kB of them weights
  * one row: 1 accumulators hide the latency, the weights stream once
  */
-FG_KERNEL void mbconv_x86_64_v4_excite_gate(const fg_call *c) {
+FG_KERNEL void mbconv_x86_64_v4_excite_gate(const fg_call *c)
+{
     const float *x = (const float *)(const void *)(c->arena + 14912);
     float *out = (float *)(void *)(c->arena + 2560);
     const float *weights0 = (const float *)(const void *)(c->weights + 4224);
@@ -814,11 +700,11 @@ FG_KERNEL void mbconv_x86_64_v4_excite_gate(const fg_call *c) {
                 const float *wt = weights0 + n * 20;
                 const float *bt = bias0 + n;
                 float *yt = h1 + n;
-                fg_v c0_0 = fg_load(bt + 0);
+                fg_v c0_0 = fg_load(bt + 0) ;
                 {
                     const float *xk = xt;
                     for (int k = 0; k < 20; k++, xk += 1, wt += 16) {
-                        const fg_v w0 = fg_load(wt + 0);
+                        const fg_v w0 = fg_load(wt + 0) ;
                         FG_FMAS(c0_0, xk[0], w0);
                     }
                 }
@@ -833,13 +719,12 @@ FG_KERNEL void mbconv_x86_64_v4_excite_gate(const fg_call *c) {
                 const float *wt = weights1 + n * 5;
                 const float *bt = bias1 + n;
                 float *yt = out + b * 20 + n;
-                fg_v c0_0 = fg_load(bt + 0), c0_1 = fg_load(bt + 16);
+                fg_v c0_0 = fg_load(bt + 0) , c0_1 = fg_load(bt + 16) ;
                 {
                     const float *xk = xt;
                     for (int k = 0; k < 5; k++, xk += 1, wt += 32) {
-                        const fg_v w0 = fg_load(wt + 0), w1 = fg_load(wt + 16);
-                        FG_FMAS(c0_0, xk[0], w0);
-                        FG_FMAS(c0_1, xk[0], w1);
+                        const fg_v w0 = fg_load(wt + 0) , w1 = fg_load(wt + 16) ;
+                        FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1);
                     }
                 }
                 c0_0 = fg_sigmoid(c0_0);
@@ -860,7 +745,8 @@ FG_KERNEL void mbconv_x86_64_v4_excite_gate(const fg_call *c) {
  * 0.013 MFLOP, 5.5 kB moved, 1.3 kB of them weights
  * 18 pixels by 16 channels in registers; one panel of weights stays in cache for the whole image
  */
-FG_KERNEL void mbconv_x86_64_v4_project(const fg_call *c) {
+FG_KERNEL void mbconv_x86_64_v4_project(const fg_call *c)
+{
     const float *x = (const float *)(const void *)(c->arena + 12096);
     float *out = (float *)(void *)(c->arena + 1280);
     const float *scale = (const float *)(const void *)(c->arena + 2560);
@@ -887,28 +773,28 @@ FG_KERNEL void mbconv_x86_64_v4_project(const fg_call *c) {
                             const float *wt = w + (block * 16 + n) * 20;
                             const float *bt = bias + block * 16 + n;
                             float *yt = out + b * 315 + y * 45 + px * 9 + block * 9 + n;
-                            fg_v c0_0 = fg_load(bt + 0);
-                            fg_v c1_0 = fg_load(bt + 0);
-                            fg_v c2_0 = fg_load(bt + 0);
-                            fg_v c3_0 = fg_load(bt + 0);
-                            fg_v c4_0 = fg_load(bt + 0);
-                            fg_v c5_0 = fg_load(bt + 0);
-                            fg_v c6_0 = fg_load(bt + 0);
-                            fg_v c7_0 = fg_load(bt + 0);
-                            fg_v c8_0 = fg_load(bt + 0);
-                            fg_v c9_0 = fg_load(bt + 0);
-                            fg_v c10_0 = fg_load(bt + 0);
-                            fg_v c11_0 = fg_load(bt + 0);
-                            fg_v c12_0 = fg_load(bt + 0);
-                            fg_v c13_0 = fg_load(bt + 0);
-                            fg_v c14_0 = fg_load(bt + 0);
-                            fg_v c15_0 = fg_load(bt + 0);
-                            fg_v c16_0 = fg_load(bt + 0);
-                            fg_v c17_0 = fg_load(bt + 0);
+                            fg_v c0_0 = fg_load(bt + 0) ;
+                            fg_v c1_0 = fg_load(bt + 0) ;
+                            fg_v c2_0 = fg_load(bt + 0) ;
+                            fg_v c3_0 = fg_load(bt + 0) ;
+                            fg_v c4_0 = fg_load(bt + 0) ;
+                            fg_v c5_0 = fg_load(bt + 0) ;
+                            fg_v c6_0 = fg_load(bt + 0) ;
+                            fg_v c7_0 = fg_load(bt + 0) ;
+                            fg_v c8_0 = fg_load(bt + 0) ;
+                            fg_v c9_0 = fg_load(bt + 0) ;
+                            fg_v c10_0 = fg_load(bt + 0) ;
+                            fg_v c11_0 = fg_load(bt + 0) ;
+                            fg_v c12_0 = fg_load(bt + 0) ;
+                            fg_v c13_0 = fg_load(bt + 0) ;
+                            fg_v c14_0 = fg_load(bt + 0) ;
+                            fg_v c15_0 = fg_load(bt + 0) ;
+                            fg_v c16_0 = fg_load(bt + 0) ;
+                            fg_v c17_0 = fg_load(bt + 0) ;
                             {
                                 const float *xk = xt;
                                 for (int k = 0; k < 20; k++, xk += 1, wt += 16) {
-                                    const fg_v w0 = fg_load(wt + 0);
+                                    const fg_v w0 = fg_load(wt + 0) ;
                                     FG_FMAS(c0_0, xk[0], w0);
                                     FG_FMAS(c1_0, xk[20], w0);
                                     FG_FMAS(c2_0, xk[40], w0);
@@ -956,27 +842,27 @@ FG_KERNEL void mbconv_x86_64_v4_project(const fg_call *c) {
                             const float *wt = w + (block * 16 + n) * 20;
                             const float *bt = bias + block * 16 + n;
                             float *yt = out + b * 315 + y * 45 + px * 9 + block * 9 + n;
-                            fg_v c0_0 = fg_load(bt + 0);
-                            fg_v c1_0 = fg_load(bt + 0);
-                            fg_v c2_0 = fg_load(bt + 0);
-                            fg_v c3_0 = fg_load(bt + 0);
-                            fg_v c4_0 = fg_load(bt + 0);
-                            fg_v c5_0 = fg_load(bt + 0);
-                            fg_v c6_0 = fg_load(bt + 0);
-                            fg_v c7_0 = fg_load(bt + 0);
-                            fg_v c8_0 = fg_load(bt + 0);
-                            fg_v c9_0 = fg_load(bt + 0);
-                            fg_v c10_0 = fg_load(bt + 0);
-                            fg_v c11_0 = fg_load(bt + 0);
-                            fg_v c12_0 = fg_load(bt + 0);
-                            fg_v c13_0 = fg_load(bt + 0);
-                            fg_v c14_0 = fg_load(bt + 0);
-                            fg_v c15_0 = fg_load(bt + 0);
-                            fg_v c16_0 = fg_load(bt + 0);
+                            fg_v c0_0 = fg_load(bt + 0) ;
+                            fg_v c1_0 = fg_load(bt + 0) ;
+                            fg_v c2_0 = fg_load(bt + 0) ;
+                            fg_v c3_0 = fg_load(bt + 0) ;
+                            fg_v c4_0 = fg_load(bt + 0) ;
+                            fg_v c5_0 = fg_load(bt + 0) ;
+                            fg_v c6_0 = fg_load(bt + 0) ;
+                            fg_v c7_0 = fg_load(bt + 0) ;
+                            fg_v c8_0 = fg_load(bt + 0) ;
+                            fg_v c9_0 = fg_load(bt + 0) ;
+                            fg_v c10_0 = fg_load(bt + 0) ;
+                            fg_v c11_0 = fg_load(bt + 0) ;
+                            fg_v c12_0 = fg_load(bt + 0) ;
+                            fg_v c13_0 = fg_load(bt + 0) ;
+                            fg_v c14_0 = fg_load(bt + 0) ;
+                            fg_v c15_0 = fg_load(bt + 0) ;
+                            fg_v c16_0 = fg_load(bt + 0) ;
                             {
                                 const float *xk = xt;
                                 for (int k = 0; k < 20; k++, xk += 1, wt += 16) {
-                                    const fg_v w0 = fg_load(wt + 0);
+                                    const fg_v w0 = fg_load(wt + 0) ;
                                     FG_FMAS(c0_0, xk[0], w0);
                                     FG_FMAS(c1_0, xk[20], w0);
                                     FG_FMAS(c2_0, xk[40], w0);
@@ -1027,7 +913,8 @@ FG_KERNEL void mbconv_x86_64_v4_project(const fg_call *c) {
  * out  1x9x7x5 float
  * 0.000 MFLOP, 2.5 kB moved, 0.0 kB of them weights
  */
-FG_KERNEL void mbconv_x86_64_v4_row_major_out_0(const fg_call *c) {
+FG_KERNEL void mbconv_x86_64_v4_row_major_out_0(const fg_call *c)
+{
     {
         const float *x = (const float *)(const void *)(c->arena + 1280);
         float *y = (float *)c->out[0];
@@ -1039,8 +926,7 @@ FG_KERNEL void mbconv_x86_64_v4_row_major_out_0(const fg_call *c) {
     }
 }
 
-int mbconv_x86_64_v4_run(const mbconv_x86_64_v4_inputs *in, const mbconv_x86_64_v4_outputs *out,
-                         void *arena) {
+int mbconv_x86_64_v4_run(const mbconv_x86_64_v4_inputs *in, const mbconv_x86_64_v4_outputs *out, void *arena) {
     fg_call call;
     const fg_call *c = &call;
     if (!in || !out) return -1;
@@ -1073,503 +959,253 @@ int mbconv_x86_64_v4_run(const mbconv_x86_64_v4_inputs *in, const mbconv_x86_64_
 #pragma GCC diagnostic ignored "-Woverlength-strings"
 #endif
 static const mbconv_x86_64_v4_weights_type mbconv_x86_64_v4_weights FG_ALIGNED(64) = {
-    "\000\000\350\275\000\000\254>\000\000T\276\000\000\240\276\000\000\014\276\000\000\240=\000\000\330="
-    "\000\0008\276"
-    "\000\0008\276\000\000\250\275\000\000\370>\000\000\310>"
-    "\000\000\376\276\000\000\264\276\000\000p\276\000\000\300"
-    "\274\000\000\312\276\000\000\364>\000\000\250=\000\000\332>"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000"
-    "\000\000\000\000\000\000\000\000\000\302\276\000\000\250\276\000\000\210\276\000\000\254>\000\000\244>"
-    "\000\000\350"
-    "\275\000\000\250=\000\000\226\276\000\000\336>"
-    "\000\000\254\276\000\000\300\274\000\000\000\277\000\000\270\276\000"
-    "\000\366>\000\000\252\276\000\000\134>\000\000H>\000\000\334\276\000\000\030>"
-    "\000\000H\276\000\000\000\000\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000T\276\000\000\220\276\000\000\300>"
-    "\000\000\242\276"
-    "\000\000\210\275\000\000\324>\000\000\134\276\000\000\330=\000\000\326>\000\000X>\000\000\230="
-    "\000\000\200\276\000"
-    "\000\230=\000\000\210=\000\000p\276\000\000\242>\000\000\214>\000\000P>\000\000x>"
-    "\000\000\374\276\000\000\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\200="
-    "\000\000\366\276\000\000\346\276\000"
-    "\000p=\000\000\334\276\000\000p=\000\000P=\000\000\254>"
-    "\000\000\034\276\000\000\020\276\000\000\260\276\000\000"
-    "\340>\000\000\364>\000\000\350=\000\000\350\276\000\000\262\276\000\000L\276\000\000\356\276\000\000h>"
-    "\000\000d"
-    "\276\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000>"
-    "\000\000\312>\000"
-    "\000\256\276\000\000\226\276\000\000\200<\000\000t>\000\000\240>\000\000\000=\000\000\374\276\000\000p="
-    "\000\000"
-    "l>\000\000\200;\000\000\262>\000\000\240\276\000\000\302\276\000\000X>\000\000\340=\000\000\322>"
-    "\000\000\342>\000"
-    "\000\220="
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\200<"
-    "\000\000\300"
-    "<\000\000\310>\000\000\264>\000\000\200>\000\000\270=\000\000\212>\000\000\254>"
-    "\000\000\246\276\000\000p>\000\000"
-    "\310\276\000\000\030>\000\0004\276\000\000\010>\000\000\270\276\000\000(>\000\000l>"
-    "\000\000\232\276\000\000\222"
-    ">\000\0008>"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000$"
-    "\077\000\000"
-    "8\077\000\000\001\277\000\000\304>\000\000\316\276\000\000\002\077\000\000\364>\000\000`"
-    "\275\000\000\012\077\000"
-    "\000\027\277\000\0000=\000\000J\077\000\000j\077\000\000\356\276\000\000\224>\000\000l>"
-    "\000\000g\277\000\000U\277"
-    "\000\000d\277\000\000\350\275\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000"
-    "\000\350=\000\000d>\000\0000\275\000\000<>\000\000P>\000\000\310=\000\000\240=\000\000L>\000\000`>"
-    "\000\000(>\000"
-    "\000\200\276\000\000d>\000\000\200\274\000\000P=\000\000\250=\000\000\000\276\000\0000\276\000\000\034>"
-    "\000\000"
-    "\024\276\000\000\000\000\000\000\034>\000\000p=\000\000\200\273\000\000\010>\000\000p>\000\000$>"
-    "\000\000\020\275"
-    "\000\000\240=\000\000X\276\000\000X\276\000\000\220=\000\000\310="
-    "\000\000\000\276\000\000p\275\000\000\340\274\000"
-    "\000,\276\000\000\000>\000\0008>\000\000(>\000\000D>\000\000\270=\000\000T>\000\000|"
-    "\276\000\000\350\275\000\000"
-    "T\276\000\000\260\275\000\000D\276\000\000\230=\000\000P=\000\000p=\000\000\330\275\000\000\330="
-    "\000\0004>\000\000"
-    "\330=\000\000\134>\000\000h\276\000\000D\276\000\000h\276\000\000\004\276\000\000\340=\000\000\004>"
-    "\000\000\350"
-    "=\000\000@>\000\000\004\276\000\000\300\275\000\0000\275\000\000\024\276\000\000\210\275\000\000\350="
-    "\000\000\230"
-    "\275\000\000\360=\000\000|\276\000\000\020\275\000\000\220\275\000\000<>\000\000\010>\000\0008>"
-    "\000\000\320\275"
-    "\000\000\250\275\000\000 "
-    "\275\000\000`\276\000\000L\276\000\000@>\000\000\370\275\000\000P\276\000\000\350\275\000"
-    "\000\020=\000\000\370\275\000\000\220\275\000\000\270=\000\000D\276\000\000|>\000\000\210="
-    "\000\000\340\275\000\000"
-    "\300=\000\000\034\276\000\000\000=\000\000$\276\000\000h>\000\000p\275\000\000 "
-    "\276\000\000<\276\000\000\240<\000"
-    "\000\260\275\000\000\000\275\000\000\000\275\000\000\010>\000\000\340=\000\000\350\275\000\000\240="
-    "\000\000p=\000"
-    "\000\034>\000\000\210\275\000\000\200\275\000\000\250=\000\000\340="
-    "\000\000\330\275\000\000\300\275\000\000\340"
-    "=\000\000\024>\000\000\220\275\000\000\310\275\000\000 "
-    "\276\000\000\014>\000\000t>\000\000@<\000\000\350\275\000"
-    "\000d\276\000\000,>\000\000\270=\000\000\020>\000\000\320=\000\000\310\275\000\000\010>\000\000\240="
-    "\000\000d\276"
-    "\000\000\300=\000\000\014>\000\000\200=\000\000@<\000\000h\276\000\000\300=\000\000@"
-    "\275\000\0008\276\000\000\030"
-    ">\000\000l\276\000\000\000<\000\000\300\274\000\000\034\276\000\0004\276\000\000\360\275\000\000t>"
-    "\000\000\220="
-    "\000\000\270=\000\000`\276\000\000\270\275\000\0000\276\000\000@\276\000\000H>\000\000\270=\000\000\370="
-    "\000\000"
-    "x>\000\000@\274\000\000 \275\000\000\004>\000\000\000\000\000\000`\275\000\000\200\275\000\000 "
-    ">\000\000l>\000\000"
-    "L\276\000\000\200\275\000\000\340=\000\000\020>\000\000\200\274\000\000\000>\000\0004\276\000\000\014>"
-    "\000\000\250"
-    "\275\000\000T>\000\000X\276\000\000\010>\000\000\000<\000\000p=\000\000@=\000\000\210\275\000\000$"
-    "\276\000\000\200"
-    "\274\000\000D\276\000\000@\274\000\000d\276\000\000\010>\000\000\200=\000\000t>\000\000\200<"
-    "\000\000\230\275\000"
-    "\000\200\276\000\000\270=\000\000D>\000\000\020\276\000\000\360=\000\000\004\276\000\000`>"
-    "\000\000\000\000\000\000"
-    "4>\000\000\010\276\000\000\000<\000\000T>\000\000\000\275\000\000\330\275\000\000\260="
-    "\000\0000\275\000\000\034"
-    ">\000\000\034\276\000\000`=\000\000 =\000\000`>\000\000x>\000\000 "
-    "\276\000\000\000\274\000\000d>\000\000\034>\000"
-    "\000`>\000\000(>"
-    "\000\000t\276\000\000P\275\000\000\360\275\000\000\240\275\000\000P\275\000\000h\276\000\000X>\000"
-    "\000\210=\000\000\320\275\000\000\000<\000\000d\276\000\000x>\000\000\200=\000\000\000\000\000\000\010>"
-    "\000\000"
-    "\220=\000\000\240<\000\000\250\275\000\000\310=\000\000\300\275\000\000\020>\000\000\240\274\000\000@="
-    "\000\000<"
-    ">\000\000\340=\000\000\020>\000\000\010>\000\000\134>\000\000@\275\000\000\020\276\000\000 "
-    "=\000\000\230=\000\000"
-    "\300<\000\000\360=\000\000\200\274\000\000\250=\000\000h\276\000\000p\276\000\000\024\276\000\000("
-    "\276\000\000("
-    ">\000\000$>\000\000<\276\000\000\310\275\000\000\034>"
-    "\000\000\340\274\000\000T\276\000\000\004\276\000\000d>\000"
-    "\000\320=\000\000D\276\000\000`>\000\000t\276\000\000\340\274\000\000\340\274\000\000$>"
-    "\000\0008\276\000\000@<\000"
-    "\000\240\275\000\000\020\276\000\000|>\000\000\260\275\000\000\300\274\000\000 "
-    ">\000\000\270\275\000\000@<\000\000"
-    "\220=\000\000\310\275\000\000\024\276\000\000\320\275\000\000\200\273\000\0000>\000\000\200;"
-    "\000\000\200;\000\000"
-    "@<\000\000\270=\000\000\370\275\000\000D>\000\000\000\276\000\000\340=\000\000\240\274\000\000\330="
-    "\000\000\000"
-    "\276\000\000 "
-    "\276\000\000@\276\000\000\230=\000\000L>\000\000\370=\000\000P>\000\000x\276\000\000,>\000\000`\275"
-    "\000\000\020\275\000\000\000\274\000\000@<\000\000P\275\000\000,\276\000\000\134\276\000\000\240="
-    "\000\000@\275\000"
-    "\000\024>\000\000\340\274\000\000\000\275\000\000\360\275\000\000@=\000\000p=\000\000H\276\000\000\000<"
-    "\000\000"
-    "\270=\000\000\210\275\000\000\014>\000\000H>\000\000\010\276\000\000x\276\000\000`"
-    "\276\000\0000\275\000\0004>\000"
-    "\000l\276\000\000|\276\000\000\340\275\000\000\220=\000\000t\276\000\000L>\000\000`=\000\000T>"
-    "\000\000\240\274\000"
-    "\000\000\274\000\000\270=\000\000\034\276\000\000@>\000\000`"
-    "\276\000\000\020\276\000\000\010\276\000\000\014>\000"
-    "\000\350=\000\000T>\000\000d\276\000\0000=\000\0000=\000\000\240\274\000\000\350=\000\000\014>\000\000@="
-    "\000\000"
-    "\200\275\000\000`=\000\000\024\276\000\000X\276\000\000X>\000\0008\276\000\000P\276\000\000\320="
-    "\000\000\270=\000"
-    "\000\004\276\000\000(>\000\000\240\274\000\000 "
-    "\276\000\000\200\273\000\000\300\274\000\000\330\275\000\000\030"
-    ">\000\000P>\000\000\230=\000\000h\276\000\000D\276\000\000\370=\000\000\134>"
-    "\000\000\200\276\000\000\000>\000\000"
-    "\360=\000\0000\275\000\000\260=\000\000@>\000\000\020\276\000\000\240\275\000\000<"
-    "\276\000\000\134\276\000\000@"
-    "=\000\000\024>\000\000\004>\000\000 "
-    ">\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000"
-    "\000\000\0000\275\000\000@"
-    "\276\000\000\000\274\000\000\330\275\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000"
-    "\000\000\000\000\000\000\000\000\000p\276\000\000\240\275\000\000\014\276\000\000\210\275\000\000\000"
-    "\000\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\200\274\000\000\230="
-    "\000\000\200\274\000\000\370"
-    "=\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000 "
-    ">\000\000\134\276\000\000"
-    "l>\000\000@"
-    "\274\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "X\276\000"
-    "\0008>\000\000`"
-    "\275\000\000\320\275\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000"
-    "\000\000\000`\276\000\000 "
-    "\275\000\000|>\000\000\034>\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000"
-    "\000\000\000\000\000\000\000,>\000\000T\276\000\000<"
-    "\276\000\000\210\275\000\000\000\000\000\000\000\000\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\270\275\000\000\020\275\000\000\020\276\000\000 "
-    "=\000\000\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000,>\000\000\014>\000\000P="
-    "\000\000\010\276"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\0000>"
-    "\000\000\200\275\000\000"
-    ",\276\000\000<"
-    "\276\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\210\275"
-    "\000\000\340<\000\000\350="
-    "\000\000\300\274\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000"
-    "\000\000\000\000\270\275\000\000("
-    "\276\000\000H\276\000\000\250\275\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\240\275\000\000\320\275\000\000 "
-    "\276\000\000(>\000\000\000\000\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\210=\000\000h\276\000\000`>"
-    "\000\000\360\275\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000|>\000\000\260="
-    "\000\000\000"
-    "\275\000\000\220="
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "$>\000\000"
-    "\320\275\000\000\010\276\000\000\320\275\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000"
-    "\000\000\000\000p\275\000\000T>\000\000\200=\000\000\024>"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000"
-    "\000\000\000\000\000\000\000\000\030\276\000\000\000\000\000\000\270\275\000\000\320\275\000\000\000\000"
-    "\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\340=\000\000\034\276\000\000L>\000\000`"
-    "=\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\034>\000\000\000="
-    "\000\000x>\000"
-    "\000H>"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\0008\276\000"
-    "\000\000<\000"
-    "\000@"
-    "\275\000\000\320\275\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000"
-    "0>\000\000<"
-    "\276\000\000P\276\000\000P\276\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000"
-    "\000\000\000\000h>\000\000\200\274\000\000\200=\000\000`"
-    "\276\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000"
-    "\000\000\000\000\000\000\000\000\000T>\000\000(>\000\000p=\000\000\200<"
-    "\000\000\000\000\000\000\000\000\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\042\077\000\000~\077\000\000\033\277\000\000_"
-    "\077\000\000[\077"
-    "\000\000H\276\000\000\244\276\000\000\015\077\000\000\252\276\000\000\316\276\000\000\202\276\000\000l"
-    "\277\000\000"
-    ",\077\000\000<>\000\000s\077\000\000\033\077\000\0005\277\000\000\014\277\000\000\200<"
-    "\000\000\002\077\000\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000X>\000\0008>"
-    "\000\000t\276\000\000\260"
-    "\275\000\000\200="
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000H\276\000\000H>"
-    "\000\000"
-    "\250=\000\000\320=\000\000`>"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000`"
-    "\275\000\000"
-    "\350\275\000\000\350=\000\000l>"
-    "\000\000p\276\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000"
-    "\000\340\275\000\000@>\000\000\360\275\000\000|>"
-    "\000\000T\276\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000"
-    "\000\000\000\000\000\134>\000\000\134\276\000\000\230=\000\000,>\000\000@"
-    "\276\000\000\000\000\000\000\000\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000"
-    "\000\000\000\000\000\000\000\000\000`=\000\000,>\000\000\250=\000\000\270=\000\000\230="
-    "\000\000\000\000\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000(\276\000\000\200\274\000\000|>\000\000 "
-    "\275\000\000\020=\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\210=\000\000("
-    "\276\000\000l\276\000\000\024\276"
-    "\000\000\200="
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\200\274\000\000`"
-    "\275\000\000"
-    "<>"
-    "\000\0004\276\000\000\350\275\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "x\276\000"
-    "\000P\276\000\000\270=\000\000H\276\000\000|"
-    "\276\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000"
-    "\000\0000\275\000\0004>\000\000\330=\000\000(\276\000\0000="
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000"
-    "\000\000\000\000\000d>\000\0000=\000\000\004\276\000\000@\276\000\000$>"
-    "\000\000\000\000\000\000\000\000\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000"
-    "\000\000\000\000\000\000\000\000h\276\000\000\330\275\000\000X>\000\000\004>"
-    "\000\000\230\275\000\000\000\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\014\276\000\000\370\275\000\000,\276\000\000t>"
-    "\000\0000\275"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\276\000\000\000\274\000\000"
-    "\000\276"
-    "\000\000(\276\000\000@"
-    "\276\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\220\275"
-    "\000\000"
-    "\340<\000\000\240\274\000\000\250="
-    "\000\000\360\275\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000"
-    "\000\000\024\276\000\000\320\275\000\000\000>"
-    "\000\000\020\276\000\000\340\274\000\000\000\000\000\000\000\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000"
-    "\000\000\000\000\000\000\000\000\000d\276\000\000\270\275\000\000L>\000\000d>\000\000X>"
-    "\000\000\000\000\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\340\274\000\000\020=\000\000`>\000\000\300="
-    "\000\000L\276\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\320\275\000\000@"
-    "\275\000\000\300\275\000\000|>"
-    "\000\000\300\274\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000(>"
-    "\000\000\014\277\000\000"
-    "\004>\000\000$\077\000\000\216>"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\020\276"
-    "\000\0000\275\000\000\330\276\000\000,>\000\000d>\000\000\200=\000\000\262\276\000\000\346>"
-    "\000\000\030\276\000"
-    "\000\230>\000\000x\276\000\000\220\275\000\000\202>\000\000\346>\000\000\030>"
-    "\000\000\300\275\000\000\324\276\000"
-    "\000(>\000\000\260>"
-    "\000\000\200\276\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000"
-    "\000\000\000\210\275\000\000\330\275\000\000\332>\000\000\000\275\000\000p\275\000\000\246>\000\000\240="
-    "\000\000"
-    "@\274\000\000\260>\000\000\250=\000\000\330>\000\000\232>\000\000\260=\000\000 "
-    ">\000\000\270\275\000\000T\276\000"
-    "\000\316\276\000\000\222\276\000\000\024>\000\000$>"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000"
-    "\000\000\000\000\000\000\000\244>\000\000\256\276\000\000d\276\000\000\366\276\000\000\330="
-    "\000\000\370\276\000"
-    "\000\222>\000\000\320\275\000\000\224\276\000\000\200\274\000\000\310=\000\000@\276\000\000\212>"
-    "\000\000\350>\000"
-    "\000\000\000\000\000\352>\000\000\004>\000\000\200>"
-    "\000\000p\275\000\000\264\276\000\000\000\000\000\000\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\362>\000\000\324>"
-    "\000\000\250\275\000\000\272\276\000\000"
-    "@\276\000\000\320=\000\000\034\276\000\000\356\276\000\000\320>\000\000D\276\000\000\370\276\000\000P>"
-    "\000\000\300"
-    ">\000\000\200=\000\000,>\000\000\300\274\000\000\034>\000\000\212>\000\000l\276\000\000\236>"
-    "\000\000\000\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\326\276\000\000\200\275\000\000\330"
-    "\275\000"
-    "\000\000\275\000\000\260\275\000\000\336>\000\000\200\275\000\000\352\276\000\000\362>\000\000,>"
-    "\000\000h\276\000"
-    "\000\024>\000\000\350>\000\000l>\000\000\214\276\000\000\202>\000\000\210\275\000\000x\276\000\000\356>"
-    "\000\000"
-    "h>"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\010>"
-    "\000\000\256\276\000"
-    "\0000>\000\000n\077\000\000\372\276\000\0003\077\000\000\010\277\000\000f\077\000\000\222\276\000\000{"
-    "\277\000\000"
-    "%\277\000\000u\077\000\000\316\276\000\000\206>\000\000\222>"
-    "\000\000\023\277\000\000\320\275\000\000\236>\000\000"
-    "O\277\000\000\234\276\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000d\276"
-    "\000\000\240=\000\000\300\275\000\000l>\000\000X\276\000\000\020>\000\000\260=\000\000\200\273\000\000<>"
-    "\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000"
-    "L\276\000\000H\276\000\000\220\275\000\000@\275\000\000\230\275\000\000\200\276\000\000p=\000\000<"
-    "\276\000\000\220"
-    "\275\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000"
-    "\000\000\000t>\000\000L>\000\000@\274\000\000X\276\000\000<>\000\000\000=\000\000\310=\000\000H>"
-    "\000\000@\275\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000"
-    "\000P\275\000\000@\274\000\000@<\000\000\300<\000\000d>\000\000\020\276\000\000@="
-    "\000\000\310\275\000\000\230=\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000"
-    "\000`=\000\000\024\276\000\000\370\275\000\000\020\276\000\000L>"
-    "\000\000t\276\000\000\000\275\000\000\300\274\000"
-    "\000\340="
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000\000\000x\276\000\000`\276\000\000\004\276\000\000<\276\000\000<>\000\000T>"
-    "\000\000p\276\000\000\134\276"
-    "\000\000\014>"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000\000\000\000\260\275\000\000`\276\000\000\000=\000\000\230\275\000\000\000\276\000\000\200="
-    "\000\000\020"
-    "\275\000\000`"
-    "\275\000\000\030\276\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000\000\000\000\000\000\000\000\000d>\000\000\200<\000\000t>\000\000X>\000\000\024>"
-    "\000\000\300\274\000\000"
-    "\270\275\000\000X\276\000\000\230="
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\134>\000\000\360=\000\000p>\000\000\310=\000\000\330=\000\000D>"
-    "\000\000"
-    "\000\274\000\000\024\276\000\000\260="
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\370\275\000\000,"
-    "\276\000\000\200\275\000\0000\275\000\000\210\275\000"
-    "\000\260\275\000\000P\276\000\000\014>\000\000\020="
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\0004>\000\000\270=\000\000\300<\000\0000>"
-    "\000\000\200="
-    "\000\000d>"
-    "\000\000P\275\000\000p\275\000\000\000\274\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000<\000\000d\276\000\000<"
-    "\276\000\0000\275\000\000"
-    "\340\275\000\000h>\000\000\340=\000\000`"
-    "\275\000\000\350\275\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000,\276\000\000\320\275\000\000`"
-    "\275\000\000\024"
-    "\276\000\000\034\276\000\000\200=\000\000\220="
-    "\000\0008\276\000\000t\276\000\000\000\000\000\000\000\000\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\030\276\000\000\320\275"
-    "\000\000"
-    "`>\000\000\310=\000\000p>\000\0008\276\000\0008\276\000\000\010>\000\000 "
-    "\276\000\000\000\000\000\000\000\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000p\276\000\000@"
-    "\274\000\000\020"
-    "=\000\000`=\000\000\134\276\000\000,>\000\000\024>\000\000`>\000\000,"
-    "\276\000\000\000\000\000\000\000\000\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\330=\000\000x>"
-    "\000\000L>\000\000"
-    "$\276\000\000P>\000\000\300<\000\000\000\276\000\000P=\000\000`"
-    "\276\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\210=\000\000D>"
-    "\000\000\000\275\000"
-    "\000\340<\000\000X\276\000\000\300<\000\000L>\000\000`="
-    "\000\000\010\276\000\000\000\000\000\000\000\000\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\200\274\000\000\000\000"
-    "\000\000"
-    "\360\275\000\000\250=\000\000\030>\000\000\340=\000\000x>\000\000|>\000\000`"
-    "\276\000\000\000\000\000\000\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\004>"
-    "\000\000\000<\000\000"
-    "P>\000\000D>\000\000|\276\000\000h>\000\000x\276\000\000\004\276\000\000|>"
-    "\000\000\000\000\000\000\000\000\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000@"
-    "\276\000\000\370\275\000\000\310"
-    "=\000\000p\275\000\000d>\000\000\000\000\000\000\020\275\000\000\034>"
-    "\000\000\240\274\000\000\000\000\000\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\244\276\000"
-    "\000\230"
-    "\275\000\000%\077\000\000J\277\000\000\310>\000\000X\077\000\000\244>"
-    "\000\000\370\275\000\000\010\077\000\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"};
+"\000\000\350\275\000\000\254>\000\000T\276\000\000\240\276\000\000\014\276\000\000\240=\000\000\330=\000\0008\276"
+"\000\0008\276\000\000\250\275\000\000\370>\000\000\310>\000\000\376\276\000\000\264\276\000\000p\276\000\000\300"
+"\274\000\000\312\276\000\000\364>\000\000\250=\000\000\332>\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\302\276\000\000\250\276\000\000\210\276\000\000\254>\000\000\244>\000\000\350"
+"\275\000\000\250=\000\000\226\276\000\000\336>\000\000\254\276\000\000\300\274\000\000\000\277\000\000\270\276\000"
+"\000\366>\000\000\252\276\000\000\134>\000\000H>\000\000\334\276\000\000\030>\000\000H\276\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000T\276\000\000\220\276\000\000\300>\000\000\242\276"
+"\000\000\210\275\000\000\324>\000\000\134\276\000\000\330=\000\000\326>\000\000X>\000\000\230=\000\000\200\276\000"
+"\000\230=\000\000\210=\000\000p\276\000\000\242>\000\000\214>\000\000P>\000\000x>\000\000\374\276\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\200=\000\000\366\276\000\000\346\276\000"
+"\000p=\000\000\334\276\000\000p=\000\000P=\000\000\254>\000\000\034\276\000\000\020\276\000\000\260\276\000\000"
+"\340>\000\000\364>\000\000\350=\000\000\350\276\000\000\262\276\000\000L\276\000\000\356\276\000\000h>\000\000d"
+"\276\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000>\000\000\312>\000"
+"\000\256\276\000\000\226\276\000\000\200<\000\000t>\000\000\240>\000\000\000=\000\000\374\276\000\000p=\000\000"
+"l>\000\000\200;\000\000\262>\000\000\240\276\000\000\302\276\000\000X>\000\000\340=\000\000\322>\000\000\342>\000"
+"\000\220=\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\200<\000\000\300"
+"<\000\000\310>\000\000\264>\000\000\200>\000\000\270=\000\000\212>\000\000\254>\000\000\246\276\000\000p>\000\000"
+"\310\276\000\000\030>\000\0004\276\000\000\010>\000\000\270\276\000\000(>\000\000l>\000\000\232\276\000\000\222"
+">\000\0008>\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000$\077\000\000"
+"8\077\000\000\001\277\000\000\304>\000\000\316\276\000\000\002\077\000\000\364>\000\000`\275\000\000\012\077\000"
+"\000\027\277\000\0000=\000\000J\077\000\000j\077\000\000\356\276\000\000\224>\000\000l>\000\000g\277\000\000U\277"
+"\000\000d\277\000\000\350\275\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\350=\000\000d>\000\0000\275\000\000<>\000\000P>\000\000\310=\000\000\240=\000\000L>\000\000`>\000\000(>\000"
+"\000\200\276\000\000d>\000\000\200\274\000\000P=\000\000\250=\000\000\000\276\000\0000\276\000\000\034>\000\000"
+"\024\276\000\000\000\000\000\000\034>\000\000p=\000\000\200\273\000\000\010>\000\000p>\000\000$>\000\000\020\275"
+"\000\000\240=\000\000X\276\000\000X\276\000\000\220=\000\000\310=\000\000\000\276\000\000p\275\000\000\340\274\000"
+"\000,\276\000\000\000>\000\0008>\000\000(>\000\000D>\000\000\270=\000\000T>\000\000|\276\000\000\350\275\000\000"
+"T\276\000\000\260\275\000\000D\276\000\000\230=\000\000P=\000\000p=\000\000\330\275\000\000\330=\000\0004>\000\000"
+"\330=\000\000\134>\000\000h\276\000\000D\276\000\000h\276\000\000\004\276\000\000\340=\000\000\004>\000\000\350"
+"=\000\000@>\000\000\004\276\000\000\300\275\000\0000\275\000\000\024\276\000\000\210\275\000\000\350=\000\000\230"
+"\275\000\000\360=\000\000|\276\000\000\020\275\000\000\220\275\000\000<>\000\000\010>\000\0008>\000\000\320\275"
+"\000\000\250\275\000\000 \275\000\000`\276\000\000L\276\000\000@>\000\000\370\275\000\000P\276\000\000\350\275\000"
+"\000\020=\000\000\370\275\000\000\220\275\000\000\270=\000\000D\276\000\000|>\000\000\210=\000\000\340\275\000\000"
+"\300=\000\000\034\276\000\000\000=\000\000$\276\000\000h>\000\000p\275\000\000 \276\000\000<\276\000\000\240<\000"
+"\000\260\275\000\000\000\275\000\000\000\275\000\000\010>\000\000\340=\000\000\350\275\000\000\240=\000\000p=\000"
+"\000\034>\000\000\210\275\000\000\200\275\000\000\250=\000\000\340=\000\000\330\275\000\000\300\275\000\000\340"
+"=\000\000\024>\000\000\220\275\000\000\310\275\000\000 \276\000\000\014>\000\000t>\000\000@<\000\000\350\275\000"
+"\000d\276\000\000,>\000\000\270=\000\000\020>\000\000\320=\000\000\310\275\000\000\010>\000\000\240=\000\000d\276"
+"\000\000\300=\000\000\014>\000\000\200=\000\000@<\000\000h\276\000\000\300=\000\000@\275\000\0008\276\000\000\030"
+">\000\000l\276\000\000\000<\000\000\300\274\000\000\034\276\000\0004\276\000\000\360\275\000\000t>\000\000\220="
+"\000\000\270=\000\000`\276\000\000\270\275\000\0000\276\000\000@\276\000\000H>\000\000\270=\000\000\370=\000\000"
+"x>\000\000@\274\000\000 \275\000\000\004>\000\000\000\000\000\000`\275\000\000\200\275\000\000 >\000\000l>\000\000"
+"L\276\000\000\200\275\000\000\340=\000\000\020>\000\000\200\274\000\000\000>\000\0004\276\000\000\014>\000\000\250"
+"\275\000\000T>\000\000X\276\000\000\010>\000\000\000<\000\000p=\000\000@=\000\000\210\275\000\000$\276\000\000\200"
+"\274\000\000D\276\000\000@\274\000\000d\276\000\000\010>\000\000\200=\000\000t>\000\000\200<\000\000\230\275\000"
+"\000\200\276\000\000\270=\000\000D>\000\000\020\276\000\000\360=\000\000\004\276\000\000`>\000\000\000\000\000\000"
+"4>\000\000\010\276\000\000\000<\000\000T>\000\000\000\275\000\000\330\275\000\000\260=\000\0000\275\000\000\034"
+">\000\000\034\276\000\000`=\000\000 =\000\000`>\000\000x>\000\000 \276\000\000\000\274\000\000d>\000\000\034>\000"
+"\000`>\000\000(>\000\000t\276\000\000P\275\000\000\360\275\000\000\240\275\000\000P\275\000\000h\276\000\000X>\000"
+"\000\210=\000\000\320\275\000\000\000<\000\000d\276\000\000x>\000\000\200=\000\000\000\000\000\000\010>\000\000"
+"\220=\000\000\240<\000\000\250\275\000\000\310=\000\000\300\275\000\000\020>\000\000\240\274\000\000@=\000\000<"
+">\000\000\340=\000\000\020>\000\000\010>\000\000\134>\000\000@\275\000\000\020\276\000\000 =\000\000\230=\000\000"
+"\300<\000\000\360=\000\000\200\274\000\000\250=\000\000h\276\000\000p\276\000\000\024\276\000\000(\276\000\000("
+">\000\000$>\000\000<\276\000\000\310\275\000\000\034>\000\000\340\274\000\000T\276\000\000\004\276\000\000d>\000"
+"\000\320=\000\000D\276\000\000`>\000\000t\276\000\000\340\274\000\000\340\274\000\000$>\000\0008\276\000\000@<\000"
+"\000\240\275\000\000\020\276\000\000|>\000\000\260\275\000\000\300\274\000\000 >\000\000\270\275\000\000@<\000\000"
+"\220=\000\000\310\275\000\000\024\276\000\000\320\275\000\000\200\273\000\0000>\000\000\200;\000\000\200;\000\000"
+"@<\000\000\270=\000\000\370\275\000\000D>\000\000\000\276\000\000\340=\000\000\240\274\000\000\330=\000\000\000"
+"\276\000\000 \276\000\000@\276\000\000\230=\000\000L>\000\000\370=\000\000P>\000\000x\276\000\000,>\000\000`\275"
+"\000\000\020\275\000\000\000\274\000\000@<\000\000P\275\000\000,\276\000\000\134\276\000\000\240=\000\000@\275\000"
+"\000\024>\000\000\340\274\000\000\000\275\000\000\360\275\000\000@=\000\000p=\000\000H\276\000\000\000<\000\000"
+"\270=\000\000\210\275\000\000\014>\000\000H>\000\000\010\276\000\000x\276\000\000`\276\000\0000\275\000\0004>\000"
+"\000l\276\000\000|\276\000\000\340\275\000\000\220=\000\000t\276\000\000L>\000\000`=\000\000T>\000\000\240\274\000"
+"\000\000\274\000\000\270=\000\000\034\276\000\000@>\000\000`\276\000\000\020\276\000\000\010\276\000\000\014>\000"
+"\000\350=\000\000T>\000\000d\276\000\0000=\000\0000=\000\000\240\274\000\000\350=\000\000\014>\000\000@=\000\000"
+"\200\275\000\000`=\000\000\024\276\000\000X\276\000\000X>\000\0008\276\000\000P\276\000\000\320=\000\000\270=\000"
+"\000\004\276\000\000(>\000\000\240\274\000\000 \276\000\000\200\273\000\000\300\274\000\000\330\275\000\000\030"
+">\000\000P>\000\000\230=\000\000h\276\000\000D\276\000\000\370=\000\000\134>\000\000\200\276\000\000\000>\000\000"
+"\360=\000\0000\275\000\000\260=\000\000@>\000\000\020\276\000\000\240\275\000\000<\276\000\000\134\276\000\000@"
+"=\000\000\024>\000\000\004>\000\000 >\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\0000\275\000\000@\276\000\000\000\274\000\000\330\275\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000p\276\000\000\240\275\000\000\014\276\000\000\210\275\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\200\274\000\000\230=\000\000\200\274\000\000\370"
+"=\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000 >\000\000\134\276\000\000"
+"l>\000\000@\274\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000X\276\000"
+"\0008>\000\000`\275\000\000\320\275\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000`\276\000\000 \275\000\000|>\000\000\034>\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000,>\000\000T\276\000\000<\276\000\000\210\275\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\270\275\000\000\020\275\000\000\020\276\000\000 =\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000,>\000\000\014>\000\000P=\000\000\010\276"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\0000>\000\000\200\275\000\000"
+",\276\000\000<\276\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\210\275"
+"\000\000\340<\000\000\350=\000\000\300\274\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\270\275\000\000(\276\000\000H\276\000\000\250\275\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\240\275\000\000\320\275\000\000 \276\000\000(>\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\210=\000\000h\276\000\000`>\000\000\360\275\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000|>\000\000\260=\000\000\000"
+"\275\000\000\220=\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000$>\000\000"
+"\320\275\000\000\010\276\000\000\320\275\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000p\275\000\000T>\000\000\200=\000\000\024>\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\030\276\000\000\000\000\000\000\270\275\000\000\320\275\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\340=\000\000\034\276\000\000L>\000\000`=\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\034>\000\000\000=\000\000x>\000"
+"\000H>\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\0008\276\000\000\000<\000"
+"\000@\275\000\000\320\275\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"0>\000\000<\276\000\000P\276\000\000P\276\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000h>\000\000\200\274\000\000\200=\000\000`\276\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000T>\000\000(>\000\000p=\000\000\200<\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\042\077\000\000~\077\000\000\033\277\000\000_\077\000\000[\077"
+"\000\000H\276\000\000\244\276\000\000\015\077\000\000\252\276\000\000\316\276\000\000\202\276\000\000l\277\000\000"
+",\077\000\000<>\000\000s\077\000\000\033\077\000\0005\277\000\000\014\277\000\000\200<\000\000\002\077\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000X>\000\0008>\000\000t\276\000\000\260"
+"\275\000\000\200=\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000H\276\000\000H>\000\000"
+"\250=\000\000\320=\000\000`>\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000`\275\000\000"
+"\350\275\000\000\350=\000\000l>\000\000p\276\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\340\275\000\000@>\000\000\360\275\000\000|>\000\000T\276\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\134>\000\000\134\276\000\000\230=\000\000,>\000\000@\276\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000`=\000\000,>\000\000\250=\000\000\270=\000\000\230=\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000(\276\000\000\200\274\000\000|>\000\000 \275\000\000\020=\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\210=\000\000(\276\000\000l\276\000\000\024\276"
+"\000\000\200=\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\200\274\000\000`\275\000\000"
+"<>\000\0004\276\000\000\350\275\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000x\276\000"
+"\000P\276\000\000\270=\000\000H\276\000\000|\276\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\0000\275\000\0004>\000\000\330=\000\000(\276\000\0000=\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000d>\000\0000=\000\000\004\276\000\000@\276\000\000$>\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000h\276\000\000\330\275\000\000X>\000\000\004>\000\000\230\275\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\014\276\000\000\370\275\000\000,\276\000\000t>\000\0000\275"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\276\000\000\000\274\000\000\000\276"
+"\000\000(\276\000\000@\276\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\220\275\000\000"
+"\340<\000\000\240\274\000\000\250=\000\000\360\275\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\024\276\000\000\320\275\000\000\000>\000\000\020\276\000\000\340\274\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000d\276\000\000\270\275\000\000L>\000\000d>\000\000X>\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\340\274\000\000\020=\000\000`>\000\000\300=\000\000L\276\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\320\275\000\000@\275\000\000\300\275\000\000|>"
+"\000\000\300\274\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000(>\000\000\014\277\000\000"
+"\004>\000\000$\077\000\000\216>\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\020\276"
+"\000\0000\275\000\000\330\276\000\000,>\000\000d>\000\000\200=\000\000\262\276\000\000\346>\000\000\030\276\000"
+"\000\230>\000\000x\276\000\000\220\275\000\000\202>\000\000\346>\000\000\030>\000\000\300\275\000\000\324\276\000"
+"\000(>\000\000\260>\000\000\200\276\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\210\275\000\000\330\275\000\000\332>\000\000\000\275\000\000p\275\000\000\246>\000\000\240=\000\000"
+"@\274\000\000\260>\000\000\250=\000\000\330>\000\000\232>\000\000\260=\000\000 >\000\000\270\275\000\000T\276\000"
+"\000\316\276\000\000\222\276\000\000\024>\000\000$>\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\244>\000\000\256\276\000\000d\276\000\000\366\276\000\000\330=\000\000\370\276\000"
+"\000\222>\000\000\320\275\000\000\224\276\000\000\200\274\000\000\310=\000\000@\276\000\000\212>\000\000\350>\000"
+"\000\000\000\000\000\352>\000\000\004>\000\000\200>\000\000p\275\000\000\264\276\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\362>\000\000\324>\000\000\250\275\000\000\272\276\000\000"
+"@\276\000\000\320=\000\000\034\276\000\000\356\276\000\000\320>\000\000D\276\000\000\370\276\000\000P>\000\000\300"
+">\000\000\200=\000\000,>\000\000\300\274\000\000\034>\000\000\212>\000\000l\276\000\000\236>\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\326\276\000\000\200\275\000\000\330\275\000"
+"\000\000\275\000\000\260\275\000\000\336>\000\000\200\275\000\000\352\276\000\000\362>\000\000,>\000\000h\276\000"
+"\000\024>\000\000\350>\000\000l>\000\000\214\276\000\000\202>\000\000\210\275\000\000x\276\000\000\356>\000\000"
+"h>\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\010>\000\000\256\276\000"
+"\0000>\000\000n\077\000\000\372\276\000\0003\077\000\000\010\277\000\000f\077\000\000\222\276\000\000{\277\000\000"
+"%\277\000\000u\077\000\000\316\276\000\000\206>\000\000\222>\000\000\023\277\000\000\320\275\000\000\236>\000\000"
+"O\277\000\000\234\276\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000d\276"
+"\000\000\240=\000\000\300\275\000\000l>\000\000X\276\000\000\020>\000\000\260=\000\000\200\273\000\000<>\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"L\276\000\000H\276\000\000\220\275\000\000@\275\000\000\230\275\000\000\200\276\000\000p=\000\000<\276\000\000\220"
+"\275\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000t>\000\000L>\000\000@\274\000\000X\276\000\000<>\000\000\000=\000\000\310=\000\000H>\000\000@\275\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000P\275\000\000@\274\000\000@<\000\000\300<\000\000d>\000\000\020\276\000\000@=\000\000\310\275\000\000\230=\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000`=\000\000\024\276\000\000\370\275\000\000\020\276\000\000L>\000\000t\276\000\000\000\275\000\000\300\274\000"
+"\000\340=\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000x\276\000\000`\276\000\000\004\276\000\000<\276\000\000<>\000\000T>\000\000p\276\000\000\134\276"
+"\000\000\014>\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\260\275\000\000`\276\000\000\000=\000\000\230\275\000\000\000\276\000\000\200=\000\000\020"
+"\275\000\000`\275\000\000\030\276\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000d>\000\000\200<\000\000t>\000\000X>\000\000\024>\000\000\300\274\000\000"
+"\270\275\000\000X\276\000\000\230=\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\134>\000\000\360=\000\000p>\000\000\310=\000\000\330=\000\000D>\000\000"
+"\000\274\000\000\024\276\000\000\260=\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\370\275\000\000,\276\000\000\200\275\000\0000\275\000\000\210\275\000"
+"\000\260\275\000\000P\276\000\000\014>\000\000\020=\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\0004>\000\000\270=\000\000\300<\000\0000>\000\000\200="
+"\000\000d>\000\000P\275\000\000p\275\000\000\000\274\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000<\000\000d\276\000\000<\276\000\0000\275\000\000"
+"\340\275\000\000h>\000\000\340=\000\000`\275\000\000\350\275\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000,\276\000\000\320\275\000\000`\275\000\000\024"
+"\276\000\000\034\276\000\000\200=\000\000\220=\000\0008\276\000\000t\276\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\030\276\000\000\320\275\000\000"
+"`>\000\000\310=\000\000p>\000\0008\276\000\0008\276\000\000\010>\000\000 \276\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000p\276\000\000@\274\000\000\020"
+"=\000\000`=\000\000\134\276\000\000,>\000\000\024>\000\000`>\000\000,\276\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\330=\000\000x>\000\000L>\000\000"
+"$\276\000\000P>\000\000\300<\000\000\000\276\000\000P=\000\000`\276\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\210=\000\000D>\000\000\000\275\000"
+"\000\340<\000\000X\276\000\000\300<\000\000L>\000\000`=\000\000\010\276\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\200\274\000\000\000\000\000\000"
+"\360\275\000\000\250=\000\000\030>\000\000\340=\000\000x>\000\000|>\000\000`\276\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\004>\000\000\000<\000\000"
+"P>\000\000D>\000\000|\276\000\000h>\000\000x\276\000\000\004\276\000\000|>\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000@\276\000\000\370\275\000\000\310"
+"=\000\000p\275\000\000d>\000\000\000\000\000\000\020\275\000\000\034>\000\000\240\274\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\244\276\000\000\230"
+"\275\000\000%\077\000\000J\277\000\000\310>\000\000X\077\000\000\244>\000\000\370\275\000\000\010\077\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+};
 #endif

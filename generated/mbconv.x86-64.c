@@ -21,8 +21,7 @@
 #include <stdint.h>
 #ifdef FG_EXTERNAL_KERNELS /* so that a verifier can call them one by one */
 #define FG_KERNEL
-#elif defined(__GNUC__) &&                                                                                   \
-    !defined(__TINYC__) /* a function of its own: to find it in a profile, and to compile fast */
+#elif defined(__GNUC__) && !defined(__TINYC__) /* a function of its own: to find it in a profile, and to compile fast */
 #define FG_KERNEL static __attribute__((noinline))
 #else
 #define FG_KERNEL static
@@ -46,10 +45,7 @@
 #pragma GCC optimize("fp-contract=fast")
 #endif
 #endif
-typedef union fg_bits {
-    float f;
-    uint32_t u;
-} fg_bits;
+typedef union fg_bits { float f; uint32_t u; } fg_bits;
 #define fgs_set1_f32(s) (s)
 #if defined(__FP_FAST_FMAF) && !defined(__clang__) && !defined(__TINYC__)
 #define fgs_fma_f32(a, b, c) __builtin_fmaf(a, b, c)
@@ -64,17 +60,14 @@ typedef union fg_bits {
 #define fgs_sub_f32(a, b) ((a) - (b))
 #define fgs_mul_f32(a, b) ((a) * (b))
 /* NaN if one is NaN. */
-FG_INLINE float fgs_max_f32(float a, float b) {
-    return a < b || b != b ? b : a;
-}
+FG_INLINE float fgs_max_f32(float a, float b) { return a < b || b != b ? b : a; }
 
 /* NaN if one is NaN. */
-FG_INLINE float fgs_min_f32(float a, float b) {
-    return b < a || b != b ? b : a;
-}
+FG_INLINE float fgs_min_f32(float a, float b) { return b < a || b != b ? b : a; }
 
 /* p 2^n where t = 1.5 2^23 + n and |n| <= 126: n is in the low bits of t and moves into an exponent. */
-FG_INLINE float fgs_scale_f32(float p, float t) {
+FG_INLINE float fgs_scale_f32(float p, float t)
+{
     fg_bits x;
     x.f = t;
     x.u = (x.u << 23) + 0x3f800000u;
@@ -89,7 +82,8 @@ FG_INLINE float fgs_scale_f32(float p, float t) {
 #endif
 
 /* (e^f - 1) / f for |f| <= ln(2) / 2; minimax, relative error of e^f 3.2e-9. */
-FG_INLINE float fgs_exp_unit_f32(float f) {
+FG_INLINE float fgs_exp_unit_f32(float f)
+{
     float p = fgs_fma_f32(f, fgs_set1_f32(0.00138206896f), fgs_set1_f32(0.0083686756f));
     p = fgs_fma_f32(f, p, fgs_set1_f32(0.0416682661f));
     p = fgs_fma_f32(f, p, fgs_set1_f32(0.166665211f));
@@ -98,14 +92,13 @@ FG_INLINE float fgs_exp_unit_f32(float f) {
 }
 
 #define fgs_rcp_near_f32(x) (1.0f / (x))
-/* 1 / (1 + e^-x) for -87 <= x <= 87, within 3 ulp. e^-x = 2^n e^-f with the polynomial of fgs_exp_unit_f32 in
- * -f. */
-FG_INLINE float fgs_gate_f32(float x) {
+/* 1 / (1 + e^-x) for -87 <= x <= 87, within 3 ulp. e^-x = 2^n e^-f with the polynomial of fgs_exp_unit_f32 in -f. */
+FG_INLINE float fgs_gate_f32(float x)
+{
     float t = fgs_fma_f32(x, fgs_set1_f32(-1.44269504f), fgs_set1_f32(12582912.0f));
     FG_KEEP(t);
     const float n = fgs_sub_f32(t, fgs_set1_f32(12582912.0f));
-    const float f =
-        fgs_fma_f32(n, fgs_set1_f32(-2.12194440e-4f), fgs_fma_f32(n, fgs_set1_f32(0.693359375f), x));
+    const float f = fgs_fma_f32(n, fgs_set1_f32(-2.12194440e-4f), fgs_fma_f32(n, fgs_set1_f32(0.693359375f), x));
     float p = fgs_fma_f32(f, fgs_set1_f32(0.00138206896f), fgs_set1_f32(-0.0083686756f));
     p = fgs_fma_f32(f, p, fgs_set1_f32(0.0416682661f));
     p = fgs_fma_f32(f, p, fgs_set1_f32(-0.166665211f));
@@ -120,7 +113,8 @@ FG_INLINE float fgs_gate_f32(float x) {
 FG_INLINE float fgs_cap_f32(float x) { return fgs_min_f32(x, fgs_set1_f32(87.0f)); }
 
 /* 1 / (1 + e^-x) within 3 ulp; below -87 it stays at 1.7e-38. */
-FG_INLINE float fgs_sigmoid_f32(float x) {
+FG_INLINE float fgs_sigmoid_f32(float x)
+{
     return fgs_gate_f32(fgs_min_f32(fgs_max_f32(x, fgs_set1_f32(-87.0f)), fgs_set1_f32(87.0f)));
 }
 
@@ -136,46 +130,31 @@ typedef float fg_v __attribute__((vector_size(FG_VL * 4)));
 typedef float fg_v_in_memory __attribute__((vector_size(FG_VL * 4), aligned(4), may_alias));
 
 typedef unsigned fg_iv __attribute__((vector_size(FG_VL * 4)));
-FG_INLINE fg_v fg_zero(void) {
-    return (fg_v){0};
-}
-FG_INLINE fg_v fg_set1(float s) {
+FG_INLINE fg_v fg_zero(void) { return (fg_v){0}; }
+FG_INLINE fg_v fg_set1(float s)
+{
     return s - (fg_v){0}; /* keeps -0 */
 }
 
-FG_INLINE fg_v fg_load(const float *p) {
-    return *(const fg_v_in_memory *)(const void *)p;
-}
-FG_INLINE void fg_store(float *p, fg_v v) {
-    *(fg_v_in_memory *)(void *)p = v;
-}
-FG_INLINE void fg_storen(float *p, fg_v v, int n) {
+FG_INLINE fg_v fg_load(const float *p) { return *(const fg_v_in_memory *)(const void *)p; }
+FG_INLINE void fg_store(float *p, fg_v v) { *(fg_v_in_memory *)(void *)p = v; }
+FG_INLINE void fg_storen(float *p, fg_v v, int n)
+{
     for (int i = 0; i < n; i++) p[i] = v[i];
 }
 
-FG_INLINE fg_v fg_add(fg_v a, fg_v b) {
-    return a + b;
-}
-FG_INLINE fg_v fg_sub(fg_v a, fg_v b) {
-    return a - b;
-}
-FG_INLINE fg_v fg_mul(fg_v a, fg_v b) {
-    return a * b;
-}
-FG_INLINE fg_v fg_div(fg_v a, fg_v b) {
-    return a / b;
-}
+FG_INLINE fg_v fg_add(fg_v a, fg_v b) { return a + b; }
+FG_INLINE fg_v fg_sub(fg_v a, fg_v b) { return a - b; }
+FG_INLINE fg_v fg_mul(fg_v a, fg_v b) { return a * b; }
+FG_INLINE fg_v fg_div(fg_v a, fg_v b) { return a / b; }
 /* a < b ? b : a. A NaN in a is the result; a NaN in b is passed over (NEON: is the result too). */
-FG_INLINE fg_v fg_max(fg_v a, fg_v b) {
-    return (fg_v)_mm_max_ps((__m128)b, (__m128)a);
-}
+FG_INLINE fg_v fg_max(fg_v a, fg_v b) { return (fg_v)_mm_max_ps((__m128)b, (__m128)a); }
 
 /* b < a ? b : a, NaN as in fg_max. */
-FG_INLINE fg_v fg_min(fg_v a, fg_v b) {
-    return (fg_v)_mm_min_ps((__m128)b, (__m128)a);
-}
+FG_INLINE fg_v fg_min(fg_v a, fg_v b) { return (fg_v)_mm_min_ps((__m128)b, (__m128)a); }
 
-FG_INLINE fg_v fg_fma(fg_v a, fg_v b, fg_v c) {
+FG_INLINE fg_v fg_fma(fg_v a, fg_v b, fg_v c)
+{
 #if defined(__FMA__)
     return (fg_v)_mm_fmadd_ps((__m128)a, (__m128)b, (__m128)c);
 #else
@@ -190,12 +169,14 @@ FG_INLINE fg_v fg_fma(fg_v a, fg_v b, fg_v c) {
 #define FG_FMAS(acc, s, b) ((void)((acc) = fg_fma(fg_set1(s), b, acc)))
 
 /* p 2^n where t = 1.5 2^23 + n and |n| <= 126: n is in the low bits of t and moves into an exponent. */
-FG_INLINE fg_v fg_scale(fg_v p, fg_v t) {
+FG_INLINE fg_v fg_scale(fg_v p, fg_v t)
+{
     return p * (fg_v)(((fg_iv)t << 23) + 0x3f800000u);
 }
 
 /* (e^f - 1) / f for |f| <= ln(2) / 2; minimax, relative error of e^f 3.2e-9. */
-FG_INLINE fg_v fg_exp_unit(fg_v f) {
+FG_INLINE fg_v fg_exp_unit(fg_v f)
+{
     fg_v p = fg_fma(f, fg_set1(0.00138206896f), fg_set1(0.0083686756f));
     p = fg_fma(f, p, fg_set1(0.0416682661f));
     p = fg_fma(f, p, fg_set1(0.166665211f));
@@ -203,16 +184,14 @@ FG_INLINE fg_v fg_exp_unit(fg_v f) {
     return fg_fma(f, p, fg_set1(1.0f));
 }
 
-/* 1 / x by division: with AVX2, rcpps and two steps of Newton take longer (SiLU by llvm-mca, Haswell 21
- * against 15 cycles, Zen 3 13.7 against 10.7). */
-FG_INLINE fg_v fg_rcp(fg_v x) {
-    return fg_div(fg_set1(1.0f), x);
-}
+/* 1 / x by division: with AVX2, rcpps and two steps of Newton take longer (SiLU by llvm-mca, Haswell 21 against 15 cycles,
+ * Zen 3 13.7 against 10.7). */
+FG_INLINE fg_v fg_rcp(fg_v x) { return fg_div(fg_set1(1.0f), x); }
 
 #define fg_rcp_near fg_rcp
-/* 1 / (1 + e^-x) for -87 <= x <= 87, within 3 ulp. e^-x = 2^n e^-f with the polynomial of fg_exp_unit in -f.
- */
-FG_INLINE fg_v fg_gate(fg_v x) {
+/* 1 / (1 + e^-x) for -87 <= x <= 87, within 3 ulp. e^-x = 2^n e^-f with the polynomial of fg_exp_unit in -f. */
+FG_INLINE fg_v fg_gate(fg_v x)
+{
     fg_v t = fg_fma(x, fg_set1(-1.44269504f), fg_set1(12582912.0f));
     FG_KEEP(t);
     const fg_v n = fg_sub(t, fg_set1(12582912.0f));
@@ -231,7 +210,8 @@ FG_INLINE fg_v fg_gate(fg_v x) {
 FG_INLINE fg_v fg_cap(fg_v x) { return fg_min(x, fg_set1(87.0f)); }
 
 /* 1 / (1 + e^-x) within 3 ulp; below -87 it stays at 1.7e-38. */
-FG_INLINE fg_v fg_sigmoid(fg_v x) {
+FG_INLINE fg_v fg_sigmoid(fg_v x)
+{
     return fg_gate(fg_min(fg_max(x, fg_set1(-87.0f)), fg_set1(87.0f)));
 }
 
@@ -247,63 +227,53 @@ typedef float fg_v __attribute__((vector_size(FG_VL * 4)));
 typedef float fg_v_in_memory __attribute__((vector_size(FG_VL * 4), aligned(4), may_alias));
 
 typedef unsigned fg_iv __attribute__((vector_size(FG_VL * 4)));
-FG_INLINE fg_v fg_zero(void) {
-    return (fg_v){0};
-}
-FG_INLINE fg_v fg_set1(float s) {
+FG_INLINE fg_v fg_zero(void) { return (fg_v){0}; }
+FG_INLINE fg_v fg_set1(float s)
+{
     return s - (fg_v){0}; /* keeps -0 */
 }
 
-FG_INLINE fg_v fg_load(const float *p) {
-    return *(const fg_v_in_memory *)(const void *)p;
-}
-FG_INLINE void fg_store(float *p, fg_v v) {
-    *(fg_v_in_memory *)(void *)p = v;
-}
-FG_INLINE void fg_storen(float *p, fg_v v, int n) {
+FG_INLINE fg_v fg_load(const float *p) { return *(const fg_v_in_memory *)(const void *)p; }
+FG_INLINE void fg_store(float *p, fg_v v) { *(fg_v_in_memory *)(void *)p = v; }
+FG_INLINE void fg_storen(float *p, fg_v v, int n)
+{
     for (int i = 0; i < n; i++) p[i] = v[i];
 }
 
-FG_INLINE fg_v fg_add(fg_v a, fg_v b) {
-    return a + b;
-}
-FG_INLINE fg_v fg_sub(fg_v a, fg_v b) {
-    return a - b;
-}
-FG_INLINE fg_v fg_mul(fg_v a, fg_v b) {
-    return a * b;
-}
-FG_INLINE fg_v fg_div(fg_v a, fg_v b) {
-    return a / b;
-}
+FG_INLINE fg_v fg_add(fg_v a, fg_v b) { return a + b; }
+FG_INLINE fg_v fg_sub(fg_v a, fg_v b) { return a - b; }
+FG_INLINE fg_v fg_mul(fg_v a, fg_v b) { return a * b; }
+FG_INLINE fg_v fg_div(fg_v a, fg_v b) { return a / b; }
 /* a < b ? b : a. A NaN in a is the result; a NaN in b is passed over (NEON: is the result too). */
-FG_INLINE fg_v fg_max(fg_v a, fg_v b) {
+FG_INLINE fg_v fg_max(fg_v a, fg_v b)
+{
     const fg_iv m = (fg_iv)(a < b);
     return (fg_v)(((fg_iv)b & m) | ((fg_iv)a & ~m));
 }
 
 /* b < a ? b : a, NaN as in fg_max. */
-FG_INLINE fg_v fg_min(fg_v a, fg_v b) {
+FG_INLINE fg_v fg_min(fg_v a, fg_v b)
+{
     const fg_iv m = (fg_iv)(b < a);
     return (fg_v)(((fg_iv)b & m) | ((fg_iv)a & ~m));
 }
 
-FG_INLINE fg_v fg_fma(fg_v a, fg_v b, fg_v c) {
-    return a * b + c;
-}
+FG_INLINE fg_v fg_fma(fg_v a, fg_v b, fg_v c) { return a * b + c; }
 /* acc += a * b */
-#define FG_FMA(acc, a, b)  ((void)((acc) += (a) * (b)))
+#define FG_FMA(acc, a, b) ((void)((acc) += (a) * (b)))
 
 /* acc += s * b, s a float */
 #define FG_FMAS(acc, s, b) ((void)((acc) += (s) * (b)))
 
 /* p 2^n where t = 1.5 2^23 + n and |n| <= 126: n is in the low bits of t and moves into an exponent. */
-FG_INLINE fg_v fg_scale(fg_v p, fg_v t) {
+FG_INLINE fg_v fg_scale(fg_v p, fg_v t)
+{
     return p * (fg_v)(((fg_iv)t << 23) + 0x3f800000u);
 }
 
 /* (e^f - 1) / f for |f| <= ln(2) / 2; minimax, relative error of e^f 3.2e-9. */
-FG_INLINE fg_v fg_exp_unit(fg_v f) {
+FG_INLINE fg_v fg_exp_unit(fg_v f)
+{
     fg_v p = fg_fma(f, fg_set1(0.00138206896f), fg_set1(0.0083686756f));
     p = fg_fma(f, p, fg_set1(0.0416682661f));
     p = fg_fma(f, p, fg_set1(0.166665211f));
@@ -311,16 +281,14 @@ FG_INLINE fg_v fg_exp_unit(fg_v f) {
     return fg_fma(f, p, fg_set1(1.0f));
 }
 
-/* 1 / x by division: with AVX2, rcpps and two steps of Newton take longer (SiLU by llvm-mca, Haswell 21
- * against 15 cycles, Zen 3 13.7 against 10.7). */
-FG_INLINE fg_v fg_rcp(fg_v x) {
-    return fg_div(fg_set1(1.0f), x);
-}
+/* 1 / x by division: with AVX2, rcpps and two steps of Newton take longer (SiLU by llvm-mca, Haswell 21 against 15 cycles,
+ * Zen 3 13.7 against 10.7). */
+FG_INLINE fg_v fg_rcp(fg_v x) { return fg_div(fg_set1(1.0f), x); }
 
 #define fg_rcp_near fg_rcp
-/* 1 / (1 + e^-x) for -87 <= x <= 87, within 3 ulp. e^-x = 2^n e^-f with the polynomial of fg_exp_unit in -f.
- */
-FG_INLINE fg_v fg_gate(fg_v x) {
+/* 1 / (1 + e^-x) for -87 <= x <= 87, within 3 ulp. e^-x = 2^n e^-f with the polynomial of fg_exp_unit in -f. */
+FG_INLINE fg_v fg_gate(fg_v x)
+{
     fg_v t = fg_fma(x, fg_set1(-1.44269504f), fg_set1(12582912.0f));
     FG_KEEP(t);
     const fg_v n = fg_sub(t, fg_set1(12582912.0f));
@@ -339,7 +307,8 @@ FG_INLINE fg_v fg_gate(fg_v x) {
 FG_INLINE fg_v fg_cap(fg_v x) { return fg_min(x, fg_set1(87.0f)); }
 
 /* 1 / (1 + e^-x) within 3 ulp; below -87 it stays at 1.7e-38. */
-FG_INLINE fg_v fg_sigmoid(fg_v x) {
+FG_INLINE fg_v fg_sigmoid(fg_v x)
+{
     return fg_gate(fg_min(fg_max(x, fg_set1(-87.0f)), fg_set1(87.0f)));
 }
 
@@ -351,66 +320,61 @@ FG_INLINE fg_v fg_silu(fg_v x)
 }
 
 #elif defined(FG_LANES) /* ---- plain C, lane by lane ---- */
-typedef struct fg_v {
-    float lane[FG_VL];
-} fg_v;
-FG_INLINE fg_v fg_zero(void) {
+typedef struct fg_v { float lane[FG_VL]; } fg_v;
+FG_INLINE fg_v fg_zero(void)
+{
     fg_v r;
     for (int i = 0; i < FG_VL; i++) r.lane[i] = 0.0f;
     return r;
 }
 
-FG_INLINE fg_v fg_set1(float s) {
+FG_INLINE fg_v fg_set1(float s)
+{
     fg_v r;
     for (int i = 0; i < FG_VL; i++) r.lane[i] = s;
     return r;
 }
 
 #define fg_load(p) (*(const fg_v *)(const void *)(p))
-FG_INLINE void fg_store(float *p, fg_v v) {
-    *(fg_v *)(void *)p = v;
-}
-FG_INLINE void fg_storen(float *p, fg_v v, int n) {
+FG_INLINE void fg_store(float *p, fg_v v) { *(fg_v *)(void *)p = v; }
+FG_INLINE void fg_storen(float *p, fg_v v, int n)
+{
     for (int i = 0; i < n; i++) p[i] = v.lane[i];
 }
 
-#define FG_LANES1(name, expression)                                                                          \
-    FG_INLINE fg_v name(fg_v x) {                                                                            \
-        for (int i = 0; i < FG_VL; i++) {                                                                    \
-            const float a = x.lane[i];                                                                       \
-            x.lane[i] = expression;                                                                          \
-        }                                                                                                    \
-        return x;                                                                                            \
+#define FG_LANES1(name, expression)          \
+    FG_INLINE fg_v name(fg_v x)              \
+    {                                        \
+        for (int i = 0; i < FG_VL; i++) {    \
+            const float a = x.lane[i];       \
+            x.lane[i] = expression;          \
+        }                                    \
+        return x;                            \
     }
 
-#define FG_LANES2(name, expression)                                                                          \
-    FG_INLINE fg_v name(fg_v x, fg_v y) {                                                                    \
-        for (int i = 0; i < FG_VL; i++) {                                                                    \
-            const float a = x.lane[i], b = y.lane[i];                                                        \
-            x.lane[i] = expression;                                                                          \
-        }                                                                                                    \
-        return x;                                                                                            \
+#define FG_LANES2(name, expression)                          \
+    FG_INLINE fg_v name(fg_v x, fg_v y)                      \
+    {                                                        \
+        for (int i = 0; i < FG_VL; i++) {                    \
+            const float a = x.lane[i], b = y.lane[i];        \
+            x.lane[i] = expression;                          \
+        }                                                    \
+        return x;                                            \
     }
 
 FG_LANES2(fg_add, a + b)
-FG_LANES2(fg_mul, a *b)
+FG_LANES2(fg_mul, a * b)
 /* acc += a * b; operands are variables: they are named once for each lane. */
-#define FG_FMA(acc, a, b)                                                                                    \
-    do {                                                                                                     \
-        (acc).lane[0] += (a).lane[0] * (b).lane[0];                                                          \
-        (acc).lane[1] += (a).lane[1] * (b).lane[1];                                                          \
-        (acc).lane[2] += (a).lane[2] * (b).lane[2];                                                          \
-        (acc).lane[3] += (a).lane[3] * (b).lane[3];                                                          \
+#define FG_FMA(acc, a, b) \
+    do { \
+        (acc).lane[0] += (a).lane[0] * (b).lane[0]; (acc).lane[1] += (a).lane[1] * (b).lane[1]; (acc).lane[2] += (a).lane[2] * (b).lane[2]; (acc).lane[3] += (a).lane[3] * (b).lane[3]; \
     } while (0)
 
 /* acc += s * b, s a float; acc and b are variables: they are named once for each lane. */
-#define FG_FMAS(acc, s, b)                                                                                   \
-    do {                                                                                                     \
-        const float fg_factor = (s);                                                                         \
-        (acc).lane[0] += fg_factor * (b).lane[0];                                                            \
-        (acc).lane[1] += fg_factor * (b).lane[1];                                                            \
-        (acc).lane[2] += fg_factor * (b).lane[2];                                                            \
-        (acc).lane[3] += fg_factor * (b).lane[3];                                                            \
+#define FG_FMAS(acc, s, b) \
+    do { \
+        const float fg_factor = (s); \
+        (acc).lane[0] += fg_factor * (b).lane[0]; (acc).lane[1] += fg_factor * (b).lane[1]; (acc).lane[2] += fg_factor * (b).lane[2]; (acc).lane[3] += fg_factor * (b).lane[3]; \
     } while (0)
 
 FG_LANES1(fg_sigmoid, fgs_sigmoid_f32(a))
@@ -444,7 +408,8 @@ static const mbconv_x86_64_weights_type mbconv_x86_64_weights FG_ALIGNED(64); /*
  * out  1x6x13x10 float
  * 0.000 MFLOP, 6.2 kB moved, 0.0 kB of them weights
  */
-FG_KERNEL void mbconv_x86_64_channels_last_in_0(const fg_call *c) {
+FG_KERNEL void mbconv_x86_64_channels_last_in_0(const fg_call *c)
+{
     {
         const float *x = (const float *)c->in[0];
         float *y = (float *)(void *)(c->arena + 0);
@@ -470,7 +435,8 @@ FG_KERNEL void mbconv_x86_64_channels_last_in_0(const fg_call *c) {
  * 0.066 MFLOP, 8.6 kB moved, 2.6 kB of them weights
  * blocks of 4 channels; a ring of 5 rows (1120 bytes) joins the two, window tiles of 5 pixels
  */
-FG_KERNEL void mbconv_x86_64_depthwise_expand_depthwise_5x5_silu(const fg_call *c) {
+FG_KERNEL void mbconv_x86_64_depthwise_expand_depthwise_5x5_silu(const fg_call *c)
+{
     const float *x = (const float *)(const void *)(c->arena + 0);
     float *out = (float *)(void *)(c->arena + 3136);
     float *tap = (float *)(void *)(c->arena + 7104);
@@ -481,7 +447,8 @@ FG_KERNEL void mbconv_x86_64_depthwise_expand_depthwise_5x5_silu(const fg_call *
     const float *dbias = (const float *)(const void *)(c->weights + 2688);
     for (int i = 0; i < 280; i += 4) fg_store(ring + i, fg_zero());
     for (int b = 0; b < 1; b++) {
-        for (int n = 0; n < 20; n += 4) {
+        for (int n = 0; n < 20; n += 4)
+        {
             float sums[4];
             for (int j = 0; j < 4; j += 4) fg_store(sums + j, fg_zero());
             int row = -2;
@@ -500,20 +467,20 @@ FG_KERNEL void mbconv_x86_64_depthwise_expand_depthwise_5x5_silu(const fg_call *
                             const float *wt = w + n * 6;
                             const float *bt = bias + n;
                             float *yt = to + (px + 2) * 4;
-                            fg_v c0_0 = fg_load(bt + 0);
-                            fg_v c1_0 = fg_load(bt + 0);
-                            fg_v c2_0 = fg_load(bt + 0);
-                            fg_v c3_0 = fg_load(bt + 0);
-                            fg_v c4_0 = fg_load(bt + 0);
-                            fg_v c5_0 = fg_load(bt + 0);
-                            fg_v c6_0 = fg_load(bt + 0);
-                            fg_v c7_0 = fg_load(bt + 0);
-                            fg_v c8_0 = fg_load(bt + 0);
-                            fg_v c9_0 = fg_load(bt + 0);
+                            fg_v c0_0 = fg_load(bt + 0) ;
+                            fg_v c1_0 = fg_load(bt + 0) ;
+                            fg_v c2_0 = fg_load(bt + 0) ;
+                            fg_v c3_0 = fg_load(bt + 0) ;
+                            fg_v c4_0 = fg_load(bt + 0) ;
+                            fg_v c5_0 = fg_load(bt + 0) ;
+                            fg_v c6_0 = fg_load(bt + 0) ;
+                            fg_v c7_0 = fg_load(bt + 0) ;
+                            fg_v c8_0 = fg_load(bt + 0) ;
+                            fg_v c9_0 = fg_load(bt + 0) ;
                             {
                                 const float *xk = xt;
                                 for (int k = 0; k < 6; k++, xk += 1, wt += 4) {
-                                    const fg_v w0 = fg_load(wt + 0);
+                                    const fg_v w0 = fg_load(wt + 0) ;
                                     FG_FMAS(c0_0, xk[0], w0);
                                     FG_FMAS(c1_0, xk[6], w0);
                                     FG_FMAS(c2_0, xk[12], w0);
@@ -550,59 +517,34 @@ FG_KERNEL void mbconv_x86_64_depthwise_expand_depthwise_5x5_silu(const fg_call *
                     }
                 }
                 for (int ky = 0; ky < 5; ky++) r[ky] = ring + (y * 2 + ky * 1) % 5 * 56;
-                for (int j = 0; j < 4; j += 4) {
+                for (int j = 0; j < 4; j += 4)
+                {
                     const float *wd = dw + (n + j) * 25;
                     const fg_v bd = fg_load(dbias + n + j);
                     fg_v s = fg_zero();
                     {
                         const int px = 0;
                         {
-                            fg_v a0 = bd, a1 = bd, a2 = bd, a3 = bd, a4 = bd;
+                            fg_v a0 = bd , a1 = bd , a2 = bd , a3 = bd , a4 = bd ;
                             const float *wk = wd;
                             for (int ky = 0; ky < 5; ky++) {
                                 const float *q = r[ky] + j + px * 8;
-                                const fg_v w0 = fg_load(wk + 0), w1 = fg_load(wk + 4), w2 = fg_load(wk + 8),
-                                           w3 = fg_load(wk + 12), w4 = fg_load(wk + 16);
+                                const fg_v w0 = fg_load(wk + 0) , w1 = fg_load(wk + 4) , w2 = fg_load(wk + 8) , w3 = fg_load(wk + 12) , w4 = fg_load(wk + 16) ;
                                 wk += 20;
                                 fg_v v;
-                                v = fg_load(q + 0);
-                                FG_FMA(a0, v, w0);
-                                v = fg_load(q + 4);
-                                FG_FMA(a0, v, w1);
-                                v = fg_load(q + 8);
-                                FG_FMA(a1, v, w0);
-                                FG_FMA(a0, v, w2);
-                                v = fg_load(q + 12);
-                                FG_FMA(a1, v, w1);
-                                FG_FMA(a0, v, w3);
-                                v = fg_load(q + 16);
-                                FG_FMA(a2, v, w0);
-                                FG_FMA(a1, v, w2);
-                                FG_FMA(a0, v, w4);
-                                v = fg_load(q + 20);
-                                FG_FMA(a2, v, w1);
-                                FG_FMA(a1, v, w3);
-                                v = fg_load(q + 24);
-                                FG_FMA(a3, v, w0);
-                                FG_FMA(a2, v, w2);
-                                FG_FMA(a1, v, w4);
-                                v = fg_load(q + 28);
-                                FG_FMA(a3, v, w1);
-                                FG_FMA(a2, v, w3);
-                                v = fg_load(q + 32);
-                                FG_FMA(a4, v, w0);
-                                FG_FMA(a3, v, w2);
-                                FG_FMA(a2, v, w4);
-                                v = fg_load(q + 36);
-                                FG_FMA(a4, v, w1);
-                                FG_FMA(a3, v, w3);
-                                v = fg_load(q + 40);
-                                FG_FMA(a4, v, w2);
-                                FG_FMA(a3, v, w4);
-                                v = fg_load(q + 44);
-                                FG_FMA(a4, v, w3);
-                                v = fg_load(q + 48);
-                                FG_FMA(a4, v, w4);
+                                v = fg_load(q + 0); FG_FMA(a0, v, w0);
+                                v = fg_load(q + 4); FG_FMA(a0, v, w1);
+                                v = fg_load(q + 8); FG_FMA(a1, v, w0); FG_FMA(a0, v, w2);
+                                v = fg_load(q + 12); FG_FMA(a1, v, w1); FG_FMA(a0, v, w3);
+                                v = fg_load(q + 16); FG_FMA(a2, v, w0); FG_FMA(a1, v, w2); FG_FMA(a0, v, w4);
+                                v = fg_load(q + 20); FG_FMA(a2, v, w1); FG_FMA(a1, v, w3);
+                                v = fg_load(q + 24); FG_FMA(a3, v, w0); FG_FMA(a2, v, w2); FG_FMA(a1, v, w4);
+                                v = fg_load(q + 28); FG_FMA(a3, v, w1); FG_FMA(a2, v, w3);
+                                v = fg_load(q + 32); FG_FMA(a4, v, w0); FG_FMA(a3, v, w2); FG_FMA(a2, v, w4);
+                                v = fg_load(q + 36); FG_FMA(a4, v, w1); FG_FMA(a3, v, w3);
+                                v = fg_load(q + 40); FG_FMA(a4, v, w2); FG_FMA(a3, v, w4);
+                                v = fg_load(q + 44); FG_FMA(a4, v, w3);
+                                v = fg_load(q + 48); FG_FMA(a4, v, w4);
                             }
                             float *yt = out + b * 700 + y * 100 + px * 20 + n + j;
                             a0 = (fg_silu(a0));
@@ -625,8 +567,7 @@ FG_KERNEL void mbconv_x86_64_depthwise_expand_depthwise_5x5_silu(const fg_call *
                     fg_store(sums + j, fg_add(fg_load(sums + j), s));
                 }
             }
-            for (int j = 0; j < 4; j += 4)
-                fg_store(tap + b * 20 + n + j, fg_mul(fg_load(sums + j), fg_set1(1.0f / 35.0f)));
+            for (int j = 0; j < 4; j += 4) fg_store(tap + b * 20 + n + j, fg_mul(fg_load(sums + j), fg_set1(1.0f / 35.0f)));
         }
     }
 }
@@ -642,7 +583,8 @@ FG_KERNEL void mbconv_x86_64_depthwise_expand_depthwise_5x5_silu(const fg_call *
  * 0.000 MFLOP, 1.3 kB moved, 1.2 kB of them weights
  * one row: 2 accumulators hide the latency, the weights stream once
  */
-FG_KERNEL void mbconv_x86_64_excite_gate(const fg_call *c) {
+FG_KERNEL void mbconv_x86_64_excite_gate(const fg_call *c)
+{
     const float *x = (const float *)(const void *)(c->arena + 7104);
     float *out = (float *)(void *)(c->arena + 2240);
     const float *weights0 = (const float *)(const void *)(c->weights + 2816);
@@ -658,13 +600,12 @@ FG_KERNEL void mbconv_x86_64_excite_gate(const fg_call *c) {
                 const float *wt = weights0 + n * 20;
                 const float *bt = bias0 + n;
                 float *yt = h1 + n;
-                fg_v c0_0 = fg_load(bt + 0), c0_1 = fg_load(bt + 4);
+                fg_v c0_0 = fg_load(bt + 0) , c0_1 = fg_load(bt + 4) ;
                 {
                     const float *xk = xt;
                     for (int k = 0; k < 20; k++, xk += 1, wt += 8) {
-                        const fg_v w0 = fg_load(wt + 0), w1 = fg_load(wt + 4);
-                        FG_FMAS(c0_0, xk[0], w0);
-                        FG_FMAS(c0_1, xk[0], w1);
+                        const fg_v w0 = fg_load(wt + 0) , w1 = fg_load(wt + 4) ;
+                        FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1);
                     }
                 }
                 c0_0 = (fg_silu(c0_0));
@@ -673,23 +614,18 @@ FG_KERNEL void mbconv_x86_64_excite_gate(const fg_call *c) {
                 fg_store(yt + 4, c0_1);
             }
         }
-        for (int n = 0; n < 20; n += 20) {
+        for (int n = 0; n < 20; n += 20)
+        {
             const float *xt = h1;
             const float *wt = weights1 + n * 5;
             const float *bt = bias1 + n;
             float *yt = out + b * 20 + n;
-            fg_v c0_0 = fg_load(bt + 0), c0_1 = fg_load(bt + 4), c0_2 = fg_load(bt + 8),
-                 c0_3 = fg_load(bt + 12), c0_4 = fg_load(bt + 16);
+            fg_v c0_0 = fg_load(bt + 0) , c0_1 = fg_load(bt + 4) , c0_2 = fg_load(bt + 8) , c0_3 = fg_load(bt + 12) , c0_4 = fg_load(bt + 16) ;
             {
                 const float *xk = xt;
                 for (int k = 0; k < 5; k++, xk += 1, wt += 20) {
-                    const fg_v w0 = fg_load(wt + 0), w1 = fg_load(wt + 4), w2 = fg_load(wt + 8),
-                               w3 = fg_load(wt + 12), w4 = fg_load(wt + 16);
-                    FG_FMAS(c0_0, xk[0], w0);
-                    FG_FMAS(c0_1, xk[0], w1);
-                    FG_FMAS(c0_2, xk[0], w2);
-                    FG_FMAS(c0_3, xk[0], w3);
-                    FG_FMAS(c0_4, xk[0], w4);
+                    const fg_v w0 = fg_load(wt + 0) , w1 = fg_load(wt + 4) , w2 = fg_load(wt + 8) , w3 = fg_load(wt + 12) , w4 = fg_load(wt + 16) ;
+                    FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1); FG_FMAS(c0_2, xk[0], w2); FG_FMAS(c0_3, xk[0], w3); FG_FMAS(c0_4, xk[0], w4);
                 }
             }
             c0_0 = fg_sigmoid(c0_0);
@@ -715,7 +651,8 @@ FG_KERNEL void mbconv_x86_64_excite_gate(const fg_call *c) {
  * 0.013 MFLOP, 5.1 kB moved, 1.0 kB of them weights
  * 12 pixels by 4 channels in registers; one panel of weights stays in cache for the whole image
  */
-FG_KERNEL void mbconv_x86_64_project(const fg_call *c) {
+FG_KERNEL void mbconv_x86_64_project(const fg_call *c)
+{
     const float *x = (const float *)(const void *)(c->arena + 3136);
     float *out = (float *)(void *)(c->arena + 0);
     const float *scale = (const float *)(const void *)(c->arena + 2240);
@@ -734,27 +671,28 @@ FG_KERNEL void mbconv_x86_64_project(const fg_call *c) {
         for (int block = 0; block < 1; block++) {
             for (int n = 0; n < 8; n += 4) {
                 for (int y = 0; y < 1; y++) {
-                    for (int px = 0; px < 24; px += 12) {
+                    for (int px = 0; px < 24; px += 12)
+                    {
                         const float *xt = x + b * 700 + y * 100 + px * 20 + block * 20;
                         const float *wt = w + (block * 12 + n) * 20;
                         const float *bt = bias + block * 12 + n;
                         float *yt = out + b * 315 + y * 45 + px * 9 + block * 9 + n;
-                        fg_v c0_0 = fg_load(bt + 0);
-                        fg_v c1_0 = fg_load(bt + 0);
-                        fg_v c2_0 = fg_load(bt + 0);
-                        fg_v c3_0 = fg_load(bt + 0);
-                        fg_v c4_0 = fg_load(bt + 0);
-                        fg_v c5_0 = fg_load(bt + 0);
-                        fg_v c6_0 = fg_load(bt + 0);
-                        fg_v c7_0 = fg_load(bt + 0);
-                        fg_v c8_0 = fg_load(bt + 0);
-                        fg_v c9_0 = fg_load(bt + 0);
-                        fg_v c10_0 = fg_load(bt + 0);
-                        fg_v c11_0 = fg_load(bt + 0);
+                        fg_v c0_0 = fg_load(bt + 0) ;
+                        fg_v c1_0 = fg_load(bt + 0) ;
+                        fg_v c2_0 = fg_load(bt + 0) ;
+                        fg_v c3_0 = fg_load(bt + 0) ;
+                        fg_v c4_0 = fg_load(bt + 0) ;
+                        fg_v c5_0 = fg_load(bt + 0) ;
+                        fg_v c6_0 = fg_load(bt + 0) ;
+                        fg_v c7_0 = fg_load(bt + 0) ;
+                        fg_v c8_0 = fg_load(bt + 0) ;
+                        fg_v c9_0 = fg_load(bt + 0) ;
+                        fg_v c10_0 = fg_load(bt + 0) ;
+                        fg_v c11_0 = fg_load(bt + 0) ;
                         {
                             const float *xk = xt;
                             for (int k = 0; k < 20; k++, xk += 1, wt += 4) {
-                                const fg_v w0 = fg_load(wt + 0);
+                                const fg_v w0 = fg_load(wt + 0) ;
                                 FG_FMAS(c0_0, xk[0], w0);
                                 FG_FMAS(c1_0, xk[20], w0);
                                 FG_FMAS(c2_0, xk[40], w0);
@@ -789,21 +727,21 @@ FG_KERNEL void mbconv_x86_64_project(const fg_call *c) {
                             const float *wt = w + (block * 12 + n) * 20;
                             const float *bt = bias + block * 12 + n;
                             float *yt = out + b * 315 + y * 45 + px * 9 + block * 9 + n;
-                            fg_v c0_0 = fg_load(bt + 0);
-                            fg_v c1_0 = fg_load(bt + 0);
-                            fg_v c2_0 = fg_load(bt + 0);
-                            fg_v c3_0 = fg_load(bt + 0);
-                            fg_v c4_0 = fg_load(bt + 0);
-                            fg_v c5_0 = fg_load(bt + 0);
-                            fg_v c6_0 = fg_load(bt + 0);
-                            fg_v c7_0 = fg_load(bt + 0);
-                            fg_v c8_0 = fg_load(bt + 0);
-                            fg_v c9_0 = fg_load(bt + 0);
-                            fg_v c10_0 = fg_load(bt + 0);
+                            fg_v c0_0 = fg_load(bt + 0) ;
+                            fg_v c1_0 = fg_load(bt + 0) ;
+                            fg_v c2_0 = fg_load(bt + 0) ;
+                            fg_v c3_0 = fg_load(bt + 0) ;
+                            fg_v c4_0 = fg_load(bt + 0) ;
+                            fg_v c5_0 = fg_load(bt + 0) ;
+                            fg_v c6_0 = fg_load(bt + 0) ;
+                            fg_v c7_0 = fg_load(bt + 0) ;
+                            fg_v c8_0 = fg_load(bt + 0) ;
+                            fg_v c9_0 = fg_load(bt + 0) ;
+                            fg_v c10_0 = fg_load(bt + 0) ;
                             {
                                 const float *xk = xt;
                                 for (int k = 0; k < 20; k++, xk += 1, wt += 4) {
-                                    const fg_v w0 = fg_load(wt + 0);
+                                    const fg_v w0 = fg_load(wt + 0) ;
                                     FG_FMAS(c0_0, xk[0], w0);
                                     FG_FMAS(c1_0, xk[20], w0);
                                     FG_FMAS(c2_0, xk[40], w0);
@@ -835,27 +773,28 @@ FG_KERNEL void mbconv_x86_64_project(const fg_call *c) {
             {
                 const int n = 8;
                 for (int y = 0; y < 1; y++) {
-                    for (int px = 0; px < 24; px += 12) {
+                    for (int px = 0; px < 24; px += 12)
+                    {
                         const float *xt = x + b * 700 + y * 100 + px * 20 + block * 20;
                         const float *wt = w + (block * 12 + n) * 20;
                         const float *bt = bias + block * 12 + n;
                         float *yt = out + b * 315 + y * 45 + px * 9 + block * 9 + n;
-                        fg_v c0_0 = fg_load(bt + 0);
-                        fg_v c1_0 = fg_load(bt + 0);
-                        fg_v c2_0 = fg_load(bt + 0);
-                        fg_v c3_0 = fg_load(bt + 0);
-                        fg_v c4_0 = fg_load(bt + 0);
-                        fg_v c5_0 = fg_load(bt + 0);
-                        fg_v c6_0 = fg_load(bt + 0);
-                        fg_v c7_0 = fg_load(bt + 0);
-                        fg_v c8_0 = fg_load(bt + 0);
-                        fg_v c9_0 = fg_load(bt + 0);
-                        fg_v c10_0 = fg_load(bt + 0);
-                        fg_v c11_0 = fg_load(bt + 0);
+                        fg_v c0_0 = fg_load(bt + 0) ;
+                        fg_v c1_0 = fg_load(bt + 0) ;
+                        fg_v c2_0 = fg_load(bt + 0) ;
+                        fg_v c3_0 = fg_load(bt + 0) ;
+                        fg_v c4_0 = fg_load(bt + 0) ;
+                        fg_v c5_0 = fg_load(bt + 0) ;
+                        fg_v c6_0 = fg_load(bt + 0) ;
+                        fg_v c7_0 = fg_load(bt + 0) ;
+                        fg_v c8_0 = fg_load(bt + 0) ;
+                        fg_v c9_0 = fg_load(bt + 0) ;
+                        fg_v c10_0 = fg_load(bt + 0) ;
+                        fg_v c11_0 = fg_load(bt + 0) ;
                         {
                             const float *xk = xt;
                             for (int k = 0; k < 20; k++, xk += 1, wt += 4) {
-                                const fg_v w0 = fg_load(wt + 0);
+                                const fg_v w0 = fg_load(wt + 0) ;
                                 FG_FMAS(c0_0, xk[0], w0);
                                 FG_FMAS(c1_0, xk[20], w0);
                                 FG_FMAS(c2_0, xk[40], w0);
@@ -890,21 +829,21 @@ FG_KERNEL void mbconv_x86_64_project(const fg_call *c) {
                             const float *wt = w + (block * 12 + n) * 20;
                             const float *bt = bias + block * 12 + n;
                             float *yt = out + b * 315 + y * 45 + px * 9 + block * 9 + n;
-                            fg_v c0_0 = fg_load(bt + 0);
-                            fg_v c1_0 = fg_load(bt + 0);
-                            fg_v c2_0 = fg_load(bt + 0);
-                            fg_v c3_0 = fg_load(bt + 0);
-                            fg_v c4_0 = fg_load(bt + 0);
-                            fg_v c5_0 = fg_load(bt + 0);
-                            fg_v c6_0 = fg_load(bt + 0);
-                            fg_v c7_0 = fg_load(bt + 0);
-                            fg_v c8_0 = fg_load(bt + 0);
-                            fg_v c9_0 = fg_load(bt + 0);
-                            fg_v c10_0 = fg_load(bt + 0);
+                            fg_v c0_0 = fg_load(bt + 0) ;
+                            fg_v c1_0 = fg_load(bt + 0) ;
+                            fg_v c2_0 = fg_load(bt + 0) ;
+                            fg_v c3_0 = fg_load(bt + 0) ;
+                            fg_v c4_0 = fg_load(bt + 0) ;
+                            fg_v c5_0 = fg_load(bt + 0) ;
+                            fg_v c6_0 = fg_load(bt + 0) ;
+                            fg_v c7_0 = fg_load(bt + 0) ;
+                            fg_v c8_0 = fg_load(bt + 0) ;
+                            fg_v c9_0 = fg_load(bt + 0) ;
+                            fg_v c10_0 = fg_load(bt + 0) ;
                             {
                                 const float *xk = xt;
                                 for (int k = 0; k < 20; k++, xk += 1, wt += 4) {
-                                    const fg_v w0 = fg_load(wt + 0);
+                                    const fg_v w0 = fg_load(wt + 0) ;
                                     FG_FMAS(c0_0, xk[0], w0);
                                     FG_FMAS(c1_0, xk[20], w0);
                                     FG_FMAS(c2_0, xk[40], w0);
@@ -943,7 +882,8 @@ FG_KERNEL void mbconv_x86_64_project(const fg_call *c) {
  * out  1x9x7x5 float
  * 0.000 MFLOP, 2.5 kB moved, 0.0 kB of them weights
  */
-FG_KERNEL void mbconv_x86_64_row_major_out_0(const fg_call *c) {
+FG_KERNEL void mbconv_x86_64_row_major_out_0(const fg_call *c)
+{
     {
         const float *x = (const float *)(const void *)(c->arena + 0);
         float *y = (float *)c->out[0];
@@ -988,318 +928,162 @@ int mbconv_x86_64_run(const mbconv_x86_64_inputs *in, const mbconv_x86_64_output
 #pragma GCC diagnostic ignored "-Woverlength-strings"
 #endif
 static const mbconv_x86_64_weights_type mbconv_x86_64_weights FG_ALIGNED(64) = {
-    "\000\000\350\275\000\000\254>"
-    "\000\000T\276\000\000\240\276\000\000\302\276\000\000\250\276\000\000\210\276\000\000"
-    "\254>\000\000T\276\000\000\220\276\000\000\300>\000\000\242\276\000\000\200="
-    "\000\000\366\276\000\000\346\276\000"
-    "\000p=\000\000\000>\000\000\312>\000\000\256\276\000\000\226\276\000\000\200<\000\000\300<\000\000\310>"
-    "\000\000"
-    "\264>\000\000\014\276\000\000\240=\000\000\330=\000\0008\276\000\000\244>\000\000\350\275\000\000\250="
-    "\000\000\226"
-    "\276\000\000\210\275\000\000\324>\000\000\134\276\000\000\330=\000\000\334\276\000\000p=\000\000P="
-    "\000\000\254>"
-    "\000\000\200<\000\000t>\000\000\240>\000\000\000=\000\000\200>\000\000\270=\000\000\212>\000\000\254>"
-    "\000\0008\276"
-    "\000\000\250\275\000\000\370>\000\000\310>\000\000\336>"
-    "\000\000\254\276\000\000\300\274\000\000\000\277\000\000"
-    "\326>\000\000X>\000\000\230="
-    "\000\000\200\276\000\000\034\276\000\000\020\276\000\000\260\276\000\000\340>\000\000"
-    "\374\276\000\000p=\000\000l>\000\000\200;\000\000\246\276\000\000p>\000\000\310\276\000\000\030>"
-    "\000\000\376\276"
-    "\000\000\264\276\000\000p\276\000\000\300\274\000\000\270\276\000\000\366>\000\000\252\276\000\000\134>"
-    "\000\000"
-    "\230=\000\000\210=\000\000p\276\000\000\242>\000\000\364>\000\000\350="
-    "\000\000\350\276\000\000\262\276\000\000\262"
-    ">\000\000\240\276\000\000\302\276\000\000X>\000\0004\276\000\000\010>\000\000\270\276\000\000(>"
-    "\000\000\312\276"
-    "\000\000\364>\000\000\250=\000\000\332>\000\000H>\000\000\334\276\000\000\030>\000\000H\276\000\000\214>"
-    "\000\000"
-    "P>\000\000x>\000\000\374\276\000\000L\276\000\000\356\276\000\000h>\000\000d\276\000\000\340="
-    "\000\000\322>\000\000"
-    "\342>\000\000\220=\000\000l>\000\000\232\276\000\000\222>\000\0008>"
-    "\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000$"
-    "\077\000\0008\077\000"
-    "\000\001\277\000\000\304>\000\000\316\276\000\000\002\077\000\000\364>\000\000`"
-    "\275\000\000\012\077\000\000\027"
-    "\277\000\0000=\000\000J\077\000\000j\077\000\000\356\276\000\000\224>\000\000l>"
-    "\000\000g\277\000\000U\277\000\000"
-    "d\277\000\000\350\275\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\350"
-    "=\000\000d>\000\0000\275\000\000<>\000\0000\276\000\000\034>"
-    "\000\000\024\276\000\000\000\000\000\000\000\276\000"
-    "\000p\275\000\000\340\274\000\000,\276\000\000P=\000\000p=\000\000\330\275\000\000\330="
-    "\000\000\300\275\000\000"
-    "0\275\000\000\024\276\000\000\210\275\000\000`\276\000\000L\276\000\000@>\000\000\370\275\000\000\000="
-    "\000\000$"
-    "\276\000\000h>\000\000p\275\000\000\210\275\000\000\200\275\000\000\250=\000\000\340=\000\000,>"
-    "\000\000\270=\000"
-    "\000\020>\000\000\320=\000\000\030>\000\000l\276\000\000\000<\000\000\300\274\000\000\370=\000\000x>"
-    "\000\000@\274"
-    "\000\000 "
-    "\275\000\0004\276\000\000\014>\000\000\250\275\000\000T>\000\000\200=\000\000t>\000\000\200<\000\000\230"
-    "\275\000\000\000\275\000\000\330\275\000\000\260="
-    "\000\0000\275\000\000t\276\000\000P\275\000\000\360\275\000\000"
-    "\240\275\000\000\240<\000\000\250\275\000\000\310=\000\000\300\275\000\000\300<\000\000\360="
-    "\000\000\200\274\000"
-    "\000\250=\000\000d>\000\000\320=\000\000D\276\000\000`>\000\000\270\275\000\000@<\000\000\220="
-    "\000\000\310\275\000"
-    "\000\240\274\000\000\330=\000\000\000\276\000\000 "
-    "\276\000\000,\276\000\000\134\276\000\000\240=\000\000@\275\000"
-    "\000\010\276\000\000x\276\000\000`\276\000\0000\275\000\000\034\276\000\000@>\000\000`"
-    "\276\000\000\020\276\000\000"
-    "`=\000\000\024\276\000\000X\276\000\000X>\000\000P>\000\000\230=\000\000h\276\000\000D\276\000\000P>"
-    "\000\000\310"
-    "=\000\000\240=\000\000L>\000\000\034>\000\000p=\000\000\200\273\000\000\010>\000\000\000>\000\0008>"
-    "\000\000(>\000"
-    "\000D>\000\0004>\000\000\330=\000\000\134>\000\000h\276\000\000\350=\000\000\230\275\000\000\360="
-    "\000\000|\276\000"
-    "\000P\276\000\000\350\275\000\000\020=\000\000\370\275\000\000 "
-    "\276\000\000<\276\000\000\240<\000\000\260\275\000"
-    "\000\330\275\000\000\300\275\000\000\340=\000\000\024>\000\000\310\275\000\000\010>\000\000\240="
-    "\000\000d\276\000"
-    "\000\034\276\000\0004\276\000\000\360\275\000\000t>\000\000\004>\000\000\000\000\000\000`"
-    "\275\000\000\200\275\000"
-    "\000X\276\000\000\010>\000\000\000<\000\000p=\000\000\200\276\000\000\270=\000\000D>"
-    "\000\000\020\276\000\000\034"
-    ">\000\000\034\276\000\000`=\000\000 "
-    "=\000\000P\275\000\000h\276\000\000X>\000\000\210=\000\000\020>\000\000\240"
-    "\274\000\000@=\000\000<>\000\000h\276\000\000p\276\000\000\024\276\000\000("
-    "\276\000\000t\276\000\000\340\274\000"
-    "\000\340\274\000\000$>\000\000\024\276\000\000\320\275\000\000\200\273\000\0000>\000\000@"
-    "\276\000\000\230=\000\000"
-    "L>\000\000\370=\000\000\024>\000\000\340\274\000\000\000\275\000\000\360\275\000\0004>"
-    "\000\000l\276\000\000|\276"
-    "\000\000\340\275\000\000\010\276\000\000\014>\000\000\350=\000\000T>"
-    "\000\0008\276\000\000P\276\000\000\320=\000"
-    "\000\270=\000\000\370=\000\000\134>\000\000\200\276\000\000\000>\000\000`>\000\000(>"
-    "\000\000\200\276\000\000d>\000"
-    "\000p>\000\000$>\000\000\020\275\000\000\240=\000\000\270=\000\000T>\000\000|"
-    "\276\000\000\350\275\000\000D\276\000"
-    "\000h\276\000\000\004\276\000\000\340=\000\000\020\275\000\000\220\275\000\000<>\000\000\010>"
-    "\000\000\220\275\000"
-    "\000\270=\000\000D\276\000\000|>\000\000\000\275\000\000\000\275\000\000\010>\000\000\340="
-    "\000\000\220\275\000\000"
-    "\310\275\000\000 "
-    "\276\000\000\014>\000\000\300=\000\000\014>\000\000\200=\000\000@<\000\000\220=\000\000\270=\000"
-    "\000`\276\000\000\270\275\000\000 "
-    ">\000\000l>\000\000L\276\000\000\200\275\000\000@=\000\000\210\275\000\000$\276"
-    "\000\000\200\274\000\000\360=\000\000\004\276\000\000`>\000\000\000\000\000\000`>\000\000x>\000\000 "
-    "\276\000\000"
-    "\000\274\000\000\320\275\000\000\000<\000\000d\276\000\000x>\000\000\340=\000\000\020>\000\000\010>"
-    "\000\000\134"
-    ">\000\000(>\000\000$>\000\000<\276\000\000\310\275\000\0008\276\000\000@<"
-    "\000\000\240\275\000\000\020\276\000\000"
-    "\200;\000\000\200;\000\000@<\000\000\270=\000\000P>\000\000x\276\000\000,>\000\000`\275\000\000@="
-    "\000\000p=\000"
-    "\000H\276\000\000\000<\000\000\220=\000\000t\276\000\000L>\000\000`=\000\000d\276\000\0000=\000\0000="
-    "\000\000\240"
-    "\274\000\000\004\276\000\000(>\000\000\240\274\000\000 "
-    "\276\000\000\360=\000\0000\275\000\000\260=\000\000@>\000"
-    "\000\200\274\000\000P=\000\000\250=\000\000\000\276\000\000X\276\000\000X\276\000\000\220=\000\000\310="
-    "\000\000"
-    "T\276\000\000\260\275\000\000D\276\000\000\230=\000\000\004>\000\000\350=\000\000@>"
-    "\000\000\004\276\000\0008>\000"
-    "\000\320\275\000\000\250\275\000\000 "
-    "\275\000\000\210=\000\000\340\275\000\000\300=\000\000\034\276\000\000\350"
-    "\275\000\000\240=\000\000p=\000\000\034>\000\000t>\000\000@<"
-    "\000\000\350\275\000\000d\276\000\000h\276\000\000\300"
-    "=\000\000@\275\000\0008\276\000\0000\276\000\000@\276\000\000H>\000\000\270=\000\000\340=\000\000\020>"
-    "\000\000\200"
-    "\274\000\000\000>\000\000D\276\000\000@\274\000\000d\276\000\000\010>\000\0004>"
-    "\000\000\010\276\000\000\000<\000"
-    "\000T>\000\000d>\000\000\034>\000\000`>\000\000(>\000\000\200=\000\000\000\000\000\000\010>\000\000\220="
-    "\000\000"
-    "@\275\000\000\020\276\000\000 "
-    "=\000\000\230=\000\000\034>\000\000\340\274\000\000T\276\000\000\004\276\000\000|"
-    ">\000\000\260\275\000\000\300\274\000\000 "
-    ">\000\000\370\275\000\000D>\000\000\000\276\000\000\340=\000\000\020\275"
-    "\000\000\000\274\000\000@<\000\000P\275\000\000\270=\000\000\210\275\000\000\014>\000\000H>\000\000T>"
-    "\000\000\240"
-    "\274\000\000\000\274\000\000\270=\000\000\350=\000\000\014>\000\000@="
-    "\000\000\200\275\000\000\200\273\000\000\300"
-    "\274\000\000\330\275\000\000\030>\000\000\020\276\000\000\240\275\000\000<\276\000\000\134\276\000\000@="
-    "\000\000"
-    "\024>\000\000\004>\000\000 "
-    ">\000\0000\275\000\000@\276\000\000\000\274\000\000\330\275\000\000p\276\000\000\240"
-    "\275\000\000\014\276\000\000\210\275\000\000\200\274\000\000\230=\000\000\200\274\000\000\370=\000\000 "
-    ">\000\000"
-    "\134\276\000\000l>\000\000@\274\000\000X\276\000\0008>\000\000`\275\000\000\320\275\000\000`"
-    "\276\000\000 \275\000"
-    "\000|>\000\000\034>\000\000,>\000\000T\276\000\000<"
-    "\276\000\000\210\275\000\000\270\275\000\000\020\275\000\000"
-    "\020\276\000\000 "
-    "=\000\000,>\000\000\014>\000\000P=\000\000\010\276\000\0000>\000\000\200\275\000\000,\276\000\000"
-    "<\276\000\000\210\275\000\000\340<\000\000\350=\000\000\300\274\000\000\270\275\000\000("
-    "\276\000\000H\276\000\000"
-    "\250\275\000\000\240\275\000\000\320\275\000\000 "
-    "\276\000\000(>\000\000\210=\000\000h\276\000\000`>\000\000\360"
-    "\275\000\000|>\000\000\260=\000\000\000\275\000\000\220=\000\000$>"
-    "\000\000\320\275\000\000\010\276\000\000\320\275"
-    "\000\000p\275\000\000T>\000\000\200=\000\000\024>"
-    "\000\000\030\276\000\000\000\000\000\000\270\275\000\000\320\275"
-    "\000\000\340=\000\000\034\276\000\000L>\000\000`=\000\000\034>\000\000\000=\000\000x>\000\000H>"
-    "\000\0008\276\000"
-    "\000\000<\000\000@\275\000\000\320\275\000\0000>\000\000<\276\000\000P\276\000\000P\276\000\000h>"
-    "\000\000\200\274"
-    "\000\000\200=\000\000`\276\000\000T>\000\000(>\000\000p=\000\000\200<"
-    "\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\042\077\000\000~\077\000\000\033\277\000\000_\077\000\000["
-    "\077\000"
-    "\000H\276\000\000\244\276\000\000\015\077\000\000\252\276\000\000\316\276\000\000\202\276\000\000l\277"
-    "\000\000,"
-    "\077\000\000<>\000\000s\077\000\000\033\077\000\0005\277\000\000\014\277\000\000\200<"
-    "\000\000\002\077\000\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000X>\000\0008>"
-    "\000\000t\276\000\000\260"
-    "\275\000\000\200=\000\000\000\000\000\000\000\000\000\000\000\000\000\000H\276\000\000H>\000\000\250="
-    "\000\000\320"
-    "=\000\000`>\000\000\000\000\000\000\000\000\000\000\000\000\000\000`\275\000\000\350\275\000\000\350="
-    "\000\000l>"
-    "\000\000p\276\000\000\000\000\000\000\000\000\000\000\000\000\000\000\340\275\000\000@>"
-    "\000\000\360\275\000\000"
-    "|>\000\000T\276\000\000\000\000\000\000\000\000\000\000\000\000\000\000\134>"
-    "\000\000\134\276\000\000\230=\000\000"
-    ",>\000\000@\276\000\000\000\000\000\000\000\000\000\000\000\000\000\000`=\000\000,>\000\000\250="
-    "\000\000\270=\000"
-    "\000\230=\000\000\000\000\000\000\000\000\000\000\000\000\000\000(\276\000\000\200\274\000\000|>"
-    "\000\000 \275\000"
-    "\000\020=\000\000\000\000\000\000\000\000\000\000\000\000\000\000\210=\000\000("
-    "\276\000\000l\276\000\000\024\276"
-    "\000\000\200=\000\000\000\000\000\000\000\000\000\000\000\000\000\000\200\274\000\000`\275\000\000<>"
-    "\000\0004\276"
-    "\000\000\350\275\000\000\000\000\000\000\000\000\000\000\000\000\000\000x\276\000\000P\276\000\000\270="
-    "\000\000"
-    "H\276\000\000|\276\000\000\000\000\000\000\000\000\000\000\000\000\000\0000\275\000\0004>\000\000\330="
-    "\000\000("
-    "\276\000\0000=\000\000\000\000\000\000\000\000\000\000\000\000\000\000d>\000\0000="
-    "\000\000\004\276\000\000@\276"
-    "\000\000$>\000\000\000\000\000\000\000\000\000\000\000\000\000\000h\276\000\000\330\275\000\000X>"
-    "\000\000\004>\000"
-    "\000\230\275\000\000\000\000\000\000\000\000\000\000\000\000\000\000\014\276\000\000\370\275\000\000,"
-    "\276\000\000"
-    "t>"
-    "\000\0000\275\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\276\000\000\000\274\000\000"
-    "\000\276"
-    "\000\000(\276\000\000@\276\000\000\000\000\000\000\000\000\000\000\000\000\000\000\220\275\000\000\340<"
-    "\000\000"
-    "\240\274\000\000\250="
-    "\000\000\360\275\000\000\000\000\000\000\000\000\000\000\000\000\000\000\024\276\000\000\320"
-    "\275\000\000\000>"
-    "\000\000\020\276\000\000\340\274\000\000\000\000\000\000\000\000\000\000\000\000\000\000d\276\000"
-    "\000\270\275\000\000L>\000\000d>\000\000X>"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\340\274\000\000"
-    "\020=\000\000`>\000\000\300="
-    "\000\000L\276\000\000\000\000\000\000\000\000\000\000\000\000\000\000\320\275\000\000"
-    "@\275\000\000\300\275\000\000|>\000\000\300\274\000\000\000\000\000\000\000\000\000\000\000\000\000\000("
-    ">\000\000"
-    "\014\277\000\000\004>\000\000$\077\000\000\216>"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000"
-    "\000\000\020\276\000\0000\275\000\000\330\276\000\000,>\000\000d>\000\000\200="
-    "\000\000\262\276\000\000\346>\000"
-    "\000\030\276\000\000\230>\000\000x\276\000\000\220\275\000\000\202>\000\000\346>\000\000\030>"
-    "\000\000\300\275\000"
-    "\000\324\276\000\000(>\000\000\260>\000\000\200\276\000\000\210\275\000\000\330\275\000\000\332>"
-    "\000\000\000\275"
-    "\000\000p\275\000\000\246>\000\000\240=\000\000@\274\000\000\260>\000\000\250=\000\000\330>\000\000\232>"
-    "\000\000"
-    "\260=\000\000 "
-    ">\000\000\270\275\000\000T\276\000\000\316\276\000\000\222\276\000\000\024>\000\000$>\000\000\244"
-    ">\000\000\256\276\000\000d\276\000\000\366\276\000\000\330=\000\000\370\276\000\000\222>"
-    "\000\000\320\275\000\000"
-    "\224\276\000\000\200\274\000\000\310=\000\000@\276\000\000\212>\000\000\350>"
-    "\000\000\000\000\000\000\352>\000\000"
-    "\004>\000\000\200>\000\000p\275\000\000\264\276\000\000\362>\000\000\324>"
-    "\000\000\250\275\000\000\272\276\000\000"
-    "@\276\000\000\320=\000\000\034\276\000\000\356\276\000\000\320>\000\000D\276\000\000\370\276\000\000P>"
-    "\000\000\300"
-    ">\000\000\200=\000\000,>\000\000\300\274\000\000\034>\000\000\212>\000\000l\276\000\000\236>"
-    "\000\000\326\276\000"
-    "\000\200\275\000\000\330\275\000\000\000\275\000\000\260\275\000\000\336>"
-    "\000\000\200\275\000\000\352\276\000\000"
-    "\362>\000\000,>\000\000h\276\000\000\024>\000\000\350>\000\000l>\000\000\214\276\000\000\202>"
-    "\000\000\210\275\000"
-    "\000x\276\000\000\356>\000\000h>"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000"
-    "\000\000\010>\000\000\256\276\000\0000>"
-    "\000\000n\077\000\000\372\276\000\0003\077\000\000\010\277\000\000f\077\000"
-    "\000\222\276\000\000{\277\000\000%\277\000\000u\077\000\000\316\276\000\000\206>\000\000\222>"
-    "\000\000\023\277\000"
-    "\000\320\275\000\000\236>"
-    "\000\000O\277\000\000\234\276\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000"
-    "\000\000\000\000\000\000\000d\276\000\000\240=\000\000\300\275\000\000l>"
-    "\000\000L\276\000\000H\276\000\000\220\275"
-    "\000\000@\275\000\000t>\000\000L>\000\000@\274\000\000X\276\000\000P\275\000\000@\274\000\000@<"
-    "\000\000\300<\000"
-    "\000`=\000\000\024\276\000\000\370\275\000\000\020\276\000\000x\276\000\000`"
-    "\276\000\000\004\276\000\000<\276\000"
-    "\000\260\275\000\000`\276\000\000\000=\000\000\230\275\000\000d>\000\000\200<\000\000t>\000\000X>"
-    "\000\000\134>\000"
-    "\000\360=\000\000p>\000\000\310=\000\000\370\275\000\000,\276\000\000\200\275\000\0000\275\000\0004>"
-    "\000\000\270"
-    "=\000\000\300<\000\0000>\000\000\000<\000\000d\276\000\000<\276\000\0000\275\000\000,"
-    "\276\000\000\320\275\000\000"
-    "`\275\000\000\024\276\000\000\030\276\000\000\320\275\000\000`>\000\000\310=\000\000p\276\000\000@"
-    "\274\000\000\020"
-    "=\000\000`=\000\000\330=\000\000x>\000\000L>\000\000$\276\000\000\210=\000\000D>"
-    "\000\000\000\275\000\000\340<\000"
-    "\000\200\274\000\000\000\000\000\000\360\275\000\000\250=\000\000\004>\000\000\000<\000\000P>\000\000D>"
-    "\000\000"
-    "@\276\000\000\370\275\000\000\310=\000\000p\275\000\000X\276\000\000\020>\000\000\260="
-    "\000\000\200\273\000\000\230"
-    "\275\000\000\200\276\000\000p=\000\000<\276\000\000<>\000\000\000=\000\000\310=\000\000H>\000\000d>"
-    "\000\000\020"
-    "\276\000\000@=\000\000\310\275\000\000L>\000\000t\276\000\000\000\275\000\000\300\274\000\000<>"
-    "\000\000T>\000\000"
-    "p\276\000\000\134\276\000\000\000\276\000\000\200=\000\000\020\275\000\000`\275\000\000\024>"
-    "\000\000\300\274\000"
-    "\000\270\275\000\000X\276\000\000\330=\000\000D>"
-    "\000\000\000\274\000\000\024\276\000\000\210\275\000\000\260\275"
-    "\000\000P\276\000\000\014>\000\000\200=\000\000d>\000\000P\275\000\000p\275\000\000\340\275\000\000h>"
-    "\000\000\340"
-    "=\000\000`\275\000\000\034\276\000\000\200=\000\000\220=\000\0008\276\000\000p>"
-    "\000\0008\276\000\0008\276\000\000"
-    "\010>\000\000\134\276\000\000,>\000\000\024>\000\000`>\000\000P>\000\000\300<\000\000\000\276\000\000P="
-    "\000\000"
-    "X\276\000\000\300<\000\000L>\000\000`=\000\000\030>\000\000\340=\000\000x>\000\000|>\000\000|"
-    "\276\000\000h>\000"
-    "\000x\276\000\000\004\276\000\000d>\000\000\000\000\000\000\020\275\000\000\034>\000\000<>"
-    "\000\000\000\000\000\000"
-    "\000\000\000\000\000\000\000\000\220\275\000\000\000\000\000\000\000\000\000\000\000\000\000\000@"
-    "\275\000\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\230="
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\340=\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\014>"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\030\276\000\000\000\000\000\000\000\000\000\000\000\000\000\000\230="
-    "\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000\000\260=\000\000\000\000\000\000\000\000\000\000\000\000\000\000\020="
-    "\000\000\000\000\000\000\000\000\000"
-    "\000\000\000\000\000\000\274\000\000\000\000\000\000\000\000\000\000\000\000\000\000\350\275\000\000\000"
-    "\000\000"
-    "\000\000\000\000\000\000\000\000\000t\276\000\000\000\000\000\000\000\000\000\000\000\000\000\000 "
-    "\276\000\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000,"
-    "\276\000\000\000\000\000\000\000\000\000\000\000\000\000\000`\276\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\010\276\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000"
-    "\000`\276\000\000\000\000\000\000\000\000\000\000\000\000\000\000|>"
-    "\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000\000\240\274\000\000\000\000\000\000\000\000\000\000\000\000\000\000\244\276\000\000\230\275\000"
-    "\000%\077"
-    "\000\000J\277\000\000\310>\000\000X\077\000\000\244>"
-    "\000\000\370\275\000\000\010\077\000\000\000\000\000\000\000"
-    "\000\000\000\000\000"};
+"\000\000\350\275\000\000\254>\000\000T\276\000\000\240\276\000\000\302\276\000\000\250\276\000\000\210\276\000\000"
+"\254>\000\000T\276\000\000\220\276\000\000\300>\000\000\242\276\000\000\200=\000\000\366\276\000\000\346\276\000"
+"\000p=\000\000\000>\000\000\312>\000\000\256\276\000\000\226\276\000\000\200<\000\000\300<\000\000\310>\000\000"
+"\264>\000\000\014\276\000\000\240=\000\000\330=\000\0008\276\000\000\244>\000\000\350\275\000\000\250=\000\000\226"
+"\276\000\000\210\275\000\000\324>\000\000\134\276\000\000\330=\000\000\334\276\000\000p=\000\000P=\000\000\254>"
+"\000\000\200<\000\000t>\000\000\240>\000\000\000=\000\000\200>\000\000\270=\000\000\212>\000\000\254>\000\0008\276"
+"\000\000\250\275\000\000\370>\000\000\310>\000\000\336>\000\000\254\276\000\000\300\274\000\000\000\277\000\000"
+"\326>\000\000X>\000\000\230=\000\000\200\276\000\000\034\276\000\000\020\276\000\000\260\276\000\000\340>\000\000"
+"\374\276\000\000p=\000\000l>\000\000\200;\000\000\246\276\000\000p>\000\000\310\276\000\000\030>\000\000\376\276"
+"\000\000\264\276\000\000p\276\000\000\300\274\000\000\270\276\000\000\366>\000\000\252\276\000\000\134>\000\000"
+"\230=\000\000\210=\000\000p\276\000\000\242>\000\000\364>\000\000\350=\000\000\350\276\000\000\262\276\000\000\262"
+">\000\000\240\276\000\000\302\276\000\000X>\000\0004\276\000\000\010>\000\000\270\276\000\000(>\000\000\312\276"
+"\000\000\364>\000\000\250=\000\000\332>\000\000H>\000\000\334\276\000\000\030>\000\000H\276\000\000\214>\000\000"
+"P>\000\000x>\000\000\374\276\000\000L\276\000\000\356\276\000\000h>\000\000d\276\000\000\340=\000\000\322>\000\000"
+"\342>\000\000\220=\000\000l>\000\000\232\276\000\000\222>\000\0008>\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000$\077\000\0008\077\000"
+"\000\001\277\000\000\304>\000\000\316\276\000\000\002\077\000\000\364>\000\000`\275\000\000\012\077\000\000\027"
+"\277\000\0000=\000\000J\077\000\000j\077\000\000\356\276\000\000\224>\000\000l>\000\000g\277\000\000U\277\000\000"
+"d\277\000\000\350\275\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\350"
+"=\000\000d>\000\0000\275\000\000<>\000\0000\276\000\000\034>\000\000\024\276\000\000\000\000\000\000\000\276\000"
+"\000p\275\000\000\340\274\000\000,\276\000\000P=\000\000p=\000\000\330\275\000\000\330=\000\000\300\275\000\000"
+"0\275\000\000\024\276\000\000\210\275\000\000`\276\000\000L\276\000\000@>\000\000\370\275\000\000\000=\000\000$"
+"\276\000\000h>\000\000p\275\000\000\210\275\000\000\200\275\000\000\250=\000\000\340=\000\000,>\000\000\270=\000"
+"\000\020>\000\000\320=\000\000\030>\000\000l\276\000\000\000<\000\000\300\274\000\000\370=\000\000x>\000\000@\274"
+"\000\000 \275\000\0004\276\000\000\014>\000\000\250\275\000\000T>\000\000\200=\000\000t>\000\000\200<\000\000\230"
+"\275\000\000\000\275\000\000\330\275\000\000\260=\000\0000\275\000\000t\276\000\000P\275\000\000\360\275\000\000"
+"\240\275\000\000\240<\000\000\250\275\000\000\310=\000\000\300\275\000\000\300<\000\000\360=\000\000\200\274\000"
+"\000\250=\000\000d>\000\000\320=\000\000D\276\000\000`>\000\000\270\275\000\000@<\000\000\220=\000\000\310\275\000"
+"\000\240\274\000\000\330=\000\000\000\276\000\000 \276\000\000,\276\000\000\134\276\000\000\240=\000\000@\275\000"
+"\000\010\276\000\000x\276\000\000`\276\000\0000\275\000\000\034\276\000\000@>\000\000`\276\000\000\020\276\000\000"
+"`=\000\000\024\276\000\000X\276\000\000X>\000\000P>\000\000\230=\000\000h\276\000\000D\276\000\000P>\000\000\310"
+"=\000\000\240=\000\000L>\000\000\034>\000\000p=\000\000\200\273\000\000\010>\000\000\000>\000\0008>\000\000(>\000"
+"\000D>\000\0004>\000\000\330=\000\000\134>\000\000h\276\000\000\350=\000\000\230\275\000\000\360=\000\000|\276\000"
+"\000P\276\000\000\350\275\000\000\020=\000\000\370\275\000\000 \276\000\000<\276\000\000\240<\000\000\260\275\000"
+"\000\330\275\000\000\300\275\000\000\340=\000\000\024>\000\000\310\275\000\000\010>\000\000\240=\000\000d\276\000"
+"\000\034\276\000\0004\276\000\000\360\275\000\000t>\000\000\004>\000\000\000\000\000\000`\275\000\000\200\275\000"
+"\000X\276\000\000\010>\000\000\000<\000\000p=\000\000\200\276\000\000\270=\000\000D>\000\000\020\276\000\000\034"
+">\000\000\034\276\000\000`=\000\000 =\000\000P\275\000\000h\276\000\000X>\000\000\210=\000\000\020>\000\000\240"
+"\274\000\000@=\000\000<>\000\000h\276\000\000p\276\000\000\024\276\000\000(\276\000\000t\276\000\000\340\274\000"
+"\000\340\274\000\000$>\000\000\024\276\000\000\320\275\000\000\200\273\000\0000>\000\000@\276\000\000\230=\000\000"
+"L>\000\000\370=\000\000\024>\000\000\340\274\000\000\000\275\000\000\360\275\000\0004>\000\000l\276\000\000|\276"
+"\000\000\340\275\000\000\010\276\000\000\014>\000\000\350=\000\000T>\000\0008\276\000\000P\276\000\000\320=\000"
+"\000\270=\000\000\370=\000\000\134>\000\000\200\276\000\000\000>\000\000`>\000\000(>\000\000\200\276\000\000d>\000"
+"\000p>\000\000$>\000\000\020\275\000\000\240=\000\000\270=\000\000T>\000\000|\276\000\000\350\275\000\000D\276\000"
+"\000h\276\000\000\004\276\000\000\340=\000\000\020\275\000\000\220\275\000\000<>\000\000\010>\000\000\220\275\000"
+"\000\270=\000\000D\276\000\000|>\000\000\000\275\000\000\000\275\000\000\010>\000\000\340=\000\000\220\275\000\000"
+"\310\275\000\000 \276\000\000\014>\000\000\300=\000\000\014>\000\000\200=\000\000@<\000\000\220=\000\000\270=\000"
+"\000`\276\000\000\270\275\000\000 >\000\000l>\000\000L\276\000\000\200\275\000\000@=\000\000\210\275\000\000$\276"
+"\000\000\200\274\000\000\360=\000\000\004\276\000\000`>\000\000\000\000\000\000`>\000\000x>\000\000 \276\000\000"
+"\000\274\000\000\320\275\000\000\000<\000\000d\276\000\000x>\000\000\340=\000\000\020>\000\000\010>\000\000\134"
+">\000\000(>\000\000$>\000\000<\276\000\000\310\275\000\0008\276\000\000@<\000\000\240\275\000\000\020\276\000\000"
+"\200;\000\000\200;\000\000@<\000\000\270=\000\000P>\000\000x\276\000\000,>\000\000`\275\000\000@=\000\000p=\000"
+"\000H\276\000\000\000<\000\000\220=\000\000t\276\000\000L>\000\000`=\000\000d\276\000\0000=\000\0000=\000\000\240"
+"\274\000\000\004\276\000\000(>\000\000\240\274\000\000 \276\000\000\360=\000\0000\275\000\000\260=\000\000@>\000"
+"\000\200\274\000\000P=\000\000\250=\000\000\000\276\000\000X\276\000\000X\276\000\000\220=\000\000\310=\000\000"
+"T\276\000\000\260\275\000\000D\276\000\000\230=\000\000\004>\000\000\350=\000\000@>\000\000\004\276\000\0008>\000"
+"\000\320\275\000\000\250\275\000\000 \275\000\000\210=\000\000\340\275\000\000\300=\000\000\034\276\000\000\350"
+"\275\000\000\240=\000\000p=\000\000\034>\000\000t>\000\000@<\000\000\350\275\000\000d\276\000\000h\276\000\000\300"
+"=\000\000@\275\000\0008\276\000\0000\276\000\000@\276\000\000H>\000\000\270=\000\000\340=\000\000\020>\000\000\200"
+"\274\000\000\000>\000\000D\276\000\000@\274\000\000d\276\000\000\010>\000\0004>\000\000\010\276\000\000\000<\000"
+"\000T>\000\000d>\000\000\034>\000\000`>\000\000(>\000\000\200=\000\000\000\000\000\000\010>\000\000\220=\000\000"
+"@\275\000\000\020\276\000\000 =\000\000\230=\000\000\034>\000\000\340\274\000\000T\276\000\000\004\276\000\000|"
+">\000\000\260\275\000\000\300\274\000\000 >\000\000\370\275\000\000D>\000\000\000\276\000\000\340=\000\000\020\275"
+"\000\000\000\274\000\000@<\000\000P\275\000\000\270=\000\000\210\275\000\000\014>\000\000H>\000\000T>\000\000\240"
+"\274\000\000\000\274\000\000\270=\000\000\350=\000\000\014>\000\000@=\000\000\200\275\000\000\200\273\000\000\300"
+"\274\000\000\330\275\000\000\030>\000\000\020\276\000\000\240\275\000\000<\276\000\000\134\276\000\000@=\000\000"
+"\024>\000\000\004>\000\000 >\000\0000\275\000\000@\276\000\000\000\274\000\000\330\275\000\000p\276\000\000\240"
+"\275\000\000\014\276\000\000\210\275\000\000\200\274\000\000\230=\000\000\200\274\000\000\370=\000\000 >\000\000"
+"\134\276\000\000l>\000\000@\274\000\000X\276\000\0008>\000\000`\275\000\000\320\275\000\000`\276\000\000 \275\000"
+"\000|>\000\000\034>\000\000,>\000\000T\276\000\000<\276\000\000\210\275\000\000\270\275\000\000\020\275\000\000"
+"\020\276\000\000 =\000\000,>\000\000\014>\000\000P=\000\000\010\276\000\0000>\000\000\200\275\000\000,\276\000\000"
+"<\276\000\000\210\275\000\000\340<\000\000\350=\000\000\300\274\000\000\270\275\000\000(\276\000\000H\276\000\000"
+"\250\275\000\000\240\275\000\000\320\275\000\000 \276\000\000(>\000\000\210=\000\000h\276\000\000`>\000\000\360"
+"\275\000\000|>\000\000\260=\000\000\000\275\000\000\220=\000\000$>\000\000\320\275\000\000\010\276\000\000\320\275"
+"\000\000p\275\000\000T>\000\000\200=\000\000\024>\000\000\030\276\000\000\000\000\000\000\270\275\000\000\320\275"
+"\000\000\340=\000\000\034\276\000\000L>\000\000`=\000\000\034>\000\000\000=\000\000x>\000\000H>\000\0008\276\000"
+"\000\000<\000\000@\275\000\000\320\275\000\0000>\000\000<\276\000\000P\276\000\000P\276\000\000h>\000\000\200\274"
+"\000\000\200=\000\000`\276\000\000T>\000\000(>\000\000p=\000\000\200<\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\042\077\000\000~\077\000\000\033\277\000\000_\077\000\000[\077\000"
+"\000H\276\000\000\244\276\000\000\015\077\000\000\252\276\000\000\316\276\000\000\202\276\000\000l\277\000\000,"
+"\077\000\000<>\000\000s\077\000\000\033\077\000\0005\277\000\000\014\277\000\000\200<\000\000\002\077\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000X>\000\0008>\000\000t\276\000\000\260"
+"\275\000\000\200=\000\000\000\000\000\000\000\000\000\000\000\000\000\000H\276\000\000H>\000\000\250=\000\000\320"
+"=\000\000`>\000\000\000\000\000\000\000\000\000\000\000\000\000\000`\275\000\000\350\275\000\000\350=\000\000l>"
+"\000\000p\276\000\000\000\000\000\000\000\000\000\000\000\000\000\000\340\275\000\000@>\000\000\360\275\000\000"
+"|>\000\000T\276\000\000\000\000\000\000\000\000\000\000\000\000\000\000\134>\000\000\134\276\000\000\230=\000\000"
+",>\000\000@\276\000\000\000\000\000\000\000\000\000\000\000\000\000\000`=\000\000,>\000\000\250=\000\000\270=\000"
+"\000\230=\000\000\000\000\000\000\000\000\000\000\000\000\000\000(\276\000\000\200\274\000\000|>\000\000 \275\000"
+"\000\020=\000\000\000\000\000\000\000\000\000\000\000\000\000\000\210=\000\000(\276\000\000l\276\000\000\024\276"
+"\000\000\200=\000\000\000\000\000\000\000\000\000\000\000\000\000\000\200\274\000\000`\275\000\000<>\000\0004\276"
+"\000\000\350\275\000\000\000\000\000\000\000\000\000\000\000\000\000\000x\276\000\000P\276\000\000\270=\000\000"
+"H\276\000\000|\276\000\000\000\000\000\000\000\000\000\000\000\000\000\0000\275\000\0004>\000\000\330=\000\000("
+"\276\000\0000=\000\000\000\000\000\000\000\000\000\000\000\000\000\000d>\000\0000=\000\000\004\276\000\000@\276"
+"\000\000$>\000\000\000\000\000\000\000\000\000\000\000\000\000\000h\276\000\000\330\275\000\000X>\000\000\004>\000"
+"\000\230\275\000\000\000\000\000\000\000\000\000\000\000\000\000\000\014\276\000\000\370\275\000\000,\276\000\000"
+"t>\000\0000\275\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\276\000\000\000\274\000\000\000\276"
+"\000\000(\276\000\000@\276\000\000\000\000\000\000\000\000\000\000\000\000\000\000\220\275\000\000\340<\000\000"
+"\240\274\000\000\250=\000\000\360\275\000\000\000\000\000\000\000\000\000\000\000\000\000\000\024\276\000\000\320"
+"\275\000\000\000>\000\000\020\276\000\000\340\274\000\000\000\000\000\000\000\000\000\000\000\000\000\000d\276\000"
+"\000\270\275\000\000L>\000\000d>\000\000X>\000\000\000\000\000\000\000\000\000\000\000\000\000\000\340\274\000\000"
+"\020=\000\000`>\000\000\300=\000\000L\276\000\000\000\000\000\000\000\000\000\000\000\000\000\000\320\275\000\000"
+"@\275\000\000\300\275\000\000|>\000\000\300\274\000\000\000\000\000\000\000\000\000\000\000\000\000\000(>\000\000"
+"\014\277\000\000\004>\000\000$\077\000\000\216>\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\020\276\000\0000\275\000\000\330\276\000\000,>\000\000d>\000\000\200=\000\000\262\276\000\000\346>\000"
+"\000\030\276\000\000\230>\000\000x\276\000\000\220\275\000\000\202>\000\000\346>\000\000\030>\000\000\300\275\000"
+"\000\324\276\000\000(>\000\000\260>\000\000\200\276\000\000\210\275\000\000\330\275\000\000\332>\000\000\000\275"
+"\000\000p\275\000\000\246>\000\000\240=\000\000@\274\000\000\260>\000\000\250=\000\000\330>\000\000\232>\000\000"
+"\260=\000\000 >\000\000\270\275\000\000T\276\000\000\316\276\000\000\222\276\000\000\024>\000\000$>\000\000\244"
+">\000\000\256\276\000\000d\276\000\000\366\276\000\000\330=\000\000\370\276\000\000\222>\000\000\320\275\000\000"
+"\224\276\000\000\200\274\000\000\310=\000\000@\276\000\000\212>\000\000\350>\000\000\000\000\000\000\352>\000\000"
+"\004>\000\000\200>\000\000p\275\000\000\264\276\000\000\362>\000\000\324>\000\000\250\275\000\000\272\276\000\000"
+"@\276\000\000\320=\000\000\034\276\000\000\356\276\000\000\320>\000\000D\276\000\000\370\276\000\000P>\000\000\300"
+">\000\000\200=\000\000,>\000\000\300\274\000\000\034>\000\000\212>\000\000l\276\000\000\236>\000\000\326\276\000"
+"\000\200\275\000\000\330\275\000\000\000\275\000\000\260\275\000\000\336>\000\000\200\275\000\000\352\276\000\000"
+"\362>\000\000,>\000\000h\276\000\000\024>\000\000\350>\000\000l>\000\000\214\276\000\000\202>\000\000\210\275\000"
+"\000x\276\000\000\356>\000\000h>\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\010>\000\000\256\276\000\0000>\000\000n\077\000\000\372\276\000\0003\077\000\000\010\277\000\000f\077\000"
+"\000\222\276\000\000{\277\000\000%\277\000\000u\077\000\000\316\276\000\000\206>\000\000\222>\000\000\023\277\000"
+"\000\320\275\000\000\236>\000\000O\277\000\000\234\276\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000d\276\000\000\240=\000\000\300\275\000\000l>\000\000L\276\000\000H\276\000\000\220\275"
+"\000\000@\275\000\000t>\000\000L>\000\000@\274\000\000X\276\000\000P\275\000\000@\274\000\000@<\000\000\300<\000"
+"\000`=\000\000\024\276\000\000\370\275\000\000\020\276\000\000x\276\000\000`\276\000\000\004\276\000\000<\276\000"
+"\000\260\275\000\000`\276\000\000\000=\000\000\230\275\000\000d>\000\000\200<\000\000t>\000\000X>\000\000\134>\000"
+"\000\360=\000\000p>\000\000\310=\000\000\370\275\000\000,\276\000\000\200\275\000\0000\275\000\0004>\000\000\270"
+"=\000\000\300<\000\0000>\000\000\000<\000\000d\276\000\000<\276\000\0000\275\000\000,\276\000\000\320\275\000\000"
+"`\275\000\000\024\276\000\000\030\276\000\000\320\275\000\000`>\000\000\310=\000\000p\276\000\000@\274\000\000\020"
+"=\000\000`=\000\000\330=\000\000x>\000\000L>\000\000$\276\000\000\210=\000\000D>\000\000\000\275\000\000\340<\000"
+"\000\200\274\000\000\000\000\000\000\360\275\000\000\250=\000\000\004>\000\000\000<\000\000P>\000\000D>\000\000"
+"@\276\000\000\370\275\000\000\310=\000\000p\275\000\000X\276\000\000\020>\000\000\260=\000\000\200\273\000\000\230"
+"\275\000\000\200\276\000\000p=\000\000<\276\000\000<>\000\000\000=\000\000\310=\000\000H>\000\000d>\000\000\020"
+"\276\000\000@=\000\000\310\275\000\000L>\000\000t\276\000\000\000\275\000\000\300\274\000\000<>\000\000T>\000\000"
+"p\276\000\000\134\276\000\000\000\276\000\000\200=\000\000\020\275\000\000`\275\000\000\024>\000\000\300\274\000"
+"\000\270\275\000\000X\276\000\000\330=\000\000D>\000\000\000\274\000\000\024\276\000\000\210\275\000\000\260\275"
+"\000\000P\276\000\000\014>\000\000\200=\000\000d>\000\000P\275\000\000p\275\000\000\340\275\000\000h>\000\000\340"
+"=\000\000`\275\000\000\034\276\000\000\200=\000\000\220=\000\0008\276\000\000p>\000\0008\276\000\0008\276\000\000"
+"\010>\000\000\134\276\000\000,>\000\000\024>\000\000`>\000\000P>\000\000\300<\000\000\000\276\000\000P=\000\000"
+"X\276\000\000\300<\000\000L>\000\000`=\000\000\030>\000\000\340=\000\000x>\000\000|>\000\000|\276\000\000h>\000"
+"\000x\276\000\000\004\276\000\000d>\000\000\000\000\000\000\020\275\000\000\034>\000\000<>\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\220\275\000\000\000\000\000\000\000\000\000\000\000\000\000\000@\275\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\230=\000\000\000\000\000\000\000\000\000\000\000\000\000\000\340=\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\014>\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\030\276\000\000\000\000\000\000\000\000\000\000\000\000\000\000\230=\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\260=\000\000\000\000\000\000\000\000\000\000\000\000\000\000\020=\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\274\000\000\000\000\000\000\000\000\000\000\000\000\000\000\350\275\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000t\276\000\000\000\000\000\000\000\000\000\000\000\000\000\000 \276\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000,\276\000\000\000\000\000\000\000\000\000\000\000\000\000\000`\276\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\010\276\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000`\276\000\000\000\000\000\000\000\000\000\000\000\000\000\000|>\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\240\274\000\000\000\000\000\000\000\000\000\000\000\000\000\000\244\276\000\000\230\275\000\000%\077"
+"\000\000J\277\000\000\310>\000\000X\077\000\000\244>\000\000\370\275\000\000\010\077\000\000\000\000\000\000\000"
+"\000\000\000\000\000"
+};
 #endif

@@ -14,15 +14,13 @@
 extern "C" {
 #endif
 
-#define RESIDUAL_GENERIC_ARENA_BYTES   8880 /* activations and scratch */
-#define RESIDUAL_GENERIC_ARENA_ALIGN   8
+#define RESIDUAL_GENERIC_ARENA_BYTES 8880 /* activations and scratch */
+#define RESIDUAL_GENERIC_ARENA_ALIGN 8
 #define RESIDUAL_GENERIC_WEIGHTS_BYTES 3164
-#define RESIDUAL_GENERIC_X_COUNT       495
-#define RESIDUAL_GENERIC_X_SHAPE                                                                             \
-    { 1, 5, 9, 11 } /* float */
+#define RESIDUAL_GENERIC_X_COUNT 495
+#define RESIDUAL_GENERIC_X_SHAPE {1, 5, 9, 11} /* float */
 #define RESIDUAL_GENERIC_Y_COUNT 693
-#define RESIDUAL_GENERIC_Y_SHAPE                                                                             \
-    { 1, 7, 9, 11 } /* float */
+#define RESIDUAL_GENERIC_Y_SHAPE {1, 7, 9, 11} /* float */
 
 typedef struct {
     const float *x; /* 'x', float 1x5x9x11 */
@@ -37,8 +35,7 @@ typedef struct {
  *     #include "residual.generic.h"
  *     static float in0[RESIDUAL_GENERIC_X_COUNT];
  *     static float out0[RESIDUAL_GENERIC_Y_COUNT];
- *     static unsigned char arena[RESIDUAL_GENERIC_ARENA_BYTES + 1]
- * __attribute__((aligned(RESIDUAL_GENERIC_ARENA_ALIGN)));
+ *     static unsigned char arena[RESIDUAL_GENERIC_ARENA_BYTES + 1] __attribute__((aligned(RESIDUAL_GENERIC_ARENA_ALIGN)));
  *
  *     int main(void) {
  *         residual_generic_inputs in = {in0};
@@ -47,8 +44,8 @@ typedef struct {
  *     }
  *
  * Inputs and outputs are row-major as in ONNX, need only their element's alignment and must not overlap.
- * The function keeps no state: calls with different arenas may run at the same time. It returns 0, or a
- * negative number if a pointer is null (-1) or the arena is not aligned (-2).
+ * The function keeps no state: calls with different arenas may run at the same time. It returns 0, or a negative
+ * number if a pointer is null (-1) or the arena is not aligned (-2).
  */
 int residual_generic_run(const residual_generic_inputs *in, const residual_generic_outputs *out, void *arena);
 

@@ -21,8 +21,7 @@
 #include <stdint.h>
 #ifdef FG_EXTERNAL_KERNELS /* so that a verifier can call them one by one */
 #define FG_KERNEL
-#elif defined(__GNUC__) &&                                                                                   \
-    !defined(__TINYC__) /* a function of its own: to find it in a profile, and to compile fast */
+#elif defined(__GNUC__) && !defined(__TINYC__) /* a function of its own: to find it in a profile, and to compile fast */
 #define FG_KERNEL static __attribute__((noinline))
 #else
 #define FG_KERNEL static
@@ -46,10 +45,7 @@
 #pragma GCC optimize("fp-contract=fast")
 #endif
 #endif
-typedef union fg_bits {
-    float f;
-    uint32_t u;
-} fg_bits;
+typedef union fg_bits { float f; uint32_t u; } fg_bits;
 #define fgs_set1_f32(s) (s)
 #if defined(__FP_FAST_FMAF) && !defined(__clang__) && !defined(__TINYC__)
 #define fgs_fma_f32(a, b, c) __builtin_fmaf(a, b, c)
@@ -62,18 +58,16 @@ typedef union fg_bits {
 
 #define fgs_add_f32(a, b) ((a) + (b))
 #define fgs_sub_f32(a, b) ((a) - (b))
+#define fgs_mul_f32(a, b) ((a) * (b))
 /* NaN if one is NaN. */
-FG_INLINE float fgs_max_f32(float a, float b) {
-    return a < b || b != b ? b : a;
-}
+FG_INLINE float fgs_max_f32(float a, float b) { return a < b || b != b ? b : a; }
 
 /* NaN if one is NaN. */
-FG_INLINE float fgs_min_f32(float a, float b) {
-    return b < a || b != b ? b : a;
-}
+FG_INLINE float fgs_min_f32(float a, float b) { return b < a || b != b ? b : a; }
 
 /* p 2^n where t = 1.5 2^23 + n and |n| <= 126: n is in the low bits of t and moves into an exponent. */
-FG_INLINE float fgs_scale_f32(float p, float t) {
+FG_INLINE float fgs_scale_f32(float p, float t)
+{
     fg_bits x;
     x.f = t;
     x.u = (x.u << 23) + 0x3f800000u;
@@ -88,7 +82,8 @@ FG_INLINE float fgs_scale_f32(float p, float t) {
 #endif
 
 /* (e^f - 1) / f for |f| <= ln(2) / 2; minimax, relative error of e^f 3.2e-9. */
-FG_INLINE float fgs_exp_unit_f32(float f) {
+FG_INLINE float fgs_exp_unit_f32(float f)
+{
     float p = fgs_fma_f32(f, fgs_set1_f32(0.00138206896f), fgs_set1_f32(0.0083686756f));
     p = fgs_fma_f32(f, p, fgs_set1_f32(0.0416682661f));
     p = fgs_fma_f32(f, p, fgs_set1_f32(0.166665211f));
@@ -97,14 +92,13 @@ FG_INLINE float fgs_exp_unit_f32(float f) {
 }
 
 #define fgs_rcp_near_f32(x) (1.0f / (x))
-/* 1 / (1 + e^-x) for -87 <= x <= 87, within 3 ulp. e^-x = 2^n e^-f with the polynomial of fgs_exp_unit_f32 in
- * -f. */
-FG_INLINE float fgs_gate_f32(float x) {
+/* 1 / (1 + e^-x) for -87 <= x <= 87, within 3 ulp. e^-x = 2^n e^-f with the polynomial of fgs_exp_unit_f32 in -f. */
+FG_INLINE float fgs_gate_f32(float x)
+{
     float t = fgs_fma_f32(x, fgs_set1_f32(-1.44269504f), fgs_set1_f32(12582912.0f));
     FG_KEEP(t);
     const float n = fgs_sub_f32(t, fgs_set1_f32(12582912.0f));
-    const float f =
-        fgs_fma_f32(n, fgs_set1_f32(-2.12194440e-4f), fgs_fma_f32(n, fgs_set1_f32(0.693359375f), x));
+    const float f = fgs_fma_f32(n, fgs_set1_f32(-2.12194440e-4f), fgs_fma_f32(n, fgs_set1_f32(0.693359375f), x));
     float p = fgs_fma_f32(f, fgs_set1_f32(0.00138206896f), fgs_set1_f32(-0.0083686756f));
     p = fgs_fma_f32(f, p, fgs_set1_f32(0.0416682661f));
     p = fgs_fma_f32(f, p, fgs_set1_f32(-0.166665211f));
@@ -114,9 +108,15 @@ FG_INLINE float fgs_gate_f32(float x) {
     return fgs_rcp_near_f32(fgs_add_f32(fgs_scale_f32(p, t), fgs_set1_f32(1.0f)));
 }
 
-/* 1 / (1 + e^-x) within 3 ulp; below -87 it stays at 1.7e-38. */
-FG_INLINE float fgs_sigmoid_f32(float x) {
-    return fgs_gate_f32(fgs_min_f32(fgs_max_f32(x, fgs_set1_f32(-87.0f)), fgs_set1_f32(87.0f)));
+#define fgs_fast_gate_f32(x) fgs_gate_f32(x)
+/* min(x, 87) */
+FG_INLINE float fgs_cap_f32(float x) { return fgs_min_f32(x, fgs_set1_f32(87.0f)); }
+
+/* x / (1 + e^-x) within 4 ulp; below -87 it stays at -1.4e-36. */
+FG_INLINE float fgs_silu_f32(float x)
+{
+    x = fgs_max_f32(x, fgs_set1_f32(-87.0f));
+    return fgs_mul_f32(x, fgs_fast_gate_f32(fgs_cap_f32(x)));
 }
 
 #if defined(FG_AVX2) /* ---- AVX2 and FMA ---- */
@@ -124,49 +124,29 @@ typedef float fg_v __attribute__((vector_size(FG_VL * 4)));
 typedef float fg_v_in_memory __attribute__((vector_size(FG_VL * 4), aligned(4), may_alias));
 
 typedef unsigned fg_iv __attribute__((vector_size(FG_VL * 4)));
-FG_INLINE fg_v fg_zero(void) {
-    return (fg_v){0};
-}
-FG_INLINE fg_v fg_set1(float s) {
-    return (fg_v)_mm256_set1_ps(s);
-}
-FG_INLINE fg_v fg_load(const float *p) {
-    return *(const fg_v_in_memory *)(const void *)p;
-}
+FG_INLINE fg_v fg_zero(void) { return (fg_v){0}; }
+FG_INLINE fg_v fg_set1(float s) { return (fg_v)_mm256_set1_ps(s); }
+FG_INLINE fg_v fg_load(const float *p) { return *(const fg_v_in_memory *)(const void *)p; }
 /* All bits set in the first n lanes. */
-FG_INLINE __m256i fg_first_lanes(int n) {
+FG_INLINE __m256i fg_first_lanes(int n)
+{
     return _mm256_cmpgt_epi32(_mm256_set1_epi32(n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
 }
 
-FG_INLINE fg_v fg_loadn(const float *p, int n) {
-    return (fg_v)_mm256_maskload_ps(p, fg_first_lanes(n));
-}
-FG_INLINE void fg_storen(float *p, fg_v v, int n) {
-    _mm256_maskstore_ps(p, fg_first_lanes(n), (__m256)v);
-}
-FG_INLINE fg_v fg_add(fg_v a, fg_v b) {
-    return a + b;
-}
-FG_INLINE fg_v fg_sub(fg_v a, fg_v b) {
-    return a - b;
-}
-FG_INLINE fg_v fg_mul(fg_v a, fg_v b) {
-    return a * b;
-}
-FG_INLINE fg_v fg_div(fg_v a, fg_v b) {
-    return a / b;
-}
+FG_INLINE fg_v fg_loadn(const float *p, int n) { return (fg_v)_mm256_maskload_ps(p, fg_first_lanes(n)); }
+FG_INLINE void fg_storen(float *p, fg_v v, int n) { _mm256_maskstore_ps(p, fg_first_lanes(n), (__m256)v); }
+FG_INLINE fg_v fg_add(fg_v a, fg_v b) { return a + b; }
+FG_INLINE fg_v fg_sub(fg_v a, fg_v b) { return a - b; }
+FG_INLINE fg_v fg_mul(fg_v a, fg_v b) { return a * b; }
+FG_INLINE fg_v fg_div(fg_v a, fg_v b) { return a / b; }
 /* a < b ? b : a. A NaN in a is the result; a NaN in b is passed over (NEON: is the result too). */
-FG_INLINE fg_v fg_max(fg_v a, fg_v b) {
-    return (fg_v)_mm256_max_ps((__m256)b, (__m256)a);
-}
+FG_INLINE fg_v fg_max(fg_v a, fg_v b) { return (fg_v)_mm256_max_ps((__m256)b, (__m256)a); }
 
 /* b < a ? b : a, NaN as in fg_max. */
-FG_INLINE fg_v fg_min(fg_v a, fg_v b) {
-    return (fg_v)_mm256_min_ps((__m256)b, (__m256)a);
-}
+FG_INLINE fg_v fg_min(fg_v a, fg_v b) { return (fg_v)_mm256_min_ps((__m256)b, (__m256)a); }
 
-FG_INLINE fg_v fg_fma(fg_v a, fg_v b, fg_v c) {
+FG_INLINE fg_v fg_fma(fg_v a, fg_v b, fg_v c)
+{
     return (fg_v)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
 }
 
@@ -174,12 +154,14 @@ FG_INLINE fg_v fg_fma(fg_v a, fg_v b, fg_v c) {
 #define FG_FMAS(acc, s, b) ((void)((acc) = fg_fma(fg_set1(s), b, acc)))
 
 /* p 2^n where t = 1.5 2^23 + n and |n| <= 126: n is in the low bits of t and moves into an exponent. */
-FG_INLINE fg_v fg_scale(fg_v p, fg_v t) {
+FG_INLINE fg_v fg_scale(fg_v p, fg_v t)
+{
     return p * (fg_v)(((fg_iv)t << 23) + 0x3f800000u);
 }
 
 /* (e^f - 1) / f for |f| <= ln(2) / 2; minimax, relative error of e^f 3.2e-9. */
-FG_INLINE fg_v fg_exp_unit(fg_v f) {
+FG_INLINE fg_v fg_exp_unit(fg_v f)
+{
     fg_v p = fg_fma(f, fg_set1(0.00138206896f), fg_set1(0.0083686756f));
     p = fg_fma(f, p, fg_set1(0.0416682661f));
     p = fg_fma(f, p, fg_set1(0.166665211f));
@@ -187,16 +169,14 @@ FG_INLINE fg_v fg_exp_unit(fg_v f) {
     return fg_fma(f, p, fg_set1(1.0f));
 }
 
-/* 1 / x by division: with AVX2, rcpps and two steps of Newton take longer (SiLU by llvm-mca, Haswell 21
- * against 15 cycles, Zen 3 13.7 against 10.7). */
-FG_INLINE fg_v fg_rcp(fg_v x) {
-    return fg_div(fg_set1(1.0f), x);
-}
+/* 1 / x by division: with AVX2, rcpps and two steps of Newton take longer (SiLU by llvm-mca, Haswell 21 against 15 cycles,
+ * Zen 3 13.7 against 10.7). */
+FG_INLINE fg_v fg_rcp(fg_v x) { return fg_div(fg_set1(1.0f), x); }
 
 #define fg_rcp_near fg_rcp
-/* 1 / (1 + e^-x) for -87 <= x <= 87, within 3 ulp. e^-x = 2^n e^-f with the polynomial of fg_exp_unit in -f.
- */
-FG_INLINE fg_v fg_gate(fg_v x) {
+/* 1 / (1 + e^-x) for -87 <= x <= 87, within 3 ulp. e^-x = 2^n e^-f with the polynomial of fg_exp_unit in -f. */
+FG_INLINE fg_v fg_gate(fg_v x)
+{
     fg_v t = fg_fma(x, fg_set1(-1.44269504f), fg_set1(12582912.0f));
     FG_KEEP(t);
     const fg_v n = fg_sub(t, fg_set1(12582912.0f));
@@ -210,9 +190,15 @@ FG_INLINE fg_v fg_gate(fg_v x) {
     return fg_rcp_near(fg_add(fg_scale(p, t), fg_set1(1.0f)));
 }
 
-/* 1 / (1 + e^-x) within 3 ulp; below -87 it stays at 1.7e-38. */
-FG_INLINE fg_v fg_sigmoid(fg_v x) {
-    return fg_gate(fg_min(fg_max(x, fg_set1(-87.0f)), fg_set1(87.0f)));
+#define fg_fast_gate fg_gate
+/* min(x, 87) */
+FG_INLINE fg_v fg_cap(fg_v x) { return fg_min(x, fg_set1(87.0f)); }
+
+/* x / (1 + e^-x) within 4 ulp; below -87 it stays at -1.4e-36. */
+FG_INLINE fg_v fg_silu(fg_v x)
+{
+    x = fg_max(x, fg_set1(-87.0f));
+    return fg_mul(x, fg_fast_gate(fg_cap(x)));
 }
 
 #elif defined(FG_GNU) /* ---- vector extensions of GNU C ---- */
@@ -220,63 +206,56 @@ typedef float fg_v __attribute__((vector_size(FG_VL * 4)));
 typedef float fg_v_in_memory __attribute__((vector_size(FG_VL * 4), aligned(4), may_alias));
 
 typedef unsigned fg_iv __attribute__((vector_size(FG_VL * 4)));
-FG_INLINE fg_v fg_zero(void) {
-    return (fg_v){0};
-}
-FG_INLINE fg_v fg_set1(float s) {
+FG_INLINE fg_v fg_zero(void) { return (fg_v){0}; }
+FG_INLINE fg_v fg_set1(float s)
+{
     return s - (fg_v){0}; /* keeps -0 */
 }
 
-FG_INLINE fg_v fg_load(const float *p) {
-    return *(const fg_v_in_memory *)(const void *)p;
-}
-FG_INLINE fg_v fg_loadn(const float *p, int n) {
+FG_INLINE fg_v fg_load(const float *p) { return *(const fg_v_in_memory *)(const void *)p; }
+FG_INLINE fg_v fg_loadn(const float *p, int n)
+{
     fg_v r = {0};
     for (int i = 0; i < n; i++) r[i] = p[i];
     return r;
 }
 
-FG_INLINE void fg_storen(float *p, fg_v v, int n) {
+FG_INLINE void fg_storen(float *p, fg_v v, int n)
+{
     for (int i = 0; i < n; i++) p[i] = v[i];
 }
 
-FG_INLINE fg_v fg_add(fg_v a, fg_v b) {
-    return a + b;
-}
-FG_INLINE fg_v fg_sub(fg_v a, fg_v b) {
-    return a - b;
-}
-FG_INLINE fg_v fg_mul(fg_v a, fg_v b) {
-    return a * b;
-}
-FG_INLINE fg_v fg_div(fg_v a, fg_v b) {
-    return a / b;
-}
+FG_INLINE fg_v fg_add(fg_v a, fg_v b) { return a + b; }
+FG_INLINE fg_v fg_sub(fg_v a, fg_v b) { return a - b; }
+FG_INLINE fg_v fg_mul(fg_v a, fg_v b) { return a * b; }
+FG_INLINE fg_v fg_div(fg_v a, fg_v b) { return a / b; }
 /* a < b ? b : a. A NaN in a is the result; a NaN in b is passed over (NEON: is the result too). */
-FG_INLINE fg_v fg_max(fg_v a, fg_v b) {
+FG_INLINE fg_v fg_max(fg_v a, fg_v b)
+{
     const fg_iv m = (fg_iv)(a < b);
     return (fg_v)(((fg_iv)b & m) | ((fg_iv)a & ~m));
 }
 
 /* b < a ? b : a, NaN as in fg_max. */
-FG_INLINE fg_v fg_min(fg_v a, fg_v b) {
+FG_INLINE fg_v fg_min(fg_v a, fg_v b)
+{
     const fg_iv m = (fg_iv)(b < a);
     return (fg_v)(((fg_iv)b & m) | ((fg_iv)a & ~m));
 }
 
-FG_INLINE fg_v fg_fma(fg_v a, fg_v b, fg_v c) {
-    return a * b + c;
-}
+FG_INLINE fg_v fg_fma(fg_v a, fg_v b, fg_v c) { return a * b + c; }
 /* acc += s * b, s a float */
 #define FG_FMAS(acc, s, b) ((void)((acc) += (s) * (b)))
 
 /* p 2^n where t = 1.5 2^23 + n and |n| <= 126: n is in the low bits of t and moves into an exponent. */
-FG_INLINE fg_v fg_scale(fg_v p, fg_v t) {
+FG_INLINE fg_v fg_scale(fg_v p, fg_v t)
+{
     return p * (fg_v)(((fg_iv)t << 23) + 0x3f800000u);
 }
 
 /* (e^f - 1) / f for |f| <= ln(2) / 2; minimax, relative error of e^f 3.2e-9. */
-FG_INLINE fg_v fg_exp_unit(fg_v f) {
+FG_INLINE fg_v fg_exp_unit(fg_v f)
+{
     fg_v p = fg_fma(f, fg_set1(0.00138206896f), fg_set1(0.0083686756f));
     p = fg_fma(f, p, fg_set1(0.0416682661f));
     p = fg_fma(f, p, fg_set1(0.166665211f));
@@ -284,16 +263,14 @@ FG_INLINE fg_v fg_exp_unit(fg_v f) {
     return fg_fma(f, p, fg_set1(1.0f));
 }
 
-/* 1 / x by division: with AVX2, rcpps and two steps of Newton take longer (SiLU by llvm-mca, Haswell 21
- * against 15 cycles, Zen 3 13.7 against 10.7). */
-FG_INLINE fg_v fg_rcp(fg_v x) {
-    return fg_div(fg_set1(1.0f), x);
-}
+/* 1 / x by division: with AVX2, rcpps and two steps of Newton take longer (SiLU by llvm-mca, Haswell 21 against 15 cycles,
+ * Zen 3 13.7 against 10.7). */
+FG_INLINE fg_v fg_rcp(fg_v x) { return fg_div(fg_set1(1.0f), x); }
 
 #define fg_rcp_near fg_rcp
-/* 1 / (1 + e^-x) for -87 <= x <= 87, within 3 ulp. e^-x = 2^n e^-f with the polynomial of fg_exp_unit in -f.
- */
-FG_INLINE fg_v fg_gate(fg_v x) {
+/* 1 / (1 + e^-x) for -87 <= x <= 87, within 3 ulp. e^-x = 2^n e^-f with the polynomial of fg_exp_unit in -f. */
+FG_INLINE fg_v fg_gate(fg_v x)
+{
     fg_v t = fg_fma(x, fg_set1(-1.44269504f), fg_set1(12582912.0f));
     FG_KEEP(t);
     const fg_v n = fg_sub(t, fg_set1(12582912.0f));
@@ -307,76 +284,72 @@ FG_INLINE fg_v fg_gate(fg_v x) {
     return fg_rcp_near(fg_add(fg_scale(p, t), fg_set1(1.0f)));
 }
 
-/* 1 / (1 + e^-x) within 3 ulp; below -87 it stays at 1.7e-38. */
-FG_INLINE fg_v fg_sigmoid(fg_v x) {
-    return fg_gate(fg_min(fg_max(x, fg_set1(-87.0f)), fg_set1(87.0f)));
+#define fg_fast_gate fg_gate
+/* min(x, 87) */
+FG_INLINE fg_v fg_cap(fg_v x) { return fg_min(x, fg_set1(87.0f)); }
+
+/* x / (1 + e^-x) within 4 ulp; below -87 it stays at -1.4e-36. */
+FG_INLINE fg_v fg_silu(fg_v x)
+{
+    x = fg_max(x, fg_set1(-87.0f));
+    return fg_mul(x, fg_fast_gate(fg_cap(x)));
 }
 
 #elif defined(FG_LANES) /* ---- plain C, lane by lane ---- */
-typedef struct fg_v {
-    float lane[FG_VL];
-} fg_v;
-FG_INLINE fg_v fg_zero(void) {
+typedef struct fg_v { float lane[FG_VL]; } fg_v;
+FG_INLINE fg_v fg_zero(void)
+{
     fg_v r;
     for (int i = 0; i < FG_VL; i++) r.lane[i] = 0.0f;
     return r;
 }
 
-FG_INLINE fg_v fg_set1(float s) {
-    fg_v r;
-    for (int i = 0; i < FG_VL; i++) r.lane[i] = s;
-    return r;
-}
-
 #define fg_load(p) (*(const fg_v *)(const void *)(p))
-FG_INLINE fg_v fg_loadn(const float *p, int n) {
+FG_INLINE fg_v fg_loadn(const float *p, int n)
+{
     fg_v r;
     for (int i = 0; i < FG_VL; i++) r.lane[i] = i < n ? p[i] : 0.0f;
     return r;
 }
 
-FG_INLINE void fg_storen(float *p, fg_v v, int n) {
+FG_INLINE void fg_storen(float *p, fg_v v, int n)
+{
     for (int i = 0; i < n; i++) p[i] = v.lane[i];
 }
 
-#define FG_LANES1(name, expression)                                                                          \
-    FG_INLINE fg_v name(fg_v x) {                                                                            \
-        for (int i = 0; i < FG_VL; i++) {                                                                    \
-            const float a = x.lane[i];                                                                       \
-            x.lane[i] = expression;                                                                          \
-        }                                                                                                    \
-        return x;                                                                                            \
+#define FG_LANES1(name, expression)          \
+    FG_INLINE fg_v name(fg_v x)              \
+    {                                        \
+        for (int i = 0; i < FG_VL; i++) {    \
+            const float a = x.lane[i];       \
+            x.lane[i] = expression;          \
+        }                                    \
+        return x;                            \
     }
 
-#define FG_LANES2(name, expression)                                                                          \
-    FG_INLINE fg_v name(fg_v x, fg_v y) {                                                                    \
-        for (int i = 0; i < FG_VL; i++) {                                                                    \
-            const float a = x.lane[i], b = y.lane[i];                                                        \
-            x.lane[i] = expression;                                                                          \
-        }                                                                                                    \
-        return x;                                                                                            \
+#define FG_LANES2(name, expression)                          \
+    FG_INLINE fg_v name(fg_v x, fg_v y)                      \
+    {                                                        \
+        for (int i = 0; i < FG_VL; i++) {                    \
+            const float a = x.lane[i], b = y.lane[i];        \
+            x.lane[i] = expression;                          \
+        }                                                    \
+        return x;                                            \
     }
 
 FG_LANES2(fg_add, a + b)
-FG_LANES2(fg_mul, a *b)
 /* A NaN in a is the result; a NaN in b is passed over (NEON: is the result too). */
 FG_LANES2(fg_max, a < b ? b : a)
 
 /* acc += s * b, s a float; acc and b are variables: they are named once for each lane. */
-#define FG_FMAS(acc, s, b)                                                                                   \
-    do {                                                                                                     \
-        const float fg_factor = (s);                                                                         \
-        (acc).lane[0] += fg_factor * (b).lane[0];                                                            \
-        (acc).lane[1] += fg_factor * (b).lane[1];                                                            \
-        (acc).lane[2] += fg_factor * (b).lane[2];                                                            \
-        (acc).lane[3] += fg_factor * (b).lane[3];                                                            \
-        (acc).lane[4] += fg_factor * (b).lane[4];                                                            \
-        (acc).lane[5] += fg_factor * (b).lane[5];                                                            \
-        (acc).lane[6] += fg_factor * (b).lane[6];                                                            \
-        (acc).lane[7] += fg_factor * (b).lane[7];                                                            \
+#define FG_FMAS(acc, s, b) \
+    do { \
+        const float fg_factor = (s); \
+        (acc).lane[0] += fg_factor * (b).lane[0]; (acc).lane[1] += fg_factor * (b).lane[1]; (acc).lane[2] += fg_factor * (b).lane[2]; (acc).lane[3] += fg_factor * (b).lane[3]; \
+        (acc).lane[4] += fg_factor * (b).lane[4]; (acc).lane[5] += fg_factor * (b).lane[5]; (acc).lane[6] += fg_factor * (b).lane[6]; (acc).lane[7] += fg_factor * (b).lane[7]; \
     } while (0)
 
-FG_LANES1(fg_sigmoid, fgs_sigmoid_f32(a))
+FG_LANES1(fg_silu, fgs_silu_f32(a))
 #endif
 
 /* What a kernel is handed: the user's tensors, the arena, the weights; part of parts for threads. */
@@ -396,8 +369,7 @@ typedef union {
     unsigned char bytes[3616 + 1];
     double align;
 } residual_x86_64_v3_weights_type;
-static const residual_x86_64_v3_weights_type
-    residual_x86_64_v3_weights FG_ALIGNED(64); /* at the end of this file */
+static const residual_x86_64_v3_weights_type residual_x86_64_v3_weights FG_ALIGNED(64); /* at the end of this file */
 #define FG_WEIGHTS_OF(w) ((w).bytes)
 #endif
 
@@ -407,7 +379,8 @@ static const residual_x86_64_v3_weights_type
  * out  1x5x9x11 float
  * 0.000 MFLOP, 4.0 kB moved, 0.0 kB of them weights
  */
-FG_KERNEL void residual_x86_64_v3_channels_last_in_0(const fg_call *c) {
+FG_KERNEL void residual_x86_64_v3_channels_last_in_0(const fg_call *c)
+{
     {
         const float *x = (const float *)c->in[0];
         float *y = (float *)(void *)(c->arena + 6912);
@@ -429,13 +402,15 @@ FG_KERNEL void residual_x86_64_v3_channels_last_in_0(const fg_call *c) {
  * 0.062 MFLOP, 6.2 kB moved, 1.5 kB of them weights
  * 11 pixels by 8 channels in registers; one panel of weights stays in cache for the whole image
  */
-FG_KERNEL void residual_x86_64_v3_conv1_conv_3x3_silu(const fg_call *c) {
+FG_KERNEL void residual_x86_64_v3_conv1_conv_3x3_silu(const fg_call *c)
+{
     /* the zero border that later kernels read */
     for (int b = 0; b < 1; b++) {
         float *frame = (float *)(void *)(c->arena + 0) + b * 1001;
         memset(frame, 0, 392);
         frame += 175;
-        for (int row = 1; row < 9; row++, frame += 91) memset(frame, 0, 56);
+        for (int row = 1; row < 9; row++, frame += 91)
+            memset(frame, 0, 56);
         memset(frame, 0, 392);
     }
     const float *x = (const float *)(const void *)(c->arena + 6912);
@@ -469,21 +444,22 @@ FG_KERNEL void residual_x86_64_v3_conv1_conv_3x3_silu(const fg_call *c) {
                             const float *wt = w + (block * 8 + n) * 45;
                             const float *bt = bias + block * 8 + n;
                             float *yt = out + b * 1001 + y * 91 + px * 7 + block * 7 + n;
-                            fg_v c0_0 = fg_load(bt + 0);
-                            fg_v c1_0 = fg_load(bt + 0);
-                            fg_v c2_0 = fg_load(bt + 0);
-                            fg_v c3_0 = fg_load(bt + 0);
-                            fg_v c4_0 = fg_load(bt + 0);
-                            fg_v c5_0 = fg_load(bt + 0);
-                            fg_v c6_0 = fg_load(bt + 0);
-                            fg_v c7_0 = fg_load(bt + 0);
-                            fg_v c8_0 = fg_load(bt + 0);
-                            fg_v c9_0 = fg_load(bt + 0);
-                            fg_v c10_0 = fg_load(bt + 0);
-                            for (int ky = 0; ky < 3; ky++) {
+                            fg_v c0_0 = fg_load(bt + 0) ;
+                            fg_v c1_0 = fg_load(bt + 0) ;
+                            fg_v c2_0 = fg_load(bt + 0) ;
+                            fg_v c3_0 = fg_load(bt + 0) ;
+                            fg_v c4_0 = fg_load(bt + 0) ;
+                            fg_v c5_0 = fg_load(bt + 0) ;
+                            fg_v c6_0 = fg_load(bt + 0) ;
+                            fg_v c7_0 = fg_load(bt + 0) ;
+                            fg_v c8_0 = fg_load(bt + 0) ;
+                            fg_v c9_0 = fg_load(bt + 0) ;
+                            fg_v c10_0 = fg_load(bt + 0) ;
+                            for (int ky = 0; ky < 3; ky++)
+                            {
                                 const float *xk = xt + ky * 65;
                                 for (int k = 0; k < 15; k++, xk += 1, wt += 8) {
-                                    const fg_v w0 = fg_load(wt + 0);
+                                    const fg_v w0 = fg_load(wt + 0) ;
                                     FG_FMAS(c0_0, xk[0], w0);
                                     FG_FMAS(c1_0, xk[5], w0);
                                     FG_FMAS(c2_0, xk[10], w0);
@@ -497,27 +473,27 @@ FG_KERNEL void residual_x86_64_v3_conv1_conv_3x3_silu(const fg_call *c) {
                                     FG_FMAS(c10_0, xk[50], w0);
                                 }
                             }
-                            c0_0 = fg_mul(c0_0, fg_sigmoid(fg_mul(fg_set1(1.0f), c0_0)));
+                            c0_0 = (fg_silu(c0_0));
                             fg_storen(yt, c0_0, 7);
-                            c1_0 = fg_mul(c1_0, fg_sigmoid(fg_mul(fg_set1(1.0f), c1_0)));
+                            c1_0 = (fg_silu(c1_0));
                             fg_storen(yt + 7, c1_0, 7);
-                            c2_0 = fg_mul(c2_0, fg_sigmoid(fg_mul(fg_set1(1.0f), c2_0)));
+                            c2_0 = (fg_silu(c2_0));
                             fg_storen(yt + 14, c2_0, 7);
-                            c3_0 = fg_mul(c3_0, fg_sigmoid(fg_mul(fg_set1(1.0f), c3_0)));
+                            c3_0 = (fg_silu(c3_0));
                             fg_storen(yt + 21, c3_0, 7);
-                            c4_0 = fg_mul(c4_0, fg_sigmoid(fg_mul(fg_set1(1.0f), c4_0)));
+                            c4_0 = (fg_silu(c4_0));
                             fg_storen(yt + 28, c4_0, 7);
-                            c5_0 = fg_mul(c5_0, fg_sigmoid(fg_mul(fg_set1(1.0f), c5_0)));
+                            c5_0 = (fg_silu(c5_0));
                             fg_storen(yt + 35, c5_0, 7);
-                            c6_0 = fg_mul(c6_0, fg_sigmoid(fg_mul(fg_set1(1.0f), c6_0)));
+                            c6_0 = (fg_silu(c6_0));
                             fg_storen(yt + 42, c6_0, 7);
-                            c7_0 = fg_mul(c7_0, fg_sigmoid(fg_mul(fg_set1(1.0f), c7_0)));
+                            c7_0 = (fg_silu(c7_0));
                             fg_storen(yt + 49, c7_0, 7);
-                            c8_0 = fg_mul(c8_0, fg_sigmoid(fg_mul(fg_set1(1.0f), c8_0)));
+                            c8_0 = (fg_silu(c8_0));
                             fg_storen(yt + 56, c8_0, 7);
-                            c9_0 = fg_mul(c9_0, fg_sigmoid(fg_mul(fg_set1(1.0f), c9_0)));
+                            c9_0 = (fg_silu(c9_0));
                             fg_storen(yt + 63, c9_0, 7);
-                            c10_0 = fg_mul(c10_0, fg_sigmoid(fg_mul(fg_set1(1.0f), c10_0)));
+                            c10_0 = (fg_silu(c10_0));
                             fg_storen(yt + 70, c10_0, 7);
                         }
                     }
@@ -537,7 +513,8 @@ FG_KERNEL void residual_x86_64_v3_conv1_conv_3x3_silu(const fg_call *c) {
  * 0.087 MFLOP, 7.6 kB moved, 2.0 kB of them weights
  * 11 pixels by 8 channels in registers; one panel of weights stays in cache for the whole image
  */
-FG_KERNEL void residual_x86_64_v3_conv2_conv_3x3_add_relu(const fg_call *c) {
+FG_KERNEL void residual_x86_64_v3_conv2_conv_3x3_add_relu(const fg_call *c)
+{
     const float *x = (const float *)(const void *)(c->arena + 392);
     x -= 98; /* the zero border before the first pixel */
     float *out = (float *)(void *)(c->arena + 4032);
@@ -557,21 +534,22 @@ FG_KERNEL void residual_x86_64_v3_conv2_conv_3x3_add_relu(const fg_call *c) {
                             const float *bt = bias + block * 8 + n;
                             float *yt = out + b * 693 + y * 77 + px * 7 + block * 7 + n;
                             const float *pq0 = p0 + y * 91 + px * 7 + n;
-                            fg_v c0_0 = fg_load(bt + 0);
-                            fg_v c1_0 = fg_load(bt + 0);
-                            fg_v c2_0 = fg_load(bt + 0);
-                            fg_v c3_0 = fg_load(bt + 0);
-                            fg_v c4_0 = fg_load(bt + 0);
-                            fg_v c5_0 = fg_load(bt + 0);
-                            fg_v c6_0 = fg_load(bt + 0);
-                            fg_v c7_0 = fg_load(bt + 0);
-                            fg_v c8_0 = fg_load(bt + 0);
-                            fg_v c9_0 = fg_load(bt + 0);
-                            fg_v c10_0 = fg_load(bt + 0);
-                            for (int ky = 0; ky < 3; ky++) {
+                            fg_v c0_0 = fg_load(bt + 0) ;
+                            fg_v c1_0 = fg_load(bt + 0) ;
+                            fg_v c2_0 = fg_load(bt + 0) ;
+                            fg_v c3_0 = fg_load(bt + 0) ;
+                            fg_v c4_0 = fg_load(bt + 0) ;
+                            fg_v c5_0 = fg_load(bt + 0) ;
+                            fg_v c6_0 = fg_load(bt + 0) ;
+                            fg_v c7_0 = fg_load(bt + 0) ;
+                            fg_v c8_0 = fg_load(bt + 0) ;
+                            fg_v c9_0 = fg_load(bt + 0) ;
+                            fg_v c10_0 = fg_load(bt + 0) ;
+                            for (int ky = 0; ky < 3; ky++)
+                            {
                                 const float *xk = xt + ky * 91;
                                 for (int k = 0; k < 21; k++, xk += 1, wt += 8) {
-                                    const fg_v w0 = fg_load(wt + 0);
+                                    const fg_v w0 = fg_load(wt + 0) ;
                                     FG_FMAS(c0_0, xk[0], w0);
                                     FG_FMAS(c1_0, xk[7], w0);
                                     FG_FMAS(c2_0, xk[14], w0);
@@ -643,7 +621,8 @@ FG_KERNEL void residual_x86_64_v3_conv2_conv_3x3_add_relu(const fg_call *c) {
  * out  1x7x9x11 float
  * 0.000 MFLOP, 5.5 kB moved, 0.0 kB of them weights
  */
-FG_KERNEL void residual_x86_64_v3_row_major_out_0(const fg_call *c) {
+FG_KERNEL void residual_x86_64_v3_row_major_out_0(const fg_call *c)
+{
     {
         const float *x = (const float *)(const void *)(c->arena + 4032);
         float *y = (float *)c->out[0];
@@ -655,8 +634,7 @@ FG_KERNEL void residual_x86_64_v3_row_major_out_0(const fg_call *c) {
     }
 }
 
-int residual_x86_64_v3_run(const residual_x86_64_v3_inputs *in, const residual_x86_64_v3_outputs *out,
-                           void *arena) {
+int residual_x86_64_v3_run(const residual_x86_64_v3_inputs *in, const residual_x86_64_v3_outputs *out, void *arena) {
     fg_call call;
     const fg_call *c = &call;
     if (!in || !out) return -1;
@@ -688,201 +666,103 @@ int residual_x86_64_v3_run(const residual_x86_64_v3_inputs *in, const residual_x
 #pragma GCC diagnostic ignored "-Woverlength-strings"
 #endif
 static const residual_x86_64_v3_weights_type residual_x86_64_v3_weights FG_ALIGNED(64) = {
-    "mC\177=J\200\011\275\234\310\347<\265\327\343\275\256`\245\275\330ZC=\222\077\001="
-    "\000\000\000\000\261\263\303="
-    "l\000H<\234\310g\275\326\307\000>%\376\253=g\2301=G\033\332=\000\000\000\000\356>\356\274_\000/"
-    "=-'A=\262\277\355"
-    "=6\303\236=M2\205=p\243\251\275\000\000\000\000-\301\366=\207\000\372;"
-    "\276\205\032\274\262\277\355\274XM\204\274"
-    "*\242x\275\222\077\001\276\000\000\000\000\257\274\345\275[\300(=\367\021\213\274\314\177\236<"
-    "\0249\271\275\000"
-    "\000\000\000[\337A\274\000\000\000\000o:\335\275G@\003=Jm9<"
-    "\262\277\355\2756\303\236\275\206\023\216\275i\2671="
-    "\000\000\000\000-\301\366\275l\000H;b<\367\274\262\277\355=\02499\275*\242x=N\007R=\000\000\000\000\356>"
-    "\356\275"
-    "X\200\042=\234\310g\275\306O\262\275\300_{=*\242x\2759C\352=\000\000\000\000r1\273\275U@\034="
-    "\367\021\213\274\257"
-    "\247\367=\004t\306\275\330ZC=[\337A=\000\000\000\000\363,*=G@\003\275b<w;\306O\262\275\214\326\277="
-    "\206\023\216"
-    "<~{\231=\000\000\000\000\366#\210;l\000H\273\276\205\032\274\271\357Y=\342\351`\275\362\300\357="
-    "N\007\322\275\000"
-    "\000\000\000t(\031=\207\000\372\273\276\205\032<\277\037\306=6\303\236=g\230\261=[\337\301="
-    "\000\000\000\000t(\231"
-    "=N\300\017\275b<w<\323\257\012\275%\376+\275\271\337\346\275N\007\322\275\000\000\000\000mC\177="
-    "f\200\273\274\177"
-    "\202o=\314\177\236\2746\303\236=I\035\325\2742W\362\275\000\000\000\000\326\342\003\276Q\000\226<b<\367;"
-    "\262\277"
-    "m\2756\303\036=g\230\261=\213S\211\275\000\000\000\000r1;\275l\000H;\204\371)"
-    "\275\321\243\017\276\363\256S;g\230"
-    "1=\205g\221=\000\000\000\000o:\335=i\300A\275\271\016`\275\316\213\031\276\363\256S<"
-    "\271\337\346\275p\243\251\275"
-    "\000\000\000\000\257\274\345=U@\034=\276\205\032\275\277\037\306\2756\303\036="
-    "I\035\325\2742Wr\275\000\000\000\000"
-    "5\246\220\275N\300\017\275b<\367<\321\243\017\276\235\233\262=g\2301\275@/"
-    "\342=\000\000\000\000t(\231\275\207\000"
-    "z\274\363\232P\275\314\177\236=\317\352\212=\206\023\216<~{\231\275\000\000\000\000r1\273=[\300("
-    "\275\020\341H=\314"
-    "\177\036\275\02499=\206\023\216<\222\077\201;\000\000\000\000\3615\314<_\000\257\274\326TX=\277\037\306<"
-    "\0249\271"
-    "\274\206\023\016=N\007\322\275\000\000\000\000t(\031\275l\000\310<Jm9\274\306O2\275\0249\271\275\330ZC="
-    "\222\077"
-    "\201;\000\000\000\000r1\273\275z\000a<b<w\274\323\257\012\276\321$\356<I\035\325="
-    "w\217\241\275\000\000\000\000\261"
-    "\263\303\275l\000H;Jm9\275\314\177\236;\235\233\262="
-    "\362\300\357\275p\243\251\275\000\000\000\000\326\342\003\276"
-    "U@\034\275\367\021\213<\316\213\031\2766\303\236\275\020<\314\275w\217\241\274\000\000\000\000\356>"
-    "\356\274l\000"
-    "H\274\326T\330<\323\257\012>6\303\236\274\206\023\216;\222\077\201\273\000\000\000\000r1\273=X\200\242<"
-    "\234\310"
-    "\347<\314\177\036\2756\303\236=\206\023\216=\205g\221\275\000\000\000\000\3615\314=_\000\257\274b<"
-    "w\273\262\277"
-    "m=\317\352\212=\206\023\016\274@/"
-    "\342<\000\000\000\000\257\274\345=l\000H<\326T\330\274\317\227\224=\363\256\323"
-    "\275\237y\272=w\217\241\274\000\000\000\0002\257\262=N\300\017\275\276\205\232\274\323\257\012>"
-    "\214\326\277\275"
-    "M2\005>w\217\241<\000\000\000\000\000\000\000\000l\000\310\274b<w\274\321\243\017>%\376\253="
-    "\206\023\016\276@/b"
-    "=\000\000\000\000\366#\210<l\000\310;\020\341H=\323\257\012>\256`\245=\366\325\037="
-    "\222\077\201\275\000\000\000"
-    "\000\366#\210;J\200\211\274\276\205\232\274\314\177\036<\277%\230\275\237y\272\275+k\372="
-    "\000\000\000\000r1;\275"
-    "f\200\273\274\332\313\022\275\3027\274=6\303\036<\206\023\216<["
-    "\337\301\274\000\000\000\000mC\177\275J\200\011="
-    "Jm\271\274\323\257\012\276\363\256S<\366\325\037=i\2671\275\000\000\000\000\363,*=\207\000z\274\204\371)"
-    "\275\274"
-    "\007\320\275\214\326\277\275I\035\325\274\222\077\201=\000\000\000\000mC\177="
-    "X\200\242\274\276\205\032\275\000\000"
-    "\000\000\363\256S;\206\023\016\2742W\362=\000\000\000\0000\270\324=l\000\310\273Jm9<"
-    "\3027\274\275\235\233\262=\206"
-    "\023\016=[\337A\275\000\000\000\000-\301\366\275l\000\310\274\234\310g=\277\037F\275\321$"
-    "n\275\206\023\216\274w"
-    "\217\241\274\000\000\000\000r1\273\275f\200\273<\204\371)"
-    "\275\314\177\236\274\363\256\323\274\201\376\335=@/\342"
-    "\275\000\000\000\000\363,\252\275G@\003\275-'A\275\262\277m=\342\351`\275g\2301\275@/"
-    "b\275\000\000\000\000\366#"
-    "\010\274\207\000z\274\204\371)\275\314\177\036<{\021\315=\261\301\000>["
-    "\337\301\274\000\000\000\000\3615L=G@\003"
-    "\275\367\021\213\274\000\000\000\000\363\256S\274\271\337f\275[\337A=\000\000\000\000\257\274\345="
-    "Q\000\026=Jm\271"
-    "\273\323\257\212\275\363\256S=M2\205=p\243\251="
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\205\237y>"
-    "\373g\231\276I\016\275"
-    "\276j\3354=\261\015*\077\303\011\277>'b\255="
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\273\237\037=p\315\276<"
-    "\364\212\211"
-    "<\223\226\003\275\256)\030\274\014%$\274\244\235\221=\000\000\000\000\300\245\225\275p\315\276\274oPN="
-    "\335aE=\344"
-    ".\253=\216\200\077\274Iu\247\275\000\000\000\000\252\207G=\364\303\012\275\361c7=\312\215\216=x$\005="
-    "\000\000\000"
-    "\000vlZ=\000\000\000\000\231o\357=\364\303\212\275H\323\030\275f\011\024>\205>d="
-    "\315\3221\2759\374h\274\000\000"
-    "\000\000\273\237\237<\265\027\202=H\323\030\275\223\226\203\274\205>\344<\017\334Z\275+\275\256<"
-    "\000\000\000\000"
-    "\252\207\307<m~a\275oPN\275\234\000\037\276\306\345\011\276\212\311\010="
-    "\357L\275\275\000\000\000\000\256\215\275"
-    "\275p\315>\275\307\277/\275\246j\272=`h\023\276/"
-    "\005T=\302U\212\275\000\000\000\000\263\2233\275\257yG=\303\230"
-    "]\275\024Y\320=\0314\276=\315\322\261\2749\374\350<\000\000\000\000\256\215\275=\257yG="
-    "\231\364\325\274\001\205"
-    "\231\275\0314>\275\017\334\332\274+\275\256=\000\000\000\000\275\242\032>\262\310$"
-    "\275H\323\030\274\223\226\203"
-    "\274\205>\344\274\212\311\010\275\244\235\221<\000\000\000\000\231oo=p\315\276<A\205t;\335aE=\205>"
-    "d\274\014%$<\262"
-    "\334\313<\000\000\000\000\273\237\037\275m~a=\364\212\011\275\001\205\231=\273Cw\275\017\334\332<"
-    "\375\213w=\000"
-    "\000\000\000\304\253\013>\361t-=E\254\306<\001\205\031>\306\345\011>"
-    "\255\2518\2759\374h\273\000\000\000\000\231"
-    "o\357=\361t\255<\364\212\011=\000\000\000\000\205>\344=\000\000\000\000vlZ="
-    "\000\000\000\000\252\207G\275\364\303"
-    "\212\274\364\212\211\2748|\244\275\256)\230;\014%$"
-    "\2749\374h\273\000\000\000\000\310\261\001\2764p\023\275\307\277"
-    "/=os/"
-    "\274x$\005\276\212\311\010\275g-\240=\000\000\000\000\300\245\025>m~\341<A\205\364<"
-    "\001\205\031\275\352\273"
-    "\332\275\251\362\001\275\340\015\003=\000\000\000\000\231o\357=\265\027\002=\234\033(=\3575\374\275\344."
-    "+=\255\251"
-    "8\275\340\015\203=\000\000\000\000\300\245\225\275\262\310$\275\033\010\077\275\201G\346=\205>"
-    "\344\275\315\322\261"
-    "\274+\275\256=\000\000\000\000\242{\333=\356%P<\036/"
-    "\021\275\223\226\003\276\205>d<\017\334\332\274\357L\275=\000"
-    "\000\000\000\304\253\013\275\364\303\212<\364\212\211\274\234\000\037\276`h\023\276\255\2518="
-    "9\374\350\273\000\000"
-    "\000\000\225i\371\2754p\023\275oPN=\000\000\000\000\256)\230\275\216\200\077\275\340\015\003="
-    "\000\000\000\000\000"
-    "\000\000\000+\203{=H\323\230\274\270>\361\275\344.\253=O.M\275\244\235\221=\000\000\000\000\225i\371="
-    "\325m\206\275"
-    "\355<\345\274\270>q=\344.+=\2217\366<g-\240\275\000\000\000\000\300\245\225=\356%P="
-    "H\323\030\274\223\226\003\275"
-    "\0314>\275\014%\244<\302U\212\275\000\000\000\000\000\000\000\000p\315>=\000\000\000\000\001\205\231="
-    "\205>\344<"
-    "\017\334Z<X\264\341=\000\000\000\000\300\245\025\276m~a\275A\205\364\274\001\205\231=\256)\230;"
-    "\212\311\010<g- "
-    "\275\000\000\000\000\252\207\307\275s\034\034=oPN=os\257<\0314>=+N\035\275+\275.<\000\000\000\000\242{"
-    "\333=\361"
-    "t\255<E\254F=\223\226\003\276\205>d\274\017\334Z\273+\275\256<"
-    "\000\000\000\000\231oo\274\361t\255\274\307\277/="
-    "os\257=\205>\344\274\216\200\077\274vlZ=\000\000\000\000\231oo=.\322X=\234\033\250<\312\215\016>x$"
-    "\205\275\216\200"
-    "\277<\340\015\203=\000\000\000\000\252\207\307=\254*j\275\027\341l=os/"
-    "<\256)\230<+N\035=+\275.\274\000\000\000\000"
-    "\231oo\274\364\303\212;\361c7=\223\226\203\275\264\266\307="
-    "\216\200\077\274\262\334K\275\000\000\000\000\273\237"
-    "\237\273.\322X\275\355<\345\274\246j\272\275\0314>=\017\334\332\273\357L\275="
-    "\000\000\000\000\275\242\032\276p\315"
-    ">=\364\212\211\274KP\333\275\306\345\011\276\017\334\332:+\275.<\000\000\000\000\231oo=\254*j=\361c7="
-    "\223\226\003"
-    "=\256)\030\275\315\322\261\274+\275.\275\000\000\000\000\273\237\237\2754p\023=\364\212\211<"
-    "os\257\275\023\247\016"
-    ">\315\3221=X\264\341\275\000\000\000\000\310\261\201\275\361t-<A\205\364<"
-    "\223\226\003\275\306\345\011\276\014%\244"
-    "\2749\374\350<\000\000\000\000\242{\333=\364\303\212;A\205t;os\257<I\254\241\275\251\362\001=g-"
-    "\240\275\000\000"
-    "\000\000\242{[=\361t-\274\355<e=\312\215\216=+c\000>\014%$"
-    "\274vl\332\275\000\000\000\000\306\256\006\2764p\023\275"
-    "\361c7\275\312\215\016\276 "
-    "\301\355\275\216\200\277\274\206\345\230\275\000\000\000\000\300\245\025\276\325m\206"
-    "=E\254F=8|$>\256)\230=\212\311\010\275X\264\341=\000\000\000\000\231o\357\274\262\310$=oPN\2758|$"
-    "\276O9Q=\000\000"
-    "\000\000\340\015\203\275\000\000\000\000\225i\371=\361t-\274E\254F=\223\226\003\276\256)\230="
-    "\216\200\077=9\374"
-    "\350\274\000\000\000\000\306\256\006\276\257yG=\361c\267\273\312\215\216=\205>\344<+N\035="
-    "9\374h\273\000\000\000"
-    "\000\242{\333\275\353\326\362<\361c7\274\323\367)\276O9\321=\212\311\010\275vl\332="
-    "\000\000\000\000\273\237\237"
-    "\274\364\303\212\273\036/"
-    "\021=os\257=+c\000\276\014%\244<\262\334\313\274\000\000\000\000\273\237\237\2734p\023"
-    "=\234\033(\275\001\205\031>I\254\241=\216\200\277<+\275\256\274\000\000\000\000\273\237\237\274\361t-<"
-    "H\323\030"
-    "\274\001\205\031>x$\005\276\320\211\350<Iu\247\275\000\000\000\000\263\223\263=\364\303\212<\355<"
-    "e\275\312\215\216"
-    "=\344.\253=nWF=\357L\275=\000\000\000\000\300\245\025>\361t-=\361c\267<\000\000\000\000O9Q\275/"
-    "\005T\275\244\235"
-    "\221\274\000\000\000\000\252\207\307\2741!6=\231\364\325\274\001\205\031\276\205>\344\275\017\334\332;"
-    "\340\015\203"
-    "=\000\000\000\000\306\256\006>+\203{\275\361c\267\274\312\215\216\275 "
-    "\301\355=\017\334\332\273+\275\256<\000\000"
-    "\000\000\310\261\201=\325m\206\275\033\010\077=\246j\272\275\256)\030\275nWF="
-    "\302U\212\275\000\000\000\000\273\237"
-    "\237;m~a\275oPN\275\335aE=\0314\276\275\014%$\275\015\005\266\275\000\000\000\000\304\253\013\275p\315>="
-    "\361c7\275"
-    "8|\244\275\256)\230\274\017\334\332<\320\224\304=\000\000\000\000\300\245\225=.\322X="
-    "\027\341l\275\223\226\003\276"
-    "\205>d<\212\311\010\274\224$\323\275\000\000\000\000\235u\345=\353\326\362<\234\033\250<os/"
-    "<\256)\030<Kw\226\274"
-    "+\275\256<\000\000\000\000\273\237\237\273m~a=H\323\230<\312\215\216=x$\005>\2217v\2749\374h;"
-    "\000\000\000\000\273"
-    "\237\237=\353\326\362\274A\205t\274\001\205\031>\256)\230=\017\334Z<+\275\256<"
-    "\000\000\000\000\267\231\251\275\356"
-    "%P\275A\205\364;8|\244\275\205>\344\274\014%$"
-    "\2749\374\350\273\000\000\000\000\231o\357\274\265\027\002\275rw ="
-    "os/"
-    "\275\273Cw=\216\200\277\274\206\345\230=\000\000\000\000\231oo\274.\322X\275\361c7=\001\205\031>"
-    "\0314\276<\014"
-    "%$\274\244\235\221="
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
-    "\000\000\000\000\000\000\000\000\000\000\000\000\000\014\367c\077\006n\236\276\342\320B\276Y\002\024\277"
-    "\023\247"
-    "\306=V\203\253\276\303r>\077\000\000\000\000"};
+"mC\177=J\200\011\275\234\310\347<\265\327\343\275\256`\245\275\330ZC=\222\077\001=\000\000\000\000\261\263\303="
+"l\000H<\234\310g\275\326\307\000>%\376\253=g\2301=G\033\332=\000\000\000\000\356>\356\274_\000/=-'A=\262\277\355"
+"=6\303\236=M2\205=p\243\251\275\000\000\000\000-\301\366=\207\000\372;\276\205\032\274\262\277\355\274XM\204\274"
+"*\242x\275\222\077\001\276\000\000\000\000\257\274\345\275[\300(=\367\021\213\274\314\177\236<\0249\271\275\000"
+"\000\000\000[\337A\274\000\000\000\000o:\335\275G@\003=Jm9<\262\277\355\2756\303\236\275\206\023\216\275i\2671="
+"\000\000\000\000-\301\366\275l\000H;b<\367\274\262\277\355=\02499\275*\242x=N\007R=\000\000\000\000\356>\356\275"
+"X\200\042=\234\310g\275\306O\262\275\300_{=*\242x\2759C\352=\000\000\000\000r1\273\275U@\034=\367\021\213\274\257"
+"\247\367=\004t\306\275\330ZC=[\337A=\000\000\000\000\363,*=G@\003\275b<w;\306O\262\275\214\326\277=\206\023\216"
+"<~{\231=\000\000\000\000\366#\210;l\000H\273\276\205\032\274\271\357Y=\342\351`\275\362\300\357=N\007\322\275\000"
+"\000\000\000t(\031=\207\000\372\273\276\205\032<\277\037\306=6\303\236=g\230\261=[\337\301=\000\000\000\000t(\231"
+"=N\300\017\275b<w<\323\257\012\275%\376+\275\271\337\346\275N\007\322\275\000\000\000\000mC\177=f\200\273\274\177"
+"\202o=\314\177\236\2746\303\236=I\035\325\2742W\362\275\000\000\000\000\326\342\003\276Q\000\226<b<\367;\262\277"
+"m\2756\303\036=g\230\261=\213S\211\275\000\000\000\000r1;\275l\000H;\204\371)\275\321\243\017\276\363\256S;g\230"
+"1=\205g\221=\000\000\000\000o:\335=i\300A\275\271\016`\275\316\213\031\276\363\256S<\271\337\346\275p\243\251\275"
+"\000\000\000\000\257\274\345=U@\034=\276\205\032\275\277\037\306\2756\303\036=I\035\325\2742Wr\275\000\000\000\000"
+"5\246\220\275N\300\017\275b<\367<\321\243\017\276\235\233\262=g\2301\275@/\342=\000\000\000\000t(\231\275\207\000"
+"z\274\363\232P\275\314\177\236=\317\352\212=\206\023\216<~{\231\275\000\000\000\000r1\273=[\300(\275\020\341H=\314"
+"\177\036\275\02499=\206\023\216<\222\077\201;\000\000\000\000\3615\314<_\000\257\274\326TX=\277\037\306<\0249\271"
+"\274\206\023\016=N\007\322\275\000\000\000\000t(\031\275l\000\310<Jm9\274\306O2\275\0249\271\275\330ZC=\222\077"
+"\201;\000\000\000\000r1\273\275z\000a<b<w\274\323\257\012\276\321$\356<I\035\325=w\217\241\275\000\000\000\000\261"
+"\263\303\275l\000H;Jm9\275\314\177\236;\235\233\262=\362\300\357\275p\243\251\275\000\000\000\000\326\342\003\276"
+"U@\034\275\367\021\213<\316\213\031\2766\303\236\275\020<\314\275w\217\241\274\000\000\000\000\356>\356\274l\000"
+"H\274\326T\330<\323\257\012>6\303\236\274\206\023\216;\222\077\201\273\000\000\000\000r1\273=X\200\242<\234\310"
+"\347<\314\177\036\2756\303\236=\206\023\216=\205g\221\275\000\000\000\000\3615\314=_\000\257\274b<w\273\262\277"
+"m=\317\352\212=\206\023\016\274@/\342<\000\000\000\000\257\274\345=l\000H<\326T\330\274\317\227\224=\363\256\323"
+"\275\237y\272=w\217\241\274\000\000\000\0002\257\262=N\300\017\275\276\205\232\274\323\257\012>\214\326\277\275"
+"M2\005>w\217\241<\000\000\000\000\000\000\000\000l\000\310\274b<w\274\321\243\017>%\376\253=\206\023\016\276@/b"
+"=\000\000\000\000\366#\210<l\000\310;\020\341H=\323\257\012>\256`\245=\366\325\037=\222\077\201\275\000\000\000"
+"\000\366#\210;J\200\211\274\276\205\232\274\314\177\036<\277%\230\275\237y\272\275+k\372=\000\000\000\000r1;\275"
+"f\200\273\274\332\313\022\275\3027\274=6\303\036<\206\023\216<[\337\301\274\000\000\000\000mC\177\275J\200\011="
+"Jm\271\274\323\257\012\276\363\256S<\366\325\037=i\2671\275\000\000\000\000\363,*=\207\000z\274\204\371)\275\274"
+"\007\320\275\214\326\277\275I\035\325\274\222\077\201=\000\000\000\000mC\177=X\200\242\274\276\205\032\275\000\000"
+"\000\000\363\256S;\206\023\016\2742W\362=\000\000\000\0000\270\324=l\000\310\273Jm9<\3027\274\275\235\233\262=\206"
+"\023\016=[\337A\275\000\000\000\000-\301\366\275l\000\310\274\234\310g=\277\037F\275\321$n\275\206\023\216\274w"
+"\217\241\274\000\000\000\000r1\273\275f\200\273<\204\371)\275\314\177\236\274\363\256\323\274\201\376\335=@/\342"
+"\275\000\000\000\000\363,\252\275G@\003\275-'A\275\262\277m=\342\351`\275g\2301\275@/b\275\000\000\000\000\366#"
+"\010\274\207\000z\274\204\371)\275\314\177\036<{\021\315=\261\301\000>[\337\301\274\000\000\000\000\3615L=G@\003"
+"\275\367\021\213\274\000\000\000\000\363\256S\274\271\337f\275[\337A=\000\000\000\000\257\274\345=Q\000\026=Jm\271"
+"\273\323\257\212\275\363\256S=M2\205=p\243\251=\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\205\237y>\373g\231\276I\016\275"
+"\276j\3354=\261\015*\077\303\011\277>'b\255=\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\273\237\037=p\315\276<\364\212\211"
+"<\223\226\003\275\256)\030\274\014%$\274\244\235\221=\000\000\000\000\300\245\225\275p\315\276\274oPN=\335aE=\344"
+".\253=\216\200\077\274Iu\247\275\000\000\000\000\252\207G=\364\303\012\275\361c7=\312\215\216=x$\005=\000\000\000"
+"\000vlZ=\000\000\000\000\231o\357=\364\303\212\275H\323\030\275f\011\024>\205>d=\315\3221\2759\374h\274\000\000"
+"\000\000\273\237\237<\265\027\202=H\323\030\275\223\226\203\274\205>\344<\017\334Z\275+\275\256<\000\000\000\000"
+"\252\207\307<m~a\275oPN\275\234\000\037\276\306\345\011\276\212\311\010=\357L\275\275\000\000\000\000\256\215\275"
+"\275p\315>\275\307\277/\275\246j\272=`h\023\276/\005T=\302U\212\275\000\000\000\000\263\2233\275\257yG=\303\230"
+"]\275\024Y\320=\0314\276=\315\322\261\2749\374\350<\000\000\000\000\256\215\275=\257yG=\231\364\325\274\001\205"
+"\231\275\0314>\275\017\334\332\274+\275\256=\000\000\000\000\275\242\032>\262\310$\275H\323\030\274\223\226\203"
+"\274\205>\344\274\212\311\010\275\244\235\221<\000\000\000\000\231oo=p\315\276<A\205t;\335aE=\205>d\274\014%$<\262"
+"\334\313<\000\000\000\000\273\237\037\275m~a=\364\212\011\275\001\205\231=\273Cw\275\017\334\332<\375\213w=\000"
+"\000\000\000\304\253\013>\361t-=E\254\306<\001\205\031>\306\345\011>\255\2518\2759\374h\273\000\000\000\000\231"
+"o\357=\361t\255<\364\212\011=\000\000\000\000\205>\344=\000\000\000\000vlZ=\000\000\000\000\252\207G\275\364\303"
+"\212\274\364\212\211\2748|\244\275\256)\230;\014%$\2749\374h\273\000\000\000\000\310\261\001\2764p\023\275\307\277"
+"/=os/\274x$\005\276\212\311\010\275g-\240=\000\000\000\000\300\245\025>m~\341<A\205\364<\001\205\031\275\352\273"
+"\332\275\251\362\001\275\340\015\003=\000\000\000\000\231o\357=\265\027\002=\234\033(=\3575\374\275\344.+=\255\251"
+"8\275\340\015\203=\000\000\000\000\300\245\225\275\262\310$\275\033\010\077\275\201G\346=\205>\344\275\315\322\261"
+"\274+\275\256=\000\000\000\000\242{\333=\356%P<\036/\021\275\223\226\003\276\205>d<\017\334\332\274\357L\275=\000"
+"\000\000\000\304\253\013\275\364\303\212<\364\212\211\274\234\000\037\276`h\023\276\255\2518=9\374\350\273\000\000"
+"\000\000\225i\371\2754p\023\275oPN=\000\000\000\000\256)\230\275\216\200\077\275\340\015\003=\000\000\000\000\000"
+"\000\000\000+\203{=H\323\230\274\270>\361\275\344.\253=O.M\275\244\235\221=\000\000\000\000\225i\371=\325m\206\275"
+"\355<\345\274\270>q=\344.+=\2217\366<g-\240\275\000\000\000\000\300\245\225=\356%P=H\323\030\274\223\226\003\275"
+"\0314>\275\014%\244<\302U\212\275\000\000\000\000\000\000\000\000p\315>=\000\000\000\000\001\205\231=\205>\344<"
+"\017\334Z<X\264\341=\000\000\000\000\300\245\025\276m~a\275A\205\364\274\001\205\231=\256)\230;\212\311\010<g- "
+"\275\000\000\000\000\252\207\307\275s\034\034=oPN=os\257<\0314>=+N\035\275+\275.<\000\000\000\000\242{\333=\361"
+"t\255<E\254F=\223\226\003\276\205>d\274\017\334Z\273+\275\256<\000\000\000\000\231oo\274\361t\255\274\307\277/="
+"os\257=\205>\344\274\216\200\077\274vlZ=\000\000\000\000\231oo=.\322X=\234\033\250<\312\215\016>x$\205\275\216\200"
+"\277<\340\015\203=\000\000\000\000\252\207\307=\254*j\275\027\341l=os/<\256)\230<+N\035=+\275.\274\000\000\000\000"
+"\231oo\274\364\303\212;\361c7=\223\226\203\275\264\266\307=\216\200\077\274\262\334K\275\000\000\000\000\273\237"
+"\237\273.\322X\275\355<\345\274\246j\272\275\0314>=\017\334\332\273\357L\275=\000\000\000\000\275\242\032\276p\315"
+">=\364\212\211\274KP\333\275\306\345\011\276\017\334\332:+\275.<\000\000\000\000\231oo=\254*j=\361c7=\223\226\003"
+"=\256)\030\275\315\322\261\274+\275.\275\000\000\000\000\273\237\237\2754p\023=\364\212\211<os\257\275\023\247\016"
+">\315\3221=X\264\341\275\000\000\000\000\310\261\201\275\361t-<A\205\364<\223\226\003\275\306\345\011\276\014%\244"
+"\2749\374\350<\000\000\000\000\242{\333=\364\303\212;A\205t;os\257<I\254\241\275\251\362\001=g-\240\275\000\000"
+"\000\000\242{[=\361t-\274\355<e=\312\215\216=+c\000>\014%$\274vl\332\275\000\000\000\000\306\256\006\2764p\023\275"
+"\361c7\275\312\215\016\276 \301\355\275\216\200\277\274\206\345\230\275\000\000\000\000\300\245\025\276\325m\206"
+"=E\254F=8|$>\256)\230=\212\311\010\275X\264\341=\000\000\000\000\231o\357\274\262\310$=oPN\2758|$\276O9Q=\000\000"
+"\000\000\340\015\203\275\000\000\000\000\225i\371=\361t-\274E\254F=\223\226\003\276\256)\230=\216\200\077=9\374"
+"\350\274\000\000\000\000\306\256\006\276\257yG=\361c\267\273\312\215\216=\205>\344<+N\035=9\374h\273\000\000\000"
+"\000\242{\333\275\353\326\362<\361c7\274\323\367)\276O9\321=\212\311\010\275vl\332=\000\000\000\000\273\237\237"
+"\274\364\303\212\273\036/\021=os\257=+c\000\276\014%\244<\262\334\313\274\000\000\000\000\273\237\237\2734p\023"
+"=\234\033(\275\001\205\031>I\254\241=\216\200\277<+\275\256\274\000\000\000\000\273\237\237\274\361t-<H\323\030"
+"\274\001\205\031>x$\005\276\320\211\350<Iu\247\275\000\000\000\000\263\223\263=\364\303\212<\355<e\275\312\215\216"
+"=\344.\253=nWF=\357L\275=\000\000\000\000\300\245\025>\361t-=\361c\267<\000\000\000\000O9Q\275/\005T\275\244\235"
+"\221\274\000\000\000\000\252\207\307\2741!6=\231\364\325\274\001\205\031\276\205>\344\275\017\334\332;\340\015\203"
+"=\000\000\000\000\306\256\006>+\203{\275\361c\267\274\312\215\216\275 \301\355=\017\334\332\273+\275\256<\000\000"
+"\000\000\310\261\201=\325m\206\275\033\010\077=\246j\272\275\256)\030\275nWF=\302U\212\275\000\000\000\000\273\237"
+"\237;m~a\275oPN\275\335aE=\0314\276\275\014%$\275\015\005\266\275\000\000\000\000\304\253\013\275p\315>=\361c7\275"
+"8|\244\275\256)\230\274\017\334\332<\320\224\304=\000\000\000\000\300\245\225=.\322X=\027\341l\275\223\226\003\276"
+"\205>d<\212\311\010\274\224$\323\275\000\000\000\000\235u\345=\353\326\362<\234\033\250<os/<\256)\030<Kw\226\274"
+"+\275\256<\000\000\000\000\273\237\237\273m~a=H\323\230<\312\215\216=x$\005>\2217v\2749\374h;\000\000\000\000\273"
+"\237\237=\353\326\362\274A\205t\274\001\205\031>\256)\230=\017\334Z<+\275\256<\000\000\000\000\267\231\251\275\356"
+"%P\275A\205\364;8|\244\275\205>\344\274\014%$\2749\374\350\273\000\000\000\000\231o\357\274\265\027\002\275rw ="
+"os/\275\273Cw=\216\200\277\274\206\345\230=\000\000\000\000\231oo\274.\322X\275\361c7=\001\205\031>\0314\276<\014"
+"%$\274\244\235\221=\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000"
+"\000\000\000\000\000\000\000\000\000\000\000\000\000\014\367c\077\006n\236\276\342\320B\276Y\002\024\277\023\247"
+"\306=V\203\253\276\303r>\077\000\000\000\000"
+};
 #endif

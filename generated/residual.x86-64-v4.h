@@ -14,15 +14,13 @@
 extern "C" {
 #endif
 
-#define RESIDUAL_X86_64_V4_ARENA_BYTES   8960 /* activations and scratch */
-#define RESIDUAL_X86_64_V4_ARENA_ALIGN   64
+#define RESIDUAL_X86_64_V4_ARENA_BYTES 8960 /* activations and scratch */
+#define RESIDUAL_X86_64_V4_ARENA_ALIGN 64
 #define RESIDUAL_X86_64_V4_WEIGHTS_BYTES 7040
-#define RESIDUAL_X86_64_V4_X_COUNT       495
-#define RESIDUAL_X86_64_V4_X_SHAPE                                                                           \
-    { 1, 5, 9, 11 } /* float */
+#define RESIDUAL_X86_64_V4_X_COUNT 495
+#define RESIDUAL_X86_64_V4_X_SHAPE {1, 5, 9, 11} /* float */
 #define RESIDUAL_X86_64_V4_Y_COUNT 693
-#define RESIDUAL_X86_64_V4_Y_SHAPE                                                                           \
-    { 1, 7, 9, 11 } /* float */
+#define RESIDUAL_X86_64_V4_Y_SHAPE {1, 7, 9, 11} /* float */
 
 typedef struct {
     const float *x; /* 'x', float 1x5x9x11 */
@@ -37,8 +35,7 @@ typedef struct {
  *     #include "residual.x86-64-v4.h"
  *     static float in0[RESIDUAL_X86_64_V4_X_COUNT];
  *     static float out0[RESIDUAL_X86_64_V4_Y_COUNT];
- *     static unsigned char arena[RESIDUAL_X86_64_V4_ARENA_BYTES + 1]
- * __attribute__((aligned(RESIDUAL_X86_64_V4_ARENA_ALIGN)));
+ *     static unsigned char arena[RESIDUAL_X86_64_V4_ARENA_BYTES + 1] __attribute__((aligned(RESIDUAL_X86_64_V4_ARENA_ALIGN)));
  *
  *     int main(void) {
  *         residual_x86_64_v4_inputs in = {in0};
@@ -47,11 +44,10 @@ typedef struct {
  *     }
  *
  * Inputs and outputs are row-major as in ONNX, need only their element's alignment and must not overlap.
- * The function keeps no state: calls with different arenas may run at the same time. It returns 0, or a
- * negative number if a pointer is null (-1) or the arena is not aligned (-2).
+ * The function keeps no state: calls with different arenas may run at the same time. It returns 0, or a negative
+ * number if a pointer is null (-1) or the arena is not aligned (-2).
  */
-int residual_x86_64_v4_run(const residual_x86_64_v4_inputs *in, const residual_x86_64_v4_outputs *out,
-                           void *arena);
+int residual_x86_64_v4_run(const residual_x86_64_v4_inputs *in, const residual_x86_64_v4_outputs *out, void *arena);
 
 #ifdef __cplusplus
 }
