@@ -155,7 +155,10 @@ void fg_chain_emit(const fg_chain *c, const char *var, bool declare, const char 
                       : a == FG_PREVIOUS ? previous
                       : a < 0            ? fg_format(ctx, "r%d%s", -2 - a, tag)
                                          : loaded[a];
-            if (a >= 0 && !is_plain(args[j])) { /* expressions may name an operand twice: load it once */
+            /* Expressions may name an operand twice: load it once. A fold overwrites the result so far, which
+             * may be one of its later operands. */
+            const bool overwritten = a == FG_PREVIOUS && j >= 2 && n->op->max_in < 0;
+            if (overwritten || (a >= 0 && !is_plain(args[j]))) {
                 const char *temp = fg_format(ctx, "o%d_%d%s", i, j, tag);
                 fg_text_printf(out, "const %s %s = %s;\n", vector ? "fg_v" : c_type_of(n->in[j]), temp,
                                args[j]);

@@ -182,7 +182,8 @@ void fg_convolution_prefer(fg_planner *p, const fg_convolution *c, const fg_kern
         fg_want_row_major(p, c->x);
         return;
     }
-    if (!reads_planes(c)) fg_want_channels_last(p, c->x, true);
+    /* A prologue works along the channels. */
+    if (!reads_planes(c) || k->n_prologue > 0) fg_want_channels_last(p, c->x, true);
     prefer_operands(p, k, c->y->shape.rank);
     if (c->x->is_input) return;
     if (c->in.y >= 0) fg_want_border(p, c->x, c->in.y, c->pt, c->pb);

@@ -176,6 +176,9 @@ fg_operand_form fg_operand_form_of(const fg_value *v, const fg_shape *s, fg_chan
         if (extent != 1 && extent != s->dim[i]) {
             return FG_OPERAND_OTHER;
         }
+        if (i == 0 && channels == FG_CHANNELS_SECOND) {
+            continue; /* the same for all images, or one for each */
+        }
         full = full && extent == s->dim[i];
         channel = channel && extent == (i == axis ? s->dim[i] : 1);
         pixel = pixel && extent == (i == axis ? 1 : s->dim[i]);

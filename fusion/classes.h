@@ -42,7 +42,8 @@ typedef struct fg_class {
 /* Class of that name (length n), or NULL. */
 const fg_class *fg_class_find(const char *name, size_t n);
 
-/* How a chain's operand lies against the chain's values; FG_OPERAND_OTHER cannot be fused. */
+/* How a chain's operand lies against the chain's values; FG_OPERAND_OTHER cannot be fused. Against (N, C,
+ * ...) the operand's own N may always be 1. */
 typedef enum fg_operand_form {
     FG_OPERAND_SCALAR,  /* a constant of one element */
     FG_OPERAND_CHANNEL, /* one element per channel */
