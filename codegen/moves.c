@@ -1,0 +1,59 @@
+/* Moving elements between strided places. */
+#include "codegen/moves.h"
+
+void fg_emit_moves(fg_emit *e, const fg_nest *n, int first, int to, const char *to_pointer, int from,
+                   const char *from_pointer, fg_dtype t) {
+    const int inner = n->rank - 1;
+    const bool run =
+        inner >= first && n->stride[to][inner] == 1 && n->stride[from][inner] == 1 && n->extent[inner] >= 4;
+    const int last = run ? inner : n->rank;
+    const char *a = fg_pointer_to(e->ctx, to_pointer, fg_nest_at(e->ctx, n, to, first, last, "i"));
+    const char *b = fg_pointer_to(e->ctx, from_pointer, fg_nest_at(e->ctx, n, from, first, last, "i"));
+    fg_nest_open(n, first, last, "i", e->out);
+    if (run) {
+        fg_line(e, "memcpy(%s, %s, %lld);", a, b, (long long)fg_dtype_bytes(t, n->extent[inner]));
+    } else {
+        fg_line(e, "*(%s) = *(%s);", a, b);
+    }
+    fg_nest_close(last - first, e->out);
+}
+
+void fg_emit_fill(fg_emit *e, const fg_nest *n, int to, const char *to_pointer, const char *value) {
+    fg_nest_open(n, 0, n->rank, "i", e->out);
+    fg_line(e, "%s[%s] = %s;", to_pointer, fg_nest_at(e->ctx, n, to, 0, n->rank, "i"), value);
+    fg_nest_close(n->rank, e->out);
+}
+
+fg_nest *fg_nest_of_value(fg_emit *e, const fg_value *v) {
+    fg_nest *n = fg_nest_new(e->ctx, &v->shape, 1);
+    fg_nest_add_value(e, n, v);
+    fg_nest_simplify(n, 0, 0, n->rank);
+    return n;
+}
+
+bool fg_is_empty_result(fg_emit *e, const fg_value *v) {
+    if (fg_shape_count(&v->shape) > 0) {
+        return false;
+    }
+    fg_line(e, "(void)c; /* no elements */");
+    return true;
+}
+
+void fg_emit_indices(fg_emit *e, const fg_indices *x, const char *place) {
+    for (int j = 0; j < x->count; j++) {
+        if (x->extent[j] == 0) {
+            fg_raise(e->ctx, FG_UNSUPPORTED, "indices into a tensor without elements");
+        }
+        const int64_t step = j * x->step;
+        const char *at = step == 0 ? place : fg_format(e->ctx, "%s + %lld", place, (long long)step);
+        fg_line(e, "const ptrdiff_t k%d = fgs_index(idx[%s], %lld);", j, at, (long long)x->extent[j]);
+    }
+}
+
+const char *fg_indexed(fg_context *ctx, const fg_indices *x, const char *pointer) {
+    for (int j = 0; j < x->count; j++) {
+        pointer = x->stride[j] == 1 ? fg_format(ctx, "%s + k%d", pointer, j)
+                                    : fg_format(ctx, "%s + k%d * %lld", pointer, j, (long long)x->stride[j]);
+    }
+    return pointer;
+}
