@@ -169,3 +169,55 @@ void fg_need_whole_elements(fg_emit *e, const fg_value *v) {
                  info->name, v->name);
     }
 }
+
+/* ---- operands of a nest ---- */
+
+const char *fg_nest_shifted(fg_context *ctx, const fg_nest *n, int i, int last, int along, int64_t shift) {
+    const char *s = fg_nest_at(ctx, n, i, 0, last, "i");
+    const int64_t more = shift == 0 ? 0 : shift * n->stride[i][along];
+    if (more == 0) {
+        return s;
+    }
+    return strcmp(s, "0") == 0 ? fg_format(ctx, "%lld", (long long)more)
+                               : fg_format(ctx, "%s + %lld", s, (long long)more);
+}
+
+const char *fg_nest_load(const fg_emit *e, const fg_nest *n, int i, fg_dtype t, const char *name, int last,
+                         int lanes, int along, int64_t shift) {
+    fg_context *ctx = e->ctx;
+    const char *at = fg_nest_shifted(ctx, n, i, last, along, shift);
+    if (lanes == 0) {
+        return fg_load_element(ctx, t, name, at);
+    }
+    if (n->stride[i][along] == 0) {
+        return fg_format(ctx, "fg_set1(%s[%s])", name, at);
+    }
+    const char *p = fg_pointer_to(ctx, name, at);
+    return lanes == e->lanes ? fg_format(ctx, "fg_load(%s)", p)
+                             : fg_format(ctx, "fg_loadn(%s, %d)", p, lanes);
+}
+
+fg_dims fg_dims_same(int rank) {
+    fg_dims dims = {.to = {0}};
+    for (int d = 0; d < rank; d++) {
+        dims.to[d] = d;
+        dims.inner[d] = -1;
+    }
+    return dims;
+}
+
+int fg_nest_add_in(const fg_emit *e, fg_nest *n, const fg_value *v, int rank, const fg_dims *dims) {
+    int64_t own[FG_MAX_RANK], stride[FG_NEST_RANK] = {0};
+    const int skip = rank - v->shape.rank;
+    FG_REQUIRE(e->ctx, "nest", skip >= 0);
+    fg_strides_of(e, v, own);
+    for (int d = 0; d < v->shape.rank; d++) {
+        const int64_t step = v->shape.dim[d] == 1 ? 0 : own[d];
+        const bool split = dims->inner[skip + d] >= 0;
+        stride[dims->to[skip + d]] = split ? step * dims->inner_extent[skip + d] : step;
+        if (split) {
+            stride[dims->inner[skip + d]] = step;
+        }
+    }
+    return fg_nest_add(e->ctx, n, stride);
+}

@@ -55,6 +55,26 @@ const char *fg_store_element(fg_context *ctx, fg_dtype t, const char *pointer, c
 /* "x + i", or "x" where the index is "0". */
 const char *fg_pointer_to(fg_context *ctx, const char *pointer, const char *index);
 
+/* Offset of operand `i` at VAR "i" in the dimensions below `last`, `shift` elements on along dimension
+ * `along`. */
+const char *fg_nest_shifted(fg_context *ctx, const fg_nest *n, int i, int last, int along, int64_t shift);
+/* Loads there from pointer `name`: one element, converted to what is computed in, if lanes is 0; else a
+ * float32 vector of that many lanes along `along`, in which the operand moves by 1 or, broadcast, by 0. */
+const char *fg_nest_load(const fg_emit *e, const fg_nest *n, int i, fg_dtype t, const char *name, int last,
+                         int lanes, int along, int64_t shift);
+
+/* Where the dimensions of a value lie in a nest; a dimension may be split in two. */
+typedef struct fg_dims {
+    int to[FG_MAX_RANK];
+    int inner[FG_MAX_RANK]; /* -1: not split; else dimension of the inner part */
+    int64_t inner_extent[FG_MAX_RANK];
+} fg_dims;
+
+fg_dims fg_dims_same(int rank);
+
+/* Adds v, broadcast to a shape of `rank` dimensions that lie in the nest as `dims` says. */
+int fg_nest_add_in(const fg_emit *e, fg_nest *n, const fg_value *v, int rank, const fg_dims *dims);
+
 /* Raises FG_UNSUPPORTED for element types that cannot be moved one by one (strings, packed types). */
 void fg_need_whole_elements(fg_emit *e, const fg_value *v);
 

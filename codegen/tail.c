@@ -1,8 +1,6 @@
 /* Epilogue and store of kernels over loop nests. */
 #include "codegen/tail.h"
 
-#include <string.h>
-
 static int chain_length(const fg_emit *e) {
     return e->k->stage[0].n_epilogue;
 }
@@ -15,19 +13,7 @@ int fg_tail_operands(const fg_emit *e) {
     return n;
 }
 
-/* Adds v, broadcast to the result's shape, in the nest's dimensions. */
-static int add(fg_tail *t, const fg_value *v, const int *dims) {
-    int64_t own[FG_MAX_RANK], stride[2 * FG_MAX_RANK] = {0};
-    fg_strides_of(t->e, v, own);
-    const int shift = t->result->shape.rank - v->shape.rank;
-    FG_REQUIRE(t->e->ctx, "tail", shift >= 0);
-    for (int d = 0; d < v->shape.rank; d++) {
-        stride[dims != NULL ? dims[shift + d] : shift + d] = v->shape.dim[d] == 1 ? 0 : own[d];
-    }
-    return fg_nest_add(t->e->ctx, t->nest, stride);
-}
-
-void fg_tail_open(fg_emit *e, fg_tail *t, fg_nest *nest, const int *dims) {
+void fg_tail_open(fg_emit *e, fg_tail *t, fg_nest *nest, const fg_dims *dims) {
     const fg_stage *s = &e->k->stage[0];
     const int n = s->n_epilogue;
     *t = (fg_tail){.e = e, .nest = nest, .nodes = s->epilogue, .n_nodes = n};
@@ -35,7 +21,7 @@ void fg_tail_open(fg_emit *e, fg_tail *t, fg_nest *nest, const int *dims) {
     FG_REQUIRE(e->ctx, "tail", e->k->n_stages == 1 && t->result->shape.rank == s->anchor->out[0]->shape.rank);
     fg_compute_type(e->ctx, t->result->dtype);
     fg_emit_output(e, "y", t->result);
-    t->y = add(t, t->result, dims);
+    t->y = fg_nest_add_in(e, nest, t->result, t->result->shape.rank, dims);
     t->operand = nest->n;
     if (n == 0) {
         return;
@@ -45,7 +31,7 @@ void fg_tail_open(fg_emit *e, fg_tail *t, fg_nest *nest, const int *dims) {
         fg_value *v = fg_chain_operand(t->chain, i);
         fg_compute_type(e->ctx, v->dtype);
         fg_emit_input(e, fg_format(e->ctx, "t%d", i), v);
-        add(t, v, dims);
+        fg_nest_add_in(e, nest, v, t->result->shape.rank, dims);
     }
 }
 
@@ -73,31 +59,6 @@ bool fg_tail_vectors(const fg_tail *t, int d) {
     return t->result->dtype == FG_FLOAT && t->nest->stride[t->y][d] == 1;
 }
 
-/* Offset of nest operand i, `shift` elements on along a dimension. */
-static const char *at(const fg_tail *t, int i, int last, int along, int64_t shift) {
-    const char *s = fg_nest_at(t->e->ctx, t->nest, i, 0, last, "i");
-    const int64_t more = shift == 0 ? 0 : shift * t->nest->stride[i][along];
-    if (more == 0) {
-        return s;
-    }
-    return strcmp(s, "0") == 0 ? fg_format(t->e->ctx, "%lld", (long long)more)
-                               : fg_format(t->e->ctx, "%s + %lld", s, (long long)more);
-}
-
-static const char *load(const fg_tail *t, int i, int last, int lanes, int along, int64_t shift) {
-    fg_context *ctx = t->e->ctx;
-    const char *name = fg_format(ctx, "t%d", i), *index = at(t, t->operand + i, last, along, shift);
-    if (lanes == 0) {
-        return fg_load_element(ctx, fg_chain_operand(t->chain, i)->dtype, name, index);
-    }
-    if (t->nest->stride[t->operand + i][along] == 0) {
-        return fg_format(ctx, "fg_set1(%s[%s])", name, index);
-    }
-    const char *p = fg_pointer_to(ctx, name, index);
-    return lanes == t->e->lanes ? fg_format(ctx, "fg_load(%s)", p)
-                                : fg_format(ctx, "fg_loadn(%s, %d)", p, lanes);
-}
-
 void fg_tail_emit(const fg_tail *t, const char *var, int last, int lanes, int along, int64_t shift,
                   const char *tag, fg_text *out) {
     fg_context *ctx = t->e->ctx;
@@ -105,11 +66,13 @@ void fg_tail_emit(const fg_tail *t, const char *var, int last, int lanes, int al
         const int n = fg_chain_operands(t->chain);
         const char **loaded = FG_ARRAY(ctx, n + 1, const char *);
         for (int i = 0; i < n; i++) {
-            loaded[i] = load(t, i, last, lanes, along, shift);
+            const fg_dtype type = fg_chain_operand(t->chain, i)->dtype;
+            loaded[i] = fg_nest_load(t->e, t->nest, t->operand + i, type, fg_format(ctx, "t%d", i), last,
+                                     lanes, along, shift);
         }
         fg_chain_emit(t->chain, var, false, loaded, lanes > 0, tag, out);
     }
-    const char *index = at(t, t->y, last, along, shift);
+    const char *index = fg_nest_shifted(ctx, t->nest, t->y, last, along, shift);
     if (lanes == 0) {
         fg_text_printf(out, "%s\n", fg_store_element(ctx, t->result->dtype, "y", index, var));
     } else if (lanes == t->e->lanes) {

@@ -18,10 +18,10 @@ typedef struct fg_tail {
 /* Nest operands that fg_tail_open adds at most, for fg_nest_new. */
 int fg_tail_operands(const fg_emit *e);
 
-/* Declares y and the epilogue's operands t0, t1, ... and adds them to the nest. dims[d]: the nest's dimension
- * in which dimension d of the result runs; NULL: the same. The kernel has one stage, whose anchor's first
- * output the epilogue applies to. */
-void fg_tail_open(fg_emit *e, fg_tail *t, fg_nest *nest, const int *dims);
+/* Declares y and the epilogue's operands t0, t1, ... and adds them to the nest, in which the result's
+ * dimensions lie as `dims` says. The kernel has one stage, whose anchor's first output the epilogue applies
+ * to. */
+void fg_tail_open(fg_emit *e, fg_tail *t, fg_nest *nest, const fg_dims *dims);
 
 /* After the nest has been simplified: true if results side by side in dimension d can be finished as vectors.
  */

@@ -56,10 +56,89 @@ TEST(pools_of_doubles_and_bytes) {
     check(g, pool(g, "AveragePool", typed_input(g, "x", "2x5x9x11", FG_DOUBLE), &pools[0]));
 }
 
+/* ---- softmax and normalisations ---- */
+
+TEST(softmax_along_and_across_vectors) {
+    (void)arg;
+    static const char *const ops[] = {"Softmax", "LogSoftmax", "Hardmax"};
+    static const char *const shapes[] = {"5x77", "77x5", "2x3x70", "3x21x37"};
+    for (size_t i = 0; i < FG_COUNT(ops); i++) {
+        for (size_t j = 0; j < FG_COUNT(shapes); j++) {
+            for (int64_t axis = 0; axis < 2; axis++) {
+                fg_graph *g = new_graph(ctx, axis ? 13 : 11);
+                check(g, with_int(g, NODE(g, ops[i], input(g, "x", shapes[j])), "axis", axis));
+            }
+        }
+    }
+}
+
+TEST(softmax_of_channels_last_and_half_precision) {
+    (void)arg;
+    fg_graph *g = new_graph(ctx, 13);
+    check(g, with_int(g, NODE(g, "Softmax", channels_last(g, "2x21x3x5")), "axis", 1));
+    g = new_graph(ctx, 13);
+    check(g, with_int(g, NODE(g, "Softmax", channels_last(g, "2x21x3x5")), "axis", 2));
+    g = new_graph(ctx, 13);
+    check(g, with_int(g, NODE(g, "Softmax", typed_input(g, "x", "4x40", FG_DOUBLE)), "axis", -1));
+}
+
+TEST(layer_normalisation_with_and_without_bias) {
+    (void)arg;
+    static const char *const shapes[][2] = {
+        {"3x5x77", "77"}, {"2x9x64", "9x64"}, {"4x3x5", "5"}, {"3x7x40", "7x1"}};
+    for (size_t i = 0; i < FG_COUNT(shapes); i++) {
+        const int64_t axis = strchr(shapes[i][1], 'x') ? 1 : -1;
+        fg_graph *g = new_graph(ctx, 17);
+        fg_value *x = input(g, "x", shapes[i][0]), *s = parameter(g, "s", shapes[i][1]),
+                 *b = parameter(g, "b", shapes[i][1]);
+        check(g, with_int(g, NODE(g, "LayerNormalization", x, s, b), "axis", axis));
+        g = new_graph(ctx, 23);
+        x = input(g, "x", shapes[i][0]);
+        s = input(g, "s", shapes[i][1]);
+        check(g, NODE(g, "Relu", with_int(g, NODE(g, "LayerNormalization", x, s), "axis", axis)));
+        g = new_graph(ctx, 23);
+        x = input(g, "x", shapes[i][0]);
+        s = parameter(g, "s", shapes[i][1]);
+        check(g, NODE(g, "Add", with_int(g, NODE(g, "RMSNormalization", x, s), "axis", axis), x));
+    }
+}
+
+TEST(channels_are_normalised_by_image_and_group) {
+    (void)arg;
+    for (int last = 0; last < 2; last++) {
+        for (int opset = 18; opset <= 21; opset += 3) {
+            fg_graph *g = new_graph(ctx, opset);
+            fg_value *x = last ? channels_last(g, "2x42x3x5") : input(g, "x", "2x42x3x5");
+            const char *size = opset < 21 ? "3" : "42";
+            fg_value *y = NODE(g, "GroupNormalization", x, parameter(g, "s", size), parameter(g, "b", size));
+            check(g, NODE(g, "Relu", with_int(g, y, "num_groups", 3)));
+        }
+        fg_graph *g = new_graph(ctx, 17);
+        fg_value *x = last ? channels_last(g, "2x42x3x5") : input(g, "x", "2x42x3x25");
+        check(g, NODE(g, "InstanceNormalization", x, parameter(g, "s", "42"), parameter(g, "b", "42")));
+    }
+}
+
+TEST(lines_are_divided_by_their_norm) {
+    (void)arg;
+    for (int64_t p = 1; p <= 2; p++) {
+        for (int64_t axis = 0; axis < 2; axis++) {
+            fg_graph *g = new_graph(ctx, 17);
+            fg_value *y = with_int(g, NODE(g, "LpNormalization", input(g, "x", "41x37")), "axis", axis);
+            check(g, with_int(g, y, "p", p));
+        }
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pools_of_both_layouts_and_all_paddings),
         cmocka_unit_test(pools_of_doubles_and_bytes),
+        cmocka_unit_test(softmax_along_and_across_vectors),
+        cmocka_unit_test(softmax_of_channels_last_and_half_precision),
+        cmocka_unit_test(layer_normalisation_with_and_without_bias),
+        cmocka_unit_test(channels_are_normalised_by_image_and_group),
+        cmocka_unit_test(lines_are_divided_by_their_norm),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

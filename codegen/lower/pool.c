@@ -141,25 +141,25 @@ static void make_nest(fg_pool *p) {
     const bool last = is_channels_last(e, x);
     p->channel = last ? rank - 1 : 1;
     p->first_spatial = last ? 1 : 2;
-    int dims[FG_MAX_RANK];
+    fg_dims dims = fg_dims_same(rank);
     int64_t own[FG_MAX_RANK], stride[2 * FG_MAX_RANK] = {0};
     const fg_shape none = {.rank = 0};
     p->nest = fg_nest_new(e->ctx, &none, 2 + fg_tail_operands(e));
     p->nest->rank = rank;
     for (int d = 0; d < rank; d++) {
-        dims[d] = d == 0 ? 0 : d == 1 ? p->channel : p->first_spatial + d - 2;
-        p->nest->extent[dims[d]] = y->shape.dim[d];
+        dims.to[d] = d == 0 ? 0 : d == 1 ? p->channel : p->first_spatial + d - 2;
+        p->nest->extent[dims.to[d]] = y->shape.dim[d];
     }
     fg_strides_of(e, x, own);
     stride[0] = own[0];
     stride[p->channel] = own[1];
     fg_nest_add(e->ctx, p->nest, stride);
-    fg_tail_open(e, &p->tail, p->nest, dims);
+    fg_tail_open(e, &p->tail, p->nest, &dims);
     if (p->indices != NULL) {
         fg_emit_output(e, "indices", p->indices);
         fg_strides_of(e, p->indices, own);
         for (int d = 0; d < rank; d++) {
-            stride[dims[d]] = own[d];
+            stride[dims.to[d]] = own[d];
         }
         p->index_operand = fg_nest_add(e->ctx, p->nest, stride);
     }

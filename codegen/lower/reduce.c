@@ -210,7 +210,8 @@ static void make_nest(fg_reduce *r, const fg_node *n) {
     const fg_value *x = n->in[0];
     bool reduced[FG_MAX_RANK] = {false};
     int64_t own[FG_MAX_RANK], stride[2 * FG_MAX_RANK];
-    int dims[FG_MAX_RANK], rank = 0, kept = 0, out = 0;
+    fg_dims dims = fg_dims_same(FG_MAX_RANK);
+    int rank = 0, kept = 0, out = 0;
     mark_axes(e->ctx, n, reduced);
     fg_strides_of(e, x, own);
     const fg_shape none = {.rank = 0};
@@ -227,12 +228,12 @@ static void make_nest(fg_reduce *r, const fg_node *n) {
         stride[to] = own[d];
         r->count *= reduced[d] ? x->shape.dim[d] : 1;
         if (!reduced[d] || keep) {
-            dims[out++] = to;
+            dims.to[out++] = to;
         }
     }
     r->nest->rank = x->shape.rank;
     fg_nest_add(e->ctx, r->nest, stride);
-    fg_tail_open(e, &r->tail, r->nest, dims);
+    fg_tail_open(e, &r->tail, r->nest, &dims);
 }
 
 static void choose(fg_reduce *r) {
