@@ -53,7 +53,7 @@ static const struct function {
     {"exp", exp, 2, 0},
     {"log", log, 3, 0},
     {"sigmoid", sigmoid, 3, 1.7e-38},
-    {"silu", silu, 4, 1.5e-36},
+    {"silu", silu, 5, 1.5e-36},
     {"tanh", tanh, 4, 0},
     {"erf", erf, 4, 0},
     {"gelu", gelu, 48, 5e-8},
