@@ -72,24 +72,24 @@ static void make_nest(fg_matmul *q, const fg_node *n) {
     const fg_shape *y = &n->out[0]->shape, *a = &n->in[0]->shape, *b = &n->in[1]->shape;
     const bool rows = a->rank > 1, columns = b->rank > 1;
     const int batch = y->rank - rows - columns;
-    int dims[FG_MAX_RANK];
+    fg_dims dims = fg_dims_same(FG_MAX_RANK);
     const fg_shape none = {.rank = 0};
     q->nest = fg_nest_new(q->e->ctx, &none, 3 + fg_tail_operands(q->e));
     for (int d = 0; d < batch; d++) {
         q->nest->extent[d] = y->dim[d];
-        dims[d] = d;
+        dims.to[d] = d;
     }
     q->nest->rank = batch + 2;
     q->nest->extent[batch] = rows ? y->dim[batch] : 1;
     q->nest->extent[batch + 1] = columns ? y->dim[y->rank - 1] : 1;
     if (rows) {
-        dims[batch] = batch;
+        dims.to[batch] = batch;
     }
     if (columns) {
-        dims[batch + rows] = batch + 1;
+        dims.to[batch + rows] = batch + 1;
     }
     add_operands(q, n);
-    fg_tail_open(q->e, &q->tail, q->nest, dims);
+    fg_tail_open(q->e, &q->tail, q->nest, &dims);
 }
 
 /* The transposed product, (AB)' = B'A': rows and columns change places. */
