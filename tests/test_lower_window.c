@@ -130,6 +130,33 @@ TEST(lines_are_divided_by_their_norm) {
     }
 }
 
+TEST(batch_normalisation_that_stands_alone) {
+    (void)arg;
+    static const char *const shapes[] = {"2x37", "2x5x3x7", "3x1x20"};
+    for (size_t i = 0; i < FG_COUNT(shapes); i++) {
+        fg_graph *g = new_graph(ctx, 17);
+        fg_value *x = input(g, "x", shapes[i]);
+        check(g, NODE(g, "Tanh", batch_norm(g, x, fg_format(ctx, "%d", (int)x->shape.dim[1]))));
+    }
+    fg_graph *g = new_graph(ctx, 17);
+    fg_value *x = NODE(g, "Relu", channels_last(g, "2x37x3x5"));
+    check(g, NODE(g, "Add", batch_norm(g, x, "37"), x));
+    g = new_graph(ctx, 17);
+    x = input(g, "x", "2x5x4");
+    fg_value *variance = parameter(g, "v", "5"), *mean = input(g, "m", "5");
+    check(g,
+          NODE(g, "BatchNormalization", x, parameter(g, "s", "5"), parameter(g, "b", "5"), mean, variance));
+}
+
+TEST(neighbouring_channels_normalise_each_other) {
+    (void)arg;
+    for (int64_t size = 1; size < 5; size++) {
+        fg_graph *g = new_graph(ctx, 17);
+        fg_value *x = size % 2 ? channels_last(g, "2x7x3x5") : input(g, "x", "2x7x3x5");
+        check(g, with_float(g, with_int(g, NODE(g, "LRN", x), "size", size), "alpha", 0.5));
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pools_of_both_layouts_and_all_paddings),
@@ -139,6 +166,8 @@ int main(void) {
         cmocka_unit_test(layer_normalisation_with_and_without_bias),
         cmocka_unit_test(channels_are_normalised_by_image_and_group),
         cmocka_unit_test(lines_are_divided_by_their_norm),
+        cmocka_unit_test(batch_normalisation_that_stands_alone),
+        cmocka_unit_test(neighbouring_channels_normalise_each_other),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

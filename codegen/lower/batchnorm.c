@@ -1,0 +1,139 @@
+/* BatchNormalization that could not be folded into a convolution: scale and shift by channel. With constant
+ * statistics the factors are made at generation time and every element costs one multiply-add. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "codegen/expr.h"
+#include "codegen/tail.h"
+
+typedef struct fg_batchnorm {
+    fg_emit *e;
+    const fg_node *node;
+    fg_nest *nest;
+    fg_tail tail;
+    int statistics; /* nest operand that walks the channels */
+    fg_dtype computed;
+    bool constant, vector;
+} fg_batchnorm;
+
+static double epsilon_of(const fg_node *n) {
+    return (double)fg_attr_float(n, "epsilon", 1e-5f);
+}
+
+/* factor = scale / sqrt(variance + epsilon), shift = bias - mean * factor */
+static void fold(fg_emit *e, const fg_node *n, int64_t channels) {
+    float *factor = fg_emit_weights(e, "factor", channels);
+    for (int64_t c = 0; c < channels; c++) {
+        factor[c] = (float)(fg_const_float(n->in[1], c) / sqrt(fg_const_float(n->in[4], c) + epsilon_of(n)));
+    }
+    float *shift = fg_emit_weights(e, "shift", channels);
+    for (int64_t c = 0; c < channels; c++) {
+        const double f = fg_const_float(n->in[1], c) / sqrt(fg_const_float(n->in[4], c) + epsilon_of(n));
+        shift[c] = (float)(fg_const_float(n->in[2], c) - fg_const_float(n->in[3], c) * f);
+    }
+}
+
+static const char *const names[] = {"x", "scale", "bias", "mean", "variance"};
+
+static const char *element(const fg_batchnorm *b, int operand, const char *at) {
+    return fg_load_element(b->e->ctx, b->node->in[operand]->dtype, names[operand], at);
+}
+
+static const char *general(const fg_batchnorm *b, const char *x, const char *at) {
+    fg_context *ctx = b->e->ctx;
+    const double epsilon = epsilon_of(b->node);
+    const char *type = fg_ctype_tag(b->computed);
+    const char *literal =
+        b->computed == FG_DOUBLE ? fg_c_double(ctx, epsilon) : fg_c_float(ctx, (float)epsilon);
+    return fg_format(ctx, "(%s - %s) * (%s / fgs_sqrt_%s(%s + %s)) + %s", x, element(b, 3, at),
+                     element(b, 1, at), type, element(b, 4, at), literal, element(b, 2, at));
+}
+
+/* "LANES", 0: one element */
+static void body(void *user, const char *arguments, fg_text *out) {
+    const fg_batchnorm *b = user;
+    fg_context *ctx = b->e->ctx;
+    const fg_nest *n = b->nest;
+    const int lanes = atoi(arguments), rank = n->rank, along = rank - 1;
+    const char *x = fg_nest_load(b->e, n, 0, b->node->in[0]->dtype, "x", rank, lanes, along, 0);
+    const char *at = fg_nest_at(ctx, n, b->statistics, 0, rank, "i");
+    if (lanes > 0) {
+        fg_text_printf(out, "fg_v v = fg_fma(%s, %s, %s);\n", x,
+                       fg_nest_load(b->e, n, b->statistics, FG_FLOAT, "factor", rank, lanes, along, 0),
+                       fg_nest_load(b->e, n, b->statistics, FG_FLOAT, "shift", rank, lanes, along, 0));
+    } else if (b->constant) {
+        fg_text_printf(out, "float v = %s * factor[%s] + shift[%s];\n", x, at, at);
+    } else {
+        fg_text_printf(out, "%s v = %s;\n", fg_compute_type(ctx, b->computed), general(b, x, at));
+    }
+    fg_tail_emit(&b->tail, "v", rank, lanes, along, 0, "", out);
+}
+
+static bool all_constant(const fg_node *n) {
+    for (int i = 1; i < 5; i++) {
+        if (n->in[i]->data == NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void declare(fg_batchnorm *b) {
+    fg_emit *e = b->e;
+    const fg_node *n = b->node;
+    const fg_shape *s = &n->in[0]->shape;
+    const int64_t channels = s->rank > 1 ? s->dim[1] : 1;
+    const fg_dims dims = fg_dims_same(s->rank);
+    fg_emit_input(e, "x", n->in[0]);
+    b->nest = fg_nest_new(e->ctx, s, 2 + fg_tail_operands(e));
+    fg_nest_add_value(e, b->nest, n->in[0]);
+    if (b->constant) {
+        fold(e, n, channels);
+    }
+    for (int i = 1; i < 5 && !b->constant; i++) {
+        fg_compute_type(e->ctx, n->in[i]->dtype);
+        fg_emit_input(e, names[i], n->in[i]);
+    }
+    int64_t stride[FG_MAX_RANK] = {0};
+    if (s->rank > 1) {
+        stride[1] = channels == 1 ? 0 : 1;
+    }
+    b->statistics = fg_nest_add(e->ctx, b->nest, stride);
+    fg_tail_open(e, &b->tail, b->nest, &dims);
+    fg_nest_simplify(b->nest, b->tail.y, 0, b->nest->rank);
+}
+
+/* Operands by channel that do not lie as vectors of 1 element steps are taken one by one. */
+static bool can_use_vectors(const fg_batchnorm *b) {
+    const fg_nest *n = b->nest;
+    const int d = n->rank - 1, lanes = b->e->lanes;
+    return b->constant && lanes > 1 && d >= 0 && n->extent[d] * 2 >= lanes && n->stride[0][d] == 1 &&
+           fg_tail_vectors(&b->tail, d);
+}
+
+static void emit(fg_emit *e) {
+    const fg_node *n = e->k->stage[0].anchor;
+    FG_REQUIRE(e->ctx, "batchnorm", n != NULL && e->k->n_prologue == 0);
+    if (fg_shape_count(&n->in[0]->shape) == 0) {
+        fg_line(e, "(void)c; /* no elements */");
+        return;
+    }
+    fg_compute_type(e->ctx, n->in[0]->dtype);
+    fg_batchnorm b = {.e = e, .node = n};
+    b.computed = n->in[0]->dtype == FG_DOUBLE ? FG_DOUBLE : FG_FLOAT;
+    b.constant = n->in[0]->dtype == FG_FLOAT && all_constant(n);
+    declare(&b);
+    b.vector = can_use_vectors(&b);
+    const fg_nest *nest = b.nest;
+    fg_template *t = fg_emit_template(e);
+    fg_template_int(t, "VECTOR", b.vector);
+    fg_template_int(t, "LOOPS", b.vector ? nest->rank - 1 : nest->rank);
+    fg_template_int(t, "N", nest->rank > 0 ? nest->extent[nest->rank - 1] : 1);
+    fg_template_ints(t, "EXTENT", nest->rank, nest->extent);
+    fg_template_hook(t, "body", body, &b);
+    fg_template_render(t, "map", e->out);
+    fg_describe(e, "", b.vector ? "vectors along the densest dimension" : "element by element");
+}
+
+const fg_lowering fg_lowering_batchnorm = {"batchnorm", NULL, emit};
