@@ -62,14 +62,14 @@ void fg_conv_any_prefer(fg_planner *p, fg_kernel *k) {
 
 static void make_nest(fg_conv_any *q) {
     const fg_shape *y = &q->node->out[0]->shape, none = {.rank = 0};
-    int dims[FG_MAX_RANK] = {0};
+    fg_dims dims = fg_dims_same(FG_MAX_RANK);
     q->nest = fg_nest_new(q->e->ctx, &none, fg_tail_operands(q->e));
     q->nest->rank = y->rank;
     for (int d = 0; d < y->rank; d++) {
-        dims[d] = d == 0 ? 0 : d == 1 ? channel_dim(q) : d - 1;
-        q->nest->extent[dims[d]] = y->dim[d];
+        dims.to[d] = d == 0 ? 0 : d == 1 ? channel_dim(q) : d - 1;
+        q->nest->extent[dims.to[d]] = y->dim[d];
     }
-    fg_tail_open(q->e, &q->tail, q->nest, dims);
+    fg_tail_open(q->e, &q->tail, q->nest, &dims);
 }
 
 /* Weight of output channel oc and input channel ic of its group, at a tap. */
