@@ -417,6 +417,16 @@ static void resize_filtered(const fg_eval *e, const fg_resize *r, const filter *
     fg_big_free(e->ctx, x);
 }
 
+static filter filter_of(const fg_eval *e) {
+    bool is_cubic = strcmp(fg_attr_string(e->node, "mode", "nearest"), "cubic") == 0;
+    return (filter){is_cubic ? cubic : triangle,
+                    (double)fg_attr_float(e->node, "cubic_coeff_a", -0.75F),
+                    is_cubic ? 2 : 1,
+                    fg_attr_int(e->node, "antialias", 0) != 0,
+                    fg_attr_int(e->node, "exclude_outside", 0) != 0,
+                    transform_of(e)};
+}
+
 void fg_ref_resize(const fg_eval *e) {
     fg_resize r;
     const char *mode = fg_attr_string(e->node, "mode", "nearest");
@@ -432,12 +442,64 @@ void fg_ref_resize(const fg_eval *e) {
         resize_nearest(e, &r);
         return;
     }
-    bool is_cubic = strcmp(mode, "cubic") == 0;
-    filter f = {is_cubic ? cubic : triangle,
-                (double)fg_attr_float(e->node, "cubic_coeff_a", -0.75F),
-                is_cubic ? 2 : 1,
-                fg_attr_int(e->node, "antialias", 0) != 0,
-                fg_attr_int(e->node, "exclude_outside", 0) != 0,
-                transform_of(e)};
+    const filter f = filter_of(e);
     resize_filtered(e, &r, &f);
+}
+
+/* ---- for code generation ---- */
+
+static double reach_of(const filter *f, const axis *a) {
+    return f->stretches && a->den < a->num ? f->reach * a->num / a->den : f->reach;
+}
+
+static void plan_position(const fg_eval *e, const filter *f, const axis *a, int64_t i, double *weight,
+                          fg_resize_axis *to) {
+    int64_t first = 0, n = 1, *index = to->index + i * to->taps;
+    const double at = f->map(a, (double)i);
+    if (is_outside(e, a, at)) {
+        index[0] = -1;
+        return;
+    }
+    if (to->taps == 1) {
+        first = clamp(nearest_of(e, a, at), a->in);
+        weight[0] = 1;
+    } else {
+        if (!(fabs(at) < 1e15)) {
+            fg_raise(e->ctx, FG_BAD_MODEL, "coordinate %g makes no sense", at);
+        }
+        n = weigh(f, a, at, weight, &first);
+    }
+    for (int64_t k = 0; k < to->taps; k++) {
+        index[k] = clamp((double)(first + k), a->in);
+        to->weight[i * to->taps + k] = k < n ? weight[k] : 0;
+    }
+}
+
+void fg_resize_axis_plan(fg_context *ctx, const fg_node *n, int opset, const fg_resize *r, int d,
+                         fg_resize_axis *to) {
+    const fg_eval e = {.ctx = ctx, .node = n, .opset = opset};
+    const filter f = filter_of(&e);
+    const axis a = axis_of(r, &n->in[0]->shape, d);
+    const bool nearest = strcmp(fg_attr_string(n, "mode", "nearest"), "nearest") == 0;
+    const bool untouched = a.in == a.out && a.num == a.den && a.start == 0 && a.end == 1;
+    const double reach = reach_of(&f, &a);
+    *to = (fg_resize_axis){.identity = untouched && !nearest, .out = a.out};
+    if (to->identity) {
+        return;
+    }
+    if (!(reach < 1e6)) {
+        fg_raise(ctx, FG_UNSUPPORTED, "the axis shrinks by a factor of %g", a.num / a.den);
+    }
+    to->taps = nearest ? 1 : (int64_t)ceil(2 * reach);
+    const int64_t extents[3] = {a.out + 1, to->taps, (int64_t)sizeof(double)};
+    const size_t bytes = (size_t)fg_checked_product(ctx, 3, extents);
+    to->index = fg_big_alloc(ctx, bytes);
+    to->weight = fg_big_alloc(ctx, bytes);
+    double *weight = fg_big_alloc(ctx, ((size_t)to->taps + 4) * sizeof(double));
+    to->identity = a.in == a.out;
+    for (int64_t i = 0; i < a.out; i++) {
+        plan_position(&e, &f, &a, i, weight, to);
+        to->identity = to->identity && nearest && to->index[i] == i;
+    }
+    fg_big_free(ctx, weight);
 }

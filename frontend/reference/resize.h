@@ -26,4 +26,18 @@ const char *fg_resize_transform(const fg_node *n, int opset);
 
 void fg_ref_resize(const fg_eval *e);
 
+/* Where the elements along one dimension come from: output position i is the sum of weight[i * taps + t]
+ * times input position index[i * taps + t], all inside the input; index -1: outside of the region, the
+ * extrapolation value goes there. */
+typedef struct fg_resize_axis {
+    bool identity; /* nothing happens along this dimension; no taps then */
+    int64_t out, taps;
+    int64_t *index;
+    double *weight;
+} fg_resize_axis;
+
+/* Dimension d of n, planned in r. The arrays belong to the context (fg_big_free them). */
+void fg_resize_axis_plan(fg_context *ctx, const fg_node *n, int opset, const fg_resize *r, int d,
+                         fg_resize_axis *to);
+
 #endif
