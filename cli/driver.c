@@ -115,6 +115,8 @@ static const char *canonical_command(job *j, const char *prefix, const char *tar
                    o->static_arena ? "static" : "caller");
     if (o->exact) fg_text_add(&t, " --exact");
     if (o->no_fuse) fg_text_add(&t, " --no-fuse");
+    if (o->threads > 1)
+        fg_text_printf(&t, " --threads %d%s", o->threads, o->threads_pool ? " --threads-pool" : "");
     add_bindings(&t, o, j->dims);
     return t.data;
 }
@@ -136,7 +138,8 @@ static fg_codegen_options codegen_options(job *j, const fg_target *target) {
                                 .weights = o->weights,
                                 .static_arena = o->static_arena,
                                 .exact = o->exact,
-                                .threads = 1,
+                                .threads = o->threads > 1 ? o->threads : 1,
+                                .threads_pool = o->threads_pool && o->threads > 1,
                                 .fault_kernel = -1};
 }
 

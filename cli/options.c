@@ -38,8 +38,7 @@ static const struct {
     {"--emit", NULL, TAKES_VALUE},           {"--calibrate", NULL, TAKES_VALUE},
     {"--precision", "bf16", TAKES_VALUE},    {"--precision", "fp16", TAKES_VALUE},
     {"--precision", "int8", TAKES_VALUE},    {"--optimize", "ram", TAKES_VALUE},
-    {"--optimize", "flash", TAKES_VALUE},    {"--threads", "more than 1", TAKES_VALUE},
-    {"--threads-pool", NULL, TAKES_NONE},    {"--tune", NULL, TAKES_OPTIONAL},
+    {"--optimize", "flash", TAKES_VALUE},    {"--tune", NULL, TAKES_OPTIONAL},
     {"--tune-file", NULL, TAKES_VALUE},      {"--verify", "emulator", TAKES_OPTIONAL},
     {"--report", "html", TAKES_OPTIONAL},    {"--report", "dot", TAKES_OPTIONAL},
     {"--report", "svg", TAKES_OPTIONAL},     {"--partition", "pairwise", TAKES_VALUE},
@@ -207,7 +206,14 @@ static void set_precision(parser *p, const char *value) {
 }
 
 static void set_threads(parser *p, const char *value) {
-    if (integer(p, value, 1, 0, "a number of threads from 1") > 1) refuse_if_unavailable(p, "more than 1");
+    const int64_t n = integer(p, value, 1, 0, "a number of threads from 1 to 256");
+    if (n > 256) bad_value(p, value, "a number of threads from 1 to 256");
+    p->options->threads = (int)n;
+}
+
+static void set_threads_pool(parser *p, const char *value) {
+    (void)value;
+    p->options->threads_pool = true;
 }
 
 static void set_partition(parser *p, const char *value) {
@@ -334,8 +340,10 @@ static const option_row rows[] = {
     {NULL, "--optimize", NULL, TAKES_VALUE, "speed", "what a choice between kernels favours (default: speed)",
      set_optimize},
     {NULL, "--precision", NULL, TAKES_VALUE, "fp32", "type of computation (default: fp32)", set_precision},
-    {NULL, "--threads", NULL, TAKES_VALUE, "1", "threads that the code is made for (default: 1)",
-     set_threads},
+    {NULL, "--threads", NULL, TAKES_VALUE, "N",
+     "kernels may be run in N parts, by a callback that the caller passes (default: 1)", set_threads},
+    {NULL, "--threads-pool", NULL, TAKES_NONE, NULL,
+     "with --threads: emit a pool of pthreads that provides it", set_threads_pool},
     {NULL, "--exact", NULL, TAKES_NONE, NULL,
      "nothing that changes rounding beyond the order of sums (no Winograd)", set_exact},
     {NULL, "--no-fuse", NULL, TAKES_NONE, NULL, "one kernel per operator, for comparison", set_no_fuse},

@@ -61,6 +61,8 @@ typedef struct fg_cli_options {
     int n_consts, n_inputs, n_expects;
     fg_weights_mode weights;
     bool static_arena, exact, no_fuse;
+    int threads; /* 0: not given, one */
+    bool threads_pool;
     fg_verify_mode verify;
     double tolerance;
     int bench_runs; /* 0: no --bench */

@@ -97,9 +97,10 @@ static void interface_struct(fg_planner *p, const char *kind, const char *qualif
 
 static const char *run_parameters(const fg_planner *p) {
     const char *x = p->m->options.prefix;
-    return fg_format(p->ctx, "const %s_inputs *in, const %s_outputs *out%s%s", x, x,
+    return fg_format(p->ctx, "const %s_inputs *in, const %s_outputs *out%s%s%s", x, x,
                      p->m->options.static_arena ? "" : ", void *arena",
-                     p->m->options.weights == FG_WEIGHTS_BLOB ? ", const void *weights" : "");
+                     p->m->options.weights == FG_WEIGHTS_BLOB ? ", const void *weights" : "",
+                     p->m->options.threads > 1 ? fg_format(p->ctx, ", const %s_parallel *parallel", x) : "");
 }
 
 /* "in0, in1, in2"; "0" if there are none. */
@@ -107,6 +108,17 @@ static const char *numbered(fg_context *ctx, const char *name, int n) {
     const char *s = n == 0 ? "0" : fg_format(ctx, "%s0", name);
     for (int i = 1; i < n; i++) s = fg_format(ctx, "%s, %s%d", s, name, i);
     return s;
+}
+
+/* Text of templates/NAME.c.in for running in parts. */
+static void parallel_text(const fg_planner *p, const char *name, fg_text *out) {
+    const fg_codegen_options *o = &p->m->options;
+    if (o->threads < 2) return;
+    fg_template *t = fg_template_new(p->ctx);
+    fg_template_text(t, "P", o->prefix);
+    fg_template_int(t, "THREADS", o->threads);
+    fg_template_int(t, "POOL", o->threads_pool);
+    fg_template_render(t, name, out);
 }
 
 static void usage_example(fg_planner *p, const char *P, const char *const *in, const char *const *out_names,
@@ -129,8 +141,9 @@ static void usage_example(fg_planner *p, const char *P, const char *const *in, c
     fg_text_add(out, " *\n *     int main(void) {\n");
     fg_text_printf(out, " *         %s_inputs in = {%s};\n", x, numbered(p->ctx, "in", g->n_inputs));
     fg_text_printf(out, " *         %s_outputs out = {%s};\n", x, numbered(p->ctx, "out", g->n_outputs));
-    fg_text_printf(out, " *         return %s_run(&in, &out%s%s);\n *     }\n", x,
-                   o->static_arena ? "" : ", arena", o->weights == FG_WEIGHTS_BLOB ? ", weights" : "");
+    fg_text_printf(out, " *         return %s_run(&in, &out%s%s%s);\n *     }\n", x,
+                   o->static_arena ? "" : ", arena", o->weights == FG_WEIGHTS_BLOB ? ", weights" : "",
+                   o->threads > 1 ? ", 0" : "");
     fg_text_add(out, " *\n * Inputs and outputs are row-major as in ONNX, need only their element's "
                      "alignment and must not overlap.\n");
     fg_text_add(out, " * The function keeps no state: calls with different arenas may run at the same time. "
@@ -143,10 +156,10 @@ static void make_header(fg_planner *p, const char *const *in, const char *const 
     const char *P = upper(p->ctx, m->options.prefix);
     fg_text t = fg_text_new(p->ctx);
     provenance(p, &t);
-    fg_text_printf(
-        &t,
-        "#ifndef %s_H\n#define %s_H\n\n#include <stdint.h>\n\n#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n",
-        P, P);
+    fg_text_printf(&t,
+                   "#ifndef %s_H\n#define %s_H\n\n#include <stdint.h>\n%s\n#ifdef __cplusplus\nextern \"C\" "
+                   "{\n#endif\n\n",
+                   P, P, m->options.threads_pool ? "#include <pthread.h>\n" : "");
     fg_text_printf(&t, "#define %s_ARENA_BYTES %lld /* activations and scratch */\n", P,
                    (long long)m->arena_bytes);
     fg_text_printf(&t, "#define %s_ARENA_ALIGN %d\n", P, m->arena_align);
@@ -156,6 +169,7 @@ static void make_header(fg_planner *p, const char *const *in, const char *const 
     fg_text_add(&t, "\n");
     interface_struct(p, "inputs", "const ", in, p->graph->inputs, p->graph->n_inputs, &t);
     interface_struct(p, "outputs", "", outs, p->graph->outputs, p->graph->n_outputs, &t);
+    parallel_text(p, "parallel_header", &t);
     usage_example(p, P, in, outs, &t);
     fg_text_printf(&t, "int %s_run(%s);\n\n", m->options.prefix, run_parameters(p));
     fg_text_add(&t, "#ifdef __cplusplus\n}\n#endif\n\n#endif\n");
@@ -191,6 +205,21 @@ static void kernel_comment(fg_planner *p, const fg_kernel_text *t, fg_text *out)
     fg_text_add(out, " */\n");
 }
 
+static void call_kernels(const fg_module *m, fg_text *out) {
+    const char *x = m->options.prefix;
+    for (int i = 0; i < m->n_kernels; i++)
+        fg_text_printf(out,
+                       m->kernels[i].parallel ? "    fg_split(c, parallel, %s_%s);\n" : "    %s_%s(c);\n", x,
+                       m->kernels[i].symbol);
+    if (m->n_kernels == 0) fg_text_add(out, "    (void)c;\n");
+}
+
+static bool any_parallel(const fg_module *m) {
+    for (int i = 0; i < m->n_kernels; i++)
+        if (m->kernels[i].parallel) return true;
+    return false;
+}
+
 static void run_function(fg_planner *p, fg_text *out) {
     const fg_module *m = p->m;
     const char *x = m->options.prefix;
@@ -224,8 +253,9 @@ static void run_function(fg_planner *p, fg_text *out) {
     else
         fg_text_add(out, "    call.weights = 0;\n");
     fg_text_add(out, "    call.part = 0;\n    call.parts = 1;\n");
-    for (int i = 0; i < m->n_kernels; i++) fg_text_printf(out, "    %s_%s(c);\n", x, m->kernels[i].symbol);
-    if (m->n_kernels == 0) fg_text_add(out, "    (void)c;\n");
+    if (m->options.threads > 1 && !any_parallel(m))
+        fg_text_add(out, "    (void)parallel;\n    (void)fg_split;\n");
+    call_kernels(m, out);
     for (int i = 0; i < g->n_outputs; i++) fg_output_copies(p, i, out);
     fg_text_add(out, "    return 0;\n}\n");
 }
@@ -271,6 +301,7 @@ static void make_source(fg_planner *p, char *const *bodies) {
         fg_text_printf(&k, "FG_KERNEL void %s_%s(const fg_call *c)\n%s\n", x, m->kernels[i].symbol,
                        bodies[i]);
     }
+    parallel_text(p, "parallel", &k);
     run_function(p, &k);
     provenance(p, &t);
     fg_text_printf(&t, "#include \"%s.h\"\n\n#include <stddef.h>\n#include <string.h>\n",

@@ -50,6 +50,9 @@ void fg_emit_borders(fg_emit *e) {
         fg_place_plan *a = &e->planner->values[root->id];
         if (!has_border(a) || a->first_writer != e->k->index) continue;
         a->first_writer = -1; /* once, also where two parts of it come from this kernel */
+        const bool parts = e->m->options.threads > 1;
+        if (parts) fg_line(e, "if (c->part == 0) {");
         clear_frame(e, root);
+        if (parts) fg_line(e, "}");
     }
 }

@@ -203,6 +203,11 @@ static bool border_granted(const fg_emit *e, const fg_convolution *c) {
     return y && fg_border_before(e, c->x, c->in.x) >= c->pl && fg_border_after(e, c->x, c->in.x) >= c->pr;
 }
 
+int64_t fg_source_pixel(const fg_emit *e, const fg_convolution *c) {
+    const int64_t x = stride_of(e, c->x, c->in.x);
+    return border_granted(e, c) || x == 1 ? x : c->ic;
+}
+
 fg_source fg_source_open(fg_emit *e, const fg_convolution *c) {
     fg_source s = {.pointer = "x",
                    .b = stride_of(e, c->x, c->in.b),

@@ -41,6 +41,9 @@ typedef struct fg_source {
     bool per_image;      /* text of fg_source_fill must stand inside the loop over b */
 } fg_source;
 
+/* Elements from pixel to pixel of the input as the kernel will read it; known before the source is opened. */
+int64_t fg_source_pixel(const fg_emit *e, const fg_convolution *c);
+
 /* Declares x (and scratch for a padded copy where the layout has no border for it). */
 fg_source fg_source_open(fg_emit *e, const fg_convolution *c);
 /* Statements that make the padded copy of image b; none if no copy is needed. */

@@ -135,9 +135,16 @@ void fg_emit_scratch(fg_emit *e, const char *name, const char *c_type, size_t el
         p->cap_scratch = capacity;
     }
     const int64_t extents[2] = {count, (int64_t)element_bytes};
-    p->scratch[p->n_scratch] =
-        (fg_scratch_plan){.kernel = e->k->index, .bytes = fg_checked_product(e->ctx, 2, extents)};
-    declare(e, "", c_type, name, at_mark(e, false, 's', p->n_scratch, 0), "");
+    int64_t bytes = fg_checked_product(e->ctx, 2, extents);
+    const char *own = "";
+    if (e->parallel) { /* a share for each part, in cache lines of its own */
+        bytes = round_up(bytes, 64);
+        own = fg_format(e->ctx, " + c->part * %lld", (long long)(bytes / (int64_t)element_bytes));
+        const int64_t all[2] = {bytes, e->m->options.threads};
+        bytes = fg_checked_product(e->ctx, 2, all);
+    }
+    p->scratch[p->n_scratch] = (fg_scratch_plan){.kernel = e->k->index, .bytes = bytes};
+    declare(e, "", c_type, name, at_mark(e, false, 's', p->n_scratch, 0), own);
     p->n_scratch++;
 }
 
@@ -151,6 +158,20 @@ void *fg_emit_table(fg_emit *e, const char *name, const char *c_type, size_t ele
 
 float *fg_emit_weights(fg_emit *e, const char *name, int64_t count) {
     return fg_emit_table(e, name, "float", sizeof(float), count);
+}
+
+bool fg_emit_parallel(fg_emit *e) {
+    e->parallel = e->m->options.threads > 1;
+    e->kt->parallel = e->parallel;
+    return e->parallel;
+}
+
+const char *fg_part_from(const fg_emit *e, int64_t n) {
+    return e->parallel ? fg_format(e->ctx, "FG_FROM(%lld)", (long long)n) : "0";
+}
+
+const char *fg_part_to(const fg_emit *e, int64_t n) {
+    return fg_format(e->ctx, e->parallel ? "FG_TO(%lld)" : "%lld", (long long)n);
 }
 
 fg_template *fg_emit_template(fg_emit *e) {

@@ -36,8 +36,8 @@ typedef struct fg_lines {
     fg_tail tail;
     fg_dims dims;
     int place[2 * FG_MAX_RANK]; /* where dimension d of the space is in the nest, until that is simplified */
-    int kept;      /* nest dimensions 0 .. kept - 1; a line runs over the others */
-    int64_t count; /* elements of a line */
+    int kept;                   /* nest dimensions 0 .. kept - 1; a line runs over the others */
+    int64_t count;              /* elements of a line */
     double epsilon;
     fg_dtype in, computed;
     fg_value *scale, *bias;

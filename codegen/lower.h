@@ -27,7 +27,8 @@ typedef struct fg_emit {
     fg_text *out; /* the function's body, without its braces */
     int lanes;    /* of a float32 vector on the target; FG_VL in the text */
     fg_planner *planner;
-    bool faulted; /* the test hook's fault has been placed */
+    bool parallel; /* see fg_emit_parallel */
+    bool faulted;  /* the test hook's fault has been placed */
 } fg_emit;
 
 typedef struct fg_lowering {
@@ -82,6 +83,17 @@ void fg_emit_scratch(fg_emit *e, const char *name, const char *c_type, size_t el
 float *fg_emit_weights(fg_emit *e, const char *name, int64_t count);
 /* The same for raw bytes of any type. */
 void *fg_emit_table(fg_emit *e, const char *name, const char *c_type, size_t element_bytes, int64_t count);
+
+/* ---- threads ---- */
+
+/* The kernel's work can be split into parts that write disjoint results and give the same bits however many
+ * there are: from now on scratch is per part, and the text below may differ from one part to the next. True
+ * if the code is made for threads at all; else nothing changes. A kernel that does not ask runs as one part.
+ * Call before any scratch is declared. */
+bool fg_emit_parallel(fg_emit *e);
+/* First and last + 1 of n steps that belong to this part: C expressions ("0" and "n" without threads). */
+const char *fg_part_from(const fg_emit *e, int64_t n);
+const char *fg_part_to(const fg_emit *e, int64_t n);
 
 /* Appends one line; then render with a template or append more. */
 void fg_line(fg_emit *e, const char *format, ...) FG_PRINTF(2, 3);

@@ -43,6 +43,7 @@ typedef struct fg_kernel_text {
     int64_t bytes;                       /* moved: inputs, weights, outputs once */
     double predicted_ms;                 /* roofline on the target */
     int lines;
+    bool parallel; /* its text splits the work by part and parts */
 } fg_kernel_text;
 
 typedef enum fg_weights_mode { FG_WEIGHTS_INLINE, FG_WEIGHTS_INCBIN, FG_WEIGHTS_BLOB } fg_weights_mode;
@@ -55,9 +56,10 @@ typedef struct fg_codegen_options {
     const char *version;
     fg_weights_mode weights;
     bool static_arena;
-    bool exact; /* --exact: no Winograd */
-    int threads;
-    int fault_kernel; /* test hook: shift one index in this kernel's text; -1 none */
+    bool exact;        /* --exact: no Winograd */
+    int threads;       /* the most that P_run may be split into; 1: none */
+    bool threads_pool; /* emit a pool on pthreads too */
+    int fault_kernel;  /* test hook: shift one index in this kernel's text; -1 none */
 } fg_codegen_options;
 
 typedef struct fg_module {

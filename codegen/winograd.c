@@ -277,12 +277,44 @@ static void set_sizes(const fg_winograd_kernel *q, const fg_source *s, fg_templa
     fg_template_int(t, "REST", vectors % w->tile.nv);
 }
 
+/* Parts share the chunks of tiles where there are enough of them; else they share the channels of the result,
+ * and each transforms the whole (then small) input for itself. */
+static void set_split(const fg_winograd_kernel *q, fg_template *t) {
+    const fg_emit *e = q->e;
+    fg_context *ctx = e->ctx;
+    const fg_winograd *w = q->w;
+    const int64_t lanes = e->lanes, nv = w->tile.nv, vectors = divide_up(q->c->oc, lanes),
+                  chunks = divide_up(w->ty * w->tx, w->chunk);
+    const int64_t panels = divide_up(vectors, nv), full = vectors / nv;
+    const bool parts = e->parallel, by_panel = parts && chunks < 4 * e->m->options.threads;
+    const char *to = fg_part_to(e, panels);
+    fg_template_text(t, "T_FROM", parts && !by_panel ? fg_part_from(e, chunks) : "0");
+    fg_template_text(t, "T_TO",
+                     parts && !by_panel ? fg_part_to(e, chunks) : fg_format(ctx, "%lld", (long long)chunks));
+    fg_template_text(t, "N_FROM", by_panel ? fg_part_from(e, panels) : "0");
+    fg_template_text(t, "N_TO",
+                     !by_panel ? fg_format(ctx, "%lld", (long long)full)
+                     : full < panels
+                         ? fg_format(ctx, "(%s < %lld ? %s : %lld)", to, (long long)full, to, (long long)full)
+                         : to);
+    /* Channels of those panels; what the last, narrower panel holds belongs to the last part. */
+    const long long whole = (long long)(q->c->oc / lanes * lanes), width = (long long)(nv * lanes);
+    fg_template_text(t, "C_FROM",
+                     by_panel ? fg_format(ctx, "%s * %lld", fg_part_from(e, panels), width) : "0");
+    fg_template_text(
+        t, "C_TO",
+        by_panel ? fg_format(ctx, "(%s * %lld < %lld ? %s * %lld : %lld)", to, width, whole, to, width, whole)
+                 : fg_format(ctx, "%lld", whole));
+    fg_template_text(t, "ONLY_LAST_PANEL", by_panel ? "if (c->part == c->parts - 1)" : "");
+}
+
 void fg_winograd_emit(fg_emit *e, const fg_winograd *w, const fg_convolution *c, const fg_source *source) {
     const fg_stage *s = &e->k->stage[0];
     const int64_t *ys = fg_layout_of(e, e->k->out[0])->stride, points = w->a * w->a;
     fg_winograd_kernel q = {.e = e, .w = w, .c = c, .source = source, .yy = ys[c->out.y], .yx = ys[c->out.x]};
     fg_template *t = fg_emit_template(e);
     set_sizes(&q, source, t);
+    set_split(&q, t);
     pack(e, w, c);
     fg_pack_bias(e, "bias", c, 1);
     const int64_t lanes = e->lanes;

@@ -24,6 +24,13 @@ typedef int run5(const void *, const void *, const void *, const void *, const v
 /* Object pointers and function pointers are alike wherever dlsym and libtcc exist. */
 #define FG_AS(type, pointer) ((type *)(pointer))
 
+static void backwards(void *ctx, int n, void (*fn)(void *arg, int i), void *arg) {
+    (void)ctx;
+    while (n-- > 0) fn(arg, n);
+}
+
+const fg_parallel fg_parallel_backwards = {backwards, NULL};
+
 void fg_entry_call(void *entry) {
     fg_entry *e = entry;
     const fg_codegen_options *o = &e->m->options;
@@ -31,7 +38,7 @@ void fg_entry_call(void *entry) {
     int n = 0;
     if (!o->static_arena) extra[n++] = e->arena;
     if (o->weights == FG_WEIGHTS_BLOB) extra[n++] = e->weights;
-    if (o->threads > 1) extra[n++] = NULL;
+    if (o->threads > 1) extra[n++] = e->parallel;
     switch (n) {
     case 0: e->result = FG_AS(run2, e->function)(e->in, e->out); break;
     case 1: e->result = FG_AS(run3, e->function)(e->in, e->out, extra[0]); break;

@@ -43,7 +43,8 @@ void *fg_library_find(const fg_library *lib, const fg_module *m, const char *nam
 void fg_library_close(fg_library *lib);
 
 /* Calls PREFIX_run with the arguments that the module's options ask for: arena unless static, the blob if it
- * is one, NULL (serial) for the parallel callback. Raises FG_INTERNAL if the file has no such function. */
+ * is one, the parallel callback if it is made for threads. Raises FG_INTERNAL if the file has no such
+ * function. */
 typedef struct fg_entry {
     void *function;
     const fg_module *m;
@@ -52,6 +53,7 @@ typedef struct fg_entry {
     void *arena;
     const void *weights;
     int result;
+    const void *parallel; /* a PREFIX_parallel, NULL: serial; used if the code is made for threads */
 } fg_entry;
 
 void fg_entry_call(void *entry); /* an fg_entry *; the shape suits fg_sandbox */
@@ -66,5 +68,13 @@ const char *fg_whole_source(const fg_module *m);
 
 /* The first line of a compiler's output that reports an error, else its first line; "" if it said nothing. */
 const char *fg_first_error(fg_context *ctx, const char *log);
+
+/* A PREFIX_parallel that runs the parts one after the other, the last first: what a kernel's parts write must
+ * not depend on their order. */
+typedef struct fg_parallel {
+    void (*for_each)(void *ctx, int n, void (*fn)(void *arg, int i), void *arg);
+    void *ctx;
+} fg_parallel;
+extern const fg_parallel fg_parallel_backwards;
 
 #endif

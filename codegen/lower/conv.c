@@ -16,6 +16,8 @@ typedef struct fg_conv_kernel {
     bool stored, scale_weights;
     fg_epilogue *epilogue, *prologue;
     int64_t rows_pitch;
+    const char *split; /* what the parts of the kernel divide among them: "none", "row", "pixel", "panel" or
+                          "block" */
 } fg_conv_kernel;
 
 /* Winograd where it pays; not with a prologue or tap, and not with --exact. */
@@ -203,8 +205,6 @@ static void open_outputs(fg_conv_kernel *q) {
     fg_emit *e = q->e;
     const fg_kernel *k = e->k;
     const fg_value *tap = k->tap ? k->tap->out[0] : NULL;
-    for (int i = 0; i < k->n_out; i++)
-        if (k->out[i] != tap) q->stored = true;
     for (int i = 0; i < k->n_out; i++) fg_emit_output(e, k->out[i] == tap ? "tap" : "out", k->out[i]);
     FG_REQUIRE(e->ctx, "conv", !q->stored || k->out[0] != tap);
 }
@@ -224,8 +224,59 @@ static void choose(fg_conv_kernel *q) {
                                 .width = q->w,
                                 .k = c->kh * c->kw * q->icm,
                                 .vectors = q->vectors,
-                                .pitch = 4 * q->source.x * c->sx};
+                                .pitch = 4 * fg_source_pixel(q->e, c) * c->sx};
     q->tile = fg_choose_tile(q->e->m->target, &product);
+}
+
+/* How much longer the slowest part works than if n steps divided evenly. */
+static double imbalance(int64_t n, int64_t parts) {
+    return n > 0 ? (double)((n + parts - 1) / parts * parts) / (double)n : 1e9;
+}
+
+/* Results are divided, never sums: the same bits for any number of parts. */
+static const char *choose_split(const fg_conv_kernel *q) {
+    const int threads = q->e->m->options.threads;
+    const bool panels_only = q->e->k->tap && !q->e->k->n_prologue;
+    if (threads < 2 || (q->e->k->tap && q->e->k->n_prologue)) return "none";
+    const int64_t panels = (q->vectors + q->tile.nv - 1) / q->tile.nv,
+                  tiles = q->h > 1 ? q->h : q->w / q->tile.mr;
+    if (q->blocks > 1 && q->blocks >= threads) return "block";
+    const double by_pixels = panels_only ? 1e9 : imbalance(tiles, threads),
+                 by_panels = q->e->k->n_prologue ? 1e9 : imbalance(panels, threads);
+    if (by_pixels > 1.99 && by_panels > 1.99) return "none";
+    if (by_panels < by_pixels - 0.02) return "panel";
+    return q->h > 1 ? "row" : "pixel";
+}
+
+static void set_split(const fg_conv_kernel *q, fg_template *t) {
+    fg_context *ctx = q->e->ctx;
+    const fg_emit *e = q->e;
+    const bool row = strcmp(q->split, "row") == 0, pixel = strcmp(q->split, "pixel") == 0,
+               panel = strcmp(q->split, "panel") == 0, block = strcmp(q->split, "block") == 0;
+    const int64_t lanes = e->lanes, nv = q->tile.nv, tiles = q->w / q->tile.mr;
+    const int64_t panels = (q->vectors + nv - 1) / nv,
+                  full = q->ocm % (nv * lanes) == 0 ? panels : q->vectors / nv - (q->vectors % nv == 0);
+    fg_template_text(t, "SPLIT", q->split);
+    fg_template_text(t, "Y_FROM", row ? fg_part_from(e, q->h) : "0");
+    fg_template_text(t, "Y_TO", row ? fg_part_to(e, q->h) : fg_format(ctx, "%lld", (long long)q->h));
+    fg_template_text(t, "PX_FROM",
+                     pixel ? fg_format(ctx, "%s * %d", fg_part_from(e, tiles), q->tile.mr) : "0");
+    fg_template_text(t, "PX_TO",
+                     pixel ? fg_format(ctx, "%s * %d", fg_part_to(e, tiles), q->tile.mr)
+                           : fg_format(ctx, "%lld", (long long)(tiles * q->tile.mr)));
+    fg_template_text(t, "N_FROM", panel ? fg_part_from(e, panels) : "0");
+    fg_template_text(t, "N_TO",
+                     panel && full < panels
+                         ? fg_format(ctx, "(%s < %lld ? %s : %lld)", fg_part_to(e, panels), (long long)full,
+                                     fg_part_to(e, panels), (long long)full)
+                     : panel ? fg_part_to(e, panels)
+                             : fg_format(ctx, "%lld", (long long)full));
+    fg_template_text(t, "BLOCK_FROM", block ? fg_part_from(e, q->blocks) : "0");
+    fg_template_text(t, "BLOCK_TO",
+                     block ? fg_part_to(e, q->blocks) : fg_format(ctx, "%lld", (long long)q->blocks));
+    const char *last = "if (c->part == c->parts - 1)";
+    fg_template_text(t, "ONLY_LAST_PIXELS", pixel ? last : "");
+    fg_template_text(t, "ONLY_LAST_PANEL", panel ? last : "");
 }
 
 static void emit_prologue(fg_conv_kernel *q) {
@@ -253,13 +304,19 @@ static void emit(fg_emit *e) {
     if (k->n_prologue) q.c.x = k->prologue[0]->in[fg_prologue_main(k)];
     const fg_winograd w = winograd_for(e->ctx, e->m, k, &q.c);
     if (w.m) fg_winograd_pad(&w, &q.c);
+    for (int i = 0; i < k->n_out; i++)
+        if (!k->tap || k->out[i] != k->tap->out[0]) q.stored = true;
+    if (!w.m) {
+        choose(&q);
+        q.split = choose_split(&q);
+    }
+    if (w.m || strcmp(q.split, "none") != 0) fg_emit_parallel(e);
     q.source = fg_source_open(e, &q.c);
     open_outputs(&q);
     if (w.m) {
         fg_winograd_emit(e, &w, &q.c, &q.source);
         return;
     }
-    choose(&q);
     if (k->n_prologue) emit_prologue(&q);
     fg_pack_panels(e, q.scale_weights ? "packed" : "w", &q.c, q.merged, q.tile.nv);
     fg_pack_bias(e, "bias", &q.c, q.merged);
@@ -268,6 +325,7 @@ static void emit(fg_emit *e) {
     fg_template *t = fg_emit_template(e);
     set_shape(&q, t);
     set_source(&q, t);
+    set_split(&q, t);
     fg_template_int(t, "STORE", q.stored);
     fg_template_int(t, "TAP", k->tap != NULL);
     fg_template_int(t, "PROLOGUE", q.prologue != NULL);

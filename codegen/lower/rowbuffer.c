@@ -28,6 +28,7 @@ typedef struct fg_rowbuffer {
     int64_t cb, ring, pitch;
     fg_epilogue *produced, *epilogue;
     const fg_value *stored;
+    const char *split; /* what the parts of the kernel divide: "none", "block", "vector" or "row" */
 } fg_rowbuffer;
 
 static bool pool_window(fg_context *ctx, const fg_node *n, fg_window *v) {
@@ -143,7 +144,46 @@ static void hook_image(void *user, const char *arguments, fg_text *out) {
 static int widest_block(const fg_rowbuffer *q) {
     const int64_t row = (q->v.pl + q->v.iw + q->v.pr) * q->e->lanes * 4 * q->ring;
     const int64_t room = q->e->m->target->l1_bytes ? q->e->m->target->l1_bytes * 3 / 4 : 16384;
-    return (int)(room / row < 1 ? 1 : room / row);
+    int64_t widest = room / row < 1 ? 1 : room / row;
+    /* Parts share the blocks: four for each, at least one vector wide, keep the slowest near the others. */
+    const int64_t threads = q->e->m->options.threads,
+                  vectors = (q->v.channels + q->e->lanes - 1) / q->e->lanes;
+    if (threads > 1 && widest > vectors / (4 * threads))
+        widest = vectors / (4 * threads) < 1 ? 1 : vectors / (4 * threads);
+    return (int)widest;
+}
+
+/* Channels are divided with a producer (its rows would be made twice otherwise) and with a tap (its sums must
+ * not depend on the parts). */
+static const char *choose_split(const fg_rowbuffer *q) {
+    const int threads = q->e->m->options.threads;
+    if (threads < 2) return "none";
+    if (q->producer) return q->v.channels > q->e->lanes * (threads - 1) ? "block" : "none";
+    if (q->e->k->tap) return q->v.channels / q->e->lanes >= threads ? "vector" : "none";
+    return q->v.oh >= threads ? "row" : "none";
+}
+
+static void set_split(const fg_rowbuffer *q, fg_template *t) {
+    const fg_emit *e = q->e;
+    fg_context *ctx = e->ctx;
+    const bool block = strcmp(q->split, "block") == 0, vector = strcmp(q->split, "vector") == 0,
+               row = strcmp(q->split, "row") == 0;
+    const int64_t vectors = q->v.channels / e->lanes, whole = q->producer ? q->v.channels / q->cb : 0;
+    const int64_t blocks = q->producer ? (q->v.channels + q->cb - 1) / q->cb : 0;
+    const char *last = "if (c->part == c->parts - 1)";
+    fg_template_text(t, "SPLIT", q->split);
+    fg_template_text(t, "Y_FROM", row ? fg_part_from(e, q->v.oh) : "0");
+    fg_template_text(t, "Y_TO", row ? fg_part_to(e, q->v.oh) : fg_format(ctx, "%lld", (long long)q->v.oh));
+    fg_template_text(t, "J_FROM", vector ? fg_part_from(e, vectors) : "0");
+    fg_template_text(t, "J_TO", vector ? fg_part_to(e, vectors) : "0");
+    fg_template_text(t, "N_FROM", block ? fg_part_from(e, blocks) : "0");
+    fg_template_text(t, "N_TO",
+                     !block           ? fg_format(ctx, "%lld", (long long)whole)
+                     : whole < blocks ? fg_format(ctx, "(%s < %lld ? %s : %lld)", fg_part_to(e, blocks),
+                                                  (long long)whole, fg_part_to(e, blocks), (long long)whole)
+                                      : fg_part_to(e, blocks));
+    fg_template_text(t, "ONLY_LAST_BLOCK", block ? last : "");
+    fg_template_text(t, "ONLY_LAST_VECTOR", vector ? last : "");
 }
 
 /* Pixels whose accumulators, a row of taps and one input vector fit into the registers, dividing the row if
@@ -265,6 +305,8 @@ void fg_rowbuffer_emit(fg_emit *e) {
     bool ok = window_of(e->ctx, last->anchor, &q.v);
     if (q.producer) ok = ok && fg_convolution_of(e->ctx, k->stage[0].anchor, &q.p) && q.p.groups == 1;
     FG_REQUIRE(e->ctx, "rowbuffer", ok && k->n_prologue == 0 && (q.producer || !q.v.pool));
+    q.split = choose_split(&q);
+    if (strcmp(q.split, "none") != 0) fg_emit_parallel(e);
     q.source = fg_source_open(e, q.producer ? &q.p : &q.v.c);
     for (int i = 0; i < k->n_out; i++) {
         const bool tap = k->tap && k->out[i] == k->tap->out[0];
@@ -286,6 +328,7 @@ void fg_rowbuffer_emit(fg_emit *e) {
     else
         set_reader(&q, t);
     set_window(&q, t);
+    set_split(&q, t);
     fg_template_hook(t, "image", hook_image, &q);
     fg_template_hook(t, "operands", hook_operands, &q);
     fg_template_hook(t, "result", hook_result, &q);
