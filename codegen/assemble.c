@@ -159,7 +159,7 @@ static void make_header(fg_planner *p, const char *const *in, const char *const 
     fg_text_printf(&t,
                    "#ifndef %s_H\n#define %s_H\n\n#include <stdint.h>\n%s\n#ifdef __cplusplus\nextern \"C\" "
                    "{\n#endif\n\n",
-                   P, P, m->options.threads_pool ? "#include <pthread.h>\n" : "");
+                   P, P, m->options.threads_pool ? "#include <pthread.h>\n#include <sched.h>\n" : "");
     fg_text_printf(&t, "#define %s_ARENA_BYTES %lld /* activations and scratch */\n", P,
                    (long long)m->arena_bytes);
     fg_text_printf(&t, "#define %s_ARENA_ALIGN %d\n", P, m->arena_align);
