@@ -115,7 +115,8 @@ static bool is_plain(const char *s) {
 /* Integer expressions are promoted to int or more: the way back is written out. Calls return their type. */
 static const char *converted(const fg_chain *c, const fg_node *n, bool vector, const char *text) {
     const fg_dtype_info *t = fg_dtype_get(n->out[0]->dtype);
-    if (vector || t->is_float || strncmp(text, "fgs_", 4) == 0) return text;
+    const bool same = fg_expr_dtype(n) == n->out[0]->dtype;
+    if (vector || t->is_float || (same && strncmp(text, "fgs_", 4) == 0)) return text;
     return fg_format(c->ctx, "(%s)(%s)", t->c_type, text);
 }
 
@@ -134,6 +135,15 @@ static void assign(const fg_chain *c, const fg_node *n, const char *target, bool
     fg_text_printf(out, "%s = %s;\n", target, fg_expr_step(ctx, n, vector, tag, 2, args[0], args[1]));
     for (int j = 2; j < n->n_in; j++)
         fg_text_printf(out, "%s = %s;\n", target, fg_expr_step(ctx, n, vector, tag, j + 1, target, args[j]));
+}
+
+/* The one operator whose operands may differ in type: all are computed in what fg_expr_dtype says. */
+static void convert_exponent(const fg_chain *c, const fg_node *n, const char **args) {
+    if (strcmp(n->op_type, "Pow") != 0) return;
+    const char *tag = fg_ctype_tag(fg_expr_dtype(n)), *type = fg_dtype_get(fg_expr_dtype(n))->c_type;
+    for (int j = 0; j < n->n_in; j++)
+        if (strcmp(tag, fg_ctype_tag(n->in[j]->dtype)) != 0)
+            args[j] = fg_format(c->ctx, "(%s)%s", type, args[j]);
 }
 
 void fg_chain_emit(const fg_chain *c, const char *var, bool declare, const char *const *loaded, bool vector,
@@ -165,6 +175,7 @@ void fg_chain_emit(const fg_chain *c, const char *var, bool declare, const char 
                 args[j] = temp;
             }
         }
+        convert_exponent(c, n, args);
         const bool last = i == c->n_links - 1;
         const bool retyped =
             !vector &&
