@@ -194,8 +194,9 @@ typedef struct fg_winograd_kernel {
     const fg_winograd *w;
     const fg_convolution *c;
     const fg_source *source;
+    const fg_value *stored; /* NULL: only the tap is wanted */
     fg_epilogue *epilogue;
-    int64_t yy, yx;
+    int64_t yb, yy, yx;
 } fg_winograd_kernel;
 
 /* Transformed weights: [point][panel][ic][nv * lanes]. */
@@ -241,6 +242,8 @@ static void hook_result(void *user, const char *arguments, fg_text *out) {
     const char *var = fg_format(ctx, "y%ld_%ld", i, j);
     fg_epilogue_place(q->epilogue, i, j);
     fg_epilogue_apply(q->epilogue, var, 0, 0, (int)lanes, fg_format(ctx, "_%ld_%ld", i, j), out);
+    if (q->e->k->tap) fg_text_printf(out, "s = fg_add(s, %s);\n", var);
+    if (!q->stored) return;
     const char *to = fg_format(ctx, "yt + %lld", (long long)(i * q->yy + j * q->yx));
     if (lanes < q->e->lanes)
         fg_text_printf(out, "fg_storen(%s, %s, %ld);\n", to, var, lanes);
@@ -251,12 +254,15 @@ static void hook_result(void *user, const char *arguments, fg_text *out) {
 static void set_sizes(const fg_winograd_kernel *q, const fg_source *s, fg_template *t) {
     const fg_winograd *w = q->w;
     const fg_convolution *c = q->c;
-    const int64_t vectors = divide_up(c->oc, q->e->lanes), *ys = fg_layout_of(q->e, q->e->k->out[0])->stride;
+    const int64_t vectors = divide_up(c->oc, q->e->lanes);
+    fg_template_int(t, "STORE", q->stored != NULL);
+    fg_template_int(t, "TAP", q->e->k->tap != NULL);
+    fg_template_text(t, "MEAN", fg_format(q->e->ctx, "(1.0f / %lld.0f)", (long long)(c->oh * c->ow)));
+    fg_template_int(t, "YB", q->yb);
     fg_template_text(t, "XNAME", s->pointer);
     fg_template_int(t, "XB", s->b);
     fg_template_int(t, "XY", s->y);
     fg_template_int(t, "XX", s->x);
-    fg_template_int(t, "YB", ys[c->out.b]);
     fg_template_int(t, "YY", q->yy);
     fg_template_int(t, "YX", q->yx);
     fg_template_int(t, "B", c->images);
@@ -286,7 +292,7 @@ static void set_split(const fg_winograd_kernel *q, fg_template *t) {
     const int64_t lanes = e->lanes, nv = w->tile.nv, vectors = divide_up(q->c->oc, lanes),
                   chunks = divide_up(w->ty * w->tx, w->chunk);
     const int64_t panels = divide_up(vectors, nv), full = vectors / nv;
-    const bool parts = e->parallel, by_panel = parts && chunks < 4 * e->m->options.threads;
+    const bool parts = e->parallel, by_panel = parts && (e->k->tap || chunks < 4 * e->m->options.threads);
     const char *to = fg_part_to(e, panels);
     fg_template_text(t, "T_FROM", parts && !by_panel ? fg_part_from(e, chunks) : "0");
     fg_template_text(t, "T_TO",
@@ -310,8 +316,16 @@ static void set_split(const fg_winograd_kernel *q, fg_template *t) {
 
 void fg_winograd_emit(fg_emit *e, const fg_winograd *w, const fg_convolution *c, const fg_source *source) {
     const fg_stage *s = &e->k->stage[0];
-    const int64_t *ys = fg_layout_of(e, e->k->out[0])->stride, points = w->a * w->a;
-    fg_winograd_kernel q = {.e = e, .w = w, .c = c, .source = source, .yy = ys[c->out.y], .yx = ys[c->out.x]};
+    const int64_t points = w->a * w->a;
+    fg_winograd_kernel q = {.e = e, .w = w, .c = c, .source = source};
+    for (int i = 0; i < e->k->n_out; i++)
+        if (!e->k->tap || e->k->out[i] != e->k->tap->out[0]) q.stored = e->k->out[i];
+    if (q.stored) {
+        const int64_t *ys = fg_layout_of(e, q.stored)->stride;
+        q.yb = ys[c->out.b];
+        q.yy = ys[c->out.y];
+        q.yx = ys[c->out.x];
+    }
     fg_template *t = fg_emit_template(e);
     set_sizes(&q, source, t);
     set_split(&q, t);
@@ -320,6 +334,7 @@ void fg_winograd_emit(fg_emit *e, const fg_winograd *w, const fg_convolution *c,
     const int64_t lanes = e->lanes;
     fg_emit_scratch(e, "v", "float", sizeof(float), points * w->chunk * divide_up(c->ic, lanes) * lanes);
     fg_emit_scratch(e, "m", "float", sizeof(float), points * w->chunk * divide_up(c->oc, lanes) * lanes);
+    if (e->k->tap) fg_emit_scratch(e, "sums", "float", sizeof(float), divide_up(c->oc, lanes) * lanes);
     q.epilogue = fg_epilogue_new(e, "p", s->epilogue, s->n_epilogue, c->y, c->out, false);
     fg_template_hook(t, "operands", hook_operands, &q);
     fg_template_hook(t, "result", hook_result, &q);

@@ -20,11 +20,11 @@ typedef struct fg_conv_kernel {
                           "block" */
 } fg_conv_kernel;
 
-/* Winograd where it pays; not with a prologue or tap, and not with --exact. */
+/* Winograd where it pays; not with a prologue, and not with --exact. */
 static fg_winograd winograd_for(fg_context *ctx, const fg_module *m, const fg_kernel *k,
                                 const fg_convolution *c) {
     const fg_winograd direct = {.m = 0};
-    if (m->options.exact || k->n_prologue || k->tap) return direct;
+    if (m->options.exact || k->n_prologue) return direct;
     return fg_winograd_plan(ctx, m->target, c);
 }
 
