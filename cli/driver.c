@@ -246,7 +246,9 @@ static void generate(job *j) {
 
 static void collect(job *j) {
     session *s = j->session;
-    fg_report_source source = {j->model, j->variant, j->read, j->module, j->verdict, j->bench};
+    const fg_pairwise_options compat = {j->options->compat_stochastic_depth, j->options->compat_dropout};
+    fg_report_source source = {j->model, j->variant, j->read, j->module, j->verdict, j->bench, NULL};
+    if (j->options->pairwise) source.pairwise = fg_pairwise_partition(j->read, &compat);
     s->reports[s->n_reports] = fg_report_collect(s->ctx, &source);
     s->n_reports++;
 }

@@ -41,8 +41,7 @@ static const struct {
     {"--optimize", "flash", TAKES_VALUE},    {"--tune", NULL, TAKES_OPTIONAL},
     {"--tune-file", NULL, TAKES_VALUE},      {"--verify", "emulator", TAKES_OPTIONAL},
     {"--report", "html", TAKES_OPTIONAL},    {"--report", "dot", TAKES_OPTIONAL},
-    {"--report", "svg", TAKES_OPTIONAL},     {"--partition", "pairwise", TAKES_VALUE},
-    {"--fx-compat", NULL, TAKES_VALUE},      {"--quantify", NULL, TAKES_NONE},
+    {"--report", "svg", TAKES_OPTIONAL},     {"--quantify", NULL, TAKES_NONE},
     {"--analyze-balance", NULL, TAKES_NONE}, {"--visualize", NULL, TAKES_NONE},
     {"--max-nodes", NULL, TAKES_VALUE},      {"--start", NULL, TAKES_VALUE},
     {"--around", NULL, TAKES_VALUE},         {"--compare", NULL, TAKES_OPTIONAL},
@@ -217,8 +216,22 @@ static void set_threads_pool(parser *p, const char *value) {
 }
 
 static void set_partition(parser *p, const char *value) {
-    static const char *const names[] = {"fused"};
-    choice(p, value, "fused or pairwise", 1, names);
+    static const char *const names[] = {"fused", "pairwise"};
+    p->options->pairwise = choice(p, value, "fused or pairwise", 2, names) == 1;
+}
+
+static void set_fx_compat(parser *p, const char *value) {
+    static const char *const names[] = {"sd", "dropout"};
+    for (;; value++) {
+        size_t n = strcspn(value, ",");
+        bool dropout = choice(p, fg_strndup(p->ctx, value, n), "sd, dropout or sd,dropout", 2, names) == 1;
+        if (dropout)
+            p->options->compat_dropout = true;
+        else
+            p->options->compat_stochastic_depth = true;
+        value += n;
+        if (!*value) return;
+    }
 }
 
 static void set_exact(parser *p, const char *value) {
@@ -373,8 +386,12 @@ static const option_row rows[] = {
      "what was fused, moved, computed, predicted, measured (default: text);\nrepeatable", set_report},
     {NULL, "--report-file", NULL, TAKES_VALUE, "FILE",
      "write the --report before it to FILE instead of stdout", set_report_file},
-    {NULL, "--partition", NULL, TAKES_VALUE, "fused", "the grouping that reports show (default: fused)",
+    {NULL, "--partition", NULL, TAKES_VALUE, "fused|pairwise",
+     "the grouping that reports show: fusegen's own (default), or the greedy\npairs of a published study, "
+     "with its accounting",
      set_partition},
+    {NULL, "--fx-compat", NULL, TAKES_VALUE, "sd,dropout",
+     "put operators that exporters drop back into the pairwise grouping", set_fx_compat},
     {NULL, "--dump", NULL, TAKES_VALUE, "PASS",
      "print the graph after a pass and, without -o or --report, stop there;\n--dump list names the passes",
      set_dump},
@@ -479,6 +496,8 @@ static void check_together(parser *p) {
         fg_remedy(p->ctx, "give the others --report-file FILE");
         fg_raise(p->ctx, FG_USAGE, "only one report can go to stdout");
     }
+    if ((o->compat_stochastic_depth || o->compat_dropout) && !o->pairwise)
+        fg_raise(p->ctx, FG_USAGE, "--fx-compat goes with --partition pairwise");
     if (o->action != FG_ACTION_RUN) return;
     if (!o->n_models) {
         fg_remedy(p->ctx, "try fusegen MODEL.onnx -o MODEL.c, or fusegen --help");

@@ -63,6 +63,8 @@ typedef struct fg_cli_options {
     bool static_arena, exact, no_fuse;
     int threads; /* 0: not given, one */
     bool threads_pool;
+    bool pairwise;                                /* --partition pairwise */
+    bool compat_stochastic_depth, compat_dropout; /* --fx-compat */
     fg_verify_mode verify;
     double tolerance;
     int bench_runs; /* 0: no --bench */

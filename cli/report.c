@@ -52,14 +52,12 @@ static void collect_nodes(fg_context *ctx, const fg_kernel *k, fg_report_kernel 
     for (int i = 0; i < k->n_nodes; i++) most += k->nodes[i]->n_covers;
     const fg_node **nodes = FG_ARRAY(ctx, most, const fg_node *);
     r->nodes = FG_ARRAY(ctx, most, const char *);
-    r->node_ops = FG_ARRAY(ctx, most, const char *);
     for (int i = 0; i < k->n_nodes; i++) {
         r->operators += operators_of(k->nodes[i]);
         for (int j = 0; j < k->nodes[i]->n_covers; j++) {
             const fg_node *node = k->nodes[i]->covers[j];
             if (listed(nodes, r->n_nodes, node)) continue;
             r->nodes[r->n_nodes] = copy(ctx, fg_node_label(node));
-            r->node_ops[r->n_nodes] = copy(ctx, node->op_type);
             nodes[r->n_nodes++] = node;
         }
     }
@@ -112,13 +110,18 @@ static bool joins_convolutions(const fg_kernel *k) {
     return n > 1;
 }
 
-static void add_up(fg_report *r, const fg_module *m) {
+static void count_kinds(fg_report *r, const fg_module *m) {
+    for (int i = 0; i < m->n_kernels; i++) {
+        r->single_op += r->kernels[i].operators <= 1;
+        r->se += has_squeeze(m->kernels[i].kernel);
+        r->main += joins_convolutions(m->kernels[i].kernel);
+    }
+}
+
+static void add_up(fg_report *r) {
     for (int i = 0; i < r->n_kernels; i++) {
         const fg_report_kernel *k = &r->kernels[i];
         r->operators += k->operators;
-        r->single_op += k->operators <= 1;
-        r->se += has_squeeze(m->kernels[i].kernel);
-        r->main += joins_convolutions(m->kernels[i].kernel);
         r->flops += k->flops;
         r->bytes_fused += k->bytes;
         r->bytes_unfused += k->bytes_unfused;
@@ -145,7 +148,7 @@ static void collect_bench(fg_context *ctx, const fg_bench *b, fg_report *r) {
     copied->compiled_by = copy(ctx, b->compiled_by);
     copied->kernels = NULL;
     r->bench = copied;
-    for (int i = 0; !b->why_not && i < r->n_kernels && i < b->n_kernels; i++) {
+    for (int i = 0; !b->why_not && !r->pairwise && i < r->n_kernels && i < b->n_kernels; i++) {
         r->kernels[i].measured = b->kernels[i];
         r->kernels[i].measured.against = copy(ctx, b->kernels[i].against);
     }
@@ -155,16 +158,51 @@ bool fg_report_measured(const fg_report *r) {
     return r->bench && !r->bench->why_not;
 }
 
-static void collect_module(fg_context *ctx, const fg_module *m, const fg_verdict *v, fg_report *r) {
+static void collect_kernels(fg_context *ctx, const fg_module *m, const fg_verdict *v, fg_report *r) {
+    r->n_kernels = m->n_kernels;
+    r->kernels = FG_ARRAY(ctx, m->n_kernels, fg_report_kernel);
+    for (int i = 0; i < m->n_kernels; i++)
+        collect_kernel(ctx, &m->kernels[i], v && i < v->n_kernels ? &v->kernels[i] : NULL, &r->kernels[i]);
+    count_kinds(r, m);
+}
+
+static void collect_group(fg_context *ctx, const fg_pairwise_group *g, int index, fg_report_kernel *r) {
+    r->name = fg_format(ctx, "group_%d", index);
+    r->pattern = copy(ctx, g->pattern);
+    r->tile = r->why = "";
+    r->boundary = fg_boundary_name(g->boundary);
+    r->nodes = FG_ARRAY(ctx, 2 * g->n_ops, const char *);
+    r->operators = g->n_ops;
+    for (int i = 0; i < g->n_ops; i++) {
+        const fg_pairwise_op *op = g->ops[i];
+        if (op->collapsed) r->nodes[r->n_nodes++] = copy(ctx, fg_node_label(op->collapsed));
+        if (op->node) r->nodes[r->n_nodes++] = copy(ctx, fg_node_label(op->node));
+    }
+    r->flops = g->flops;
+    r->bytes = g->in_bytes + g->out_bytes + g->weight_bytes;
+    r->bytes_unfused = r->bytes + g->internal_bytes;
+    r->intensity = g->intensity;
+    r->class = fg_class_of(r->intensity);
+}
+
+static void collect_groups(fg_context *ctx, const fg_pairwise *p, fg_report *r) {
+    r->pairwise = true;
+    r->n_stochastic_depth = p->n_stochastic_depth;
+    r->n_dropout = p->n_dropout;
+    r->n_kernels = p->n_groups;
+    r->kernels = FG_ARRAY(ctx, p->n_groups, fg_report_kernel);
+    for (int i = 0; i < p->n_groups; i++) collect_group(ctx, &p->groups[i], i, &r->kernels[i]);
+    r->single_op = p->single;
+    r->se = p->se;
+    r->main = p->main;
+}
+
+static void collect_module(fg_context *ctx, const fg_module *m, fg_report *r) {
     r->target = copy(ctx, m->target->name);
     r->target_description = copy(ctx, m->target->description);
     r->arena_bytes = m->arena_bytes;
     r->arena_lower_bound = m->arena_lower_bound;
     r->weights_bytes = m->weights_bytes;
-    r->n_kernels = m->n_kernels;
-    r->kernels = FG_ARRAY(ctx, m->n_kernels, fg_report_kernel);
-    for (int i = 0; i < m->n_kernels; i++)
-        collect_kernel(ctx, &m->kernels[i], v && i < v->n_kernels ? &v->kernels[i] : NULL, &r->kernels[i]);
 }
 
 fg_report *fg_report_collect(fg_context *ctx, const fg_report_source *s) {
@@ -177,9 +215,13 @@ fg_report *fg_report_collect(fg_context *ctx, const fg_report_source *s) {
     r->nodes = s->read->n_nodes;
     r->parameters = s->read->parameters;
     r->n_synthetic = s->read->n_synthetic;
-    collect_module(ctx, s->module, s->verdict, r);
+    collect_module(ctx, s->module, r);
+    if (s->pairwise)
+        collect_groups(ctx, s->pairwise, r);
+    else
+        collect_kernels(ctx, s->module, s->verdict, r);
     if (s->verdict) collect_verdict(ctx, s->verdict, r);
     if (s->bench) collect_bench(ctx, s->bench, r);
-    add_up(r, s->module);
+    add_up(r);
     return r;
 }

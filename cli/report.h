@@ -5,6 +5,7 @@
 #define FG_CLI_REPORT_H
 
 #include "codegen/module.h"
+#include "fusion/pairwise.h"
 #include "verify/bench.h"
 #include "verify/verify.h"
 
@@ -22,8 +23,7 @@ fg_class fg_class_of(double intensity);
 
 typedef struct fg_report_kernel {
     const char *name, *pattern, *tile, *why, *boundary;
-    const char **nodes;    /* labels of the ONNX nodes that it covers, in order */
-    const char **node_ops; /* their operator types */
+    const char **nodes; /* labels of the ONNX nodes that it covers, in order */
     int n_nodes;
     int operators; /* ONNX nodes covered, where the pieces of a decomposed operator (SiLU, GELU, ...) count as
                       one */
@@ -49,6 +49,8 @@ typedef struct fg_report {
     int64_t arena_bytes, arena_lower_bound, weights_bytes;
     fg_report_kernel *kernels;
     int n_kernels;
+    bool pairwise; /* kernels[] are groups of the pairwise partition; no code is made from them */
+    int n_stochastic_depth, n_dropout; /* operators synthesised in it */
     /* sums over kernels */
     int operators, single_op, se, main;
     int64_t flops, bytes_fused, bytes_unfused;
@@ -70,6 +72,8 @@ typedef struct fg_report_source {
     const fg_module *module;
     const fg_verdict *verdict; /* NULL: --verify=none */
     const fg_bench *bench;     /* NULL: no --bench */
+    const fg_pairwise
+        *pairwise; /* --partition pairwise: the groups to show in place of the kernels; else NULL */
 } fg_report_source;
 
 /* Copies into ctx. */

@@ -103,6 +103,8 @@ static void add_patterns(builder *b, cJSON *parent, const fg_report *r) {
 
 static void add_partition(builder *b, cJSON *parent, const fg_report *r) {
     cJSON *p = attach(b, parent, "partition", cJSON_CreateObject());
+    add_string(b, p, "kind", r->pairwise ? "pairwise" : "fused");
+    add_int(b, p, "synthesised", r->n_stochastic_depth + r->n_dropout);
     add_int(b, p, "operators", r->operators);
     add_int(b, p, "subgraphs", r->n_kernels);
     add_int(b, p, "single_op", r->single_op);
@@ -185,7 +187,8 @@ static void fill_report(builder *b, cJSON *o, const fg_report *r) {
     add_known(b, o, "measured_ms", fg_report_measured(r), r->bench ? r->bench->wall.median_ms : 0);
     add_partition(b, o, r);
     cJSON *kernels = attach(b, o, "kernels", cJSON_CreateArray());
-    for (int i = 0; i < r->n_kernels; i++) add_kernel(b, kernels, &r->kernels[i], fg_report_measured(r));
+    for (int i = 0; i < r->n_kernels; i++)
+        add_kernel(b, kernels, &r->kernels[i], fg_report_measured(r) && !r->pairwise);
     add_verify(b, o, r);
     if (r->bench) add_bench(b, o, r->bench);
 }

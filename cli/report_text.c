@@ -94,6 +94,19 @@ static void head(fg_context *ctx, const fg_report *r, fg_text *out) {
                    r->target_description);
 }
 
+/* The study counts an intermediate tensor once; written and read, it costs twice that. */
+static void pairwise_remarks(const fg_report *r, fg_text *out) {
+    double once = (double)(r->bytes_unfused - r->bytes_fused), fused = (double)r->bytes_fused;
+    fg_text_printf(
+        out,
+        "pairwise  a published study's grouping and accounting, for comparison: no code is made from it\n");
+    fg_text_printf(out, "          %.1f %% saved if writing and reading are both counted\n",
+                   fused + once > 0 ? 100 * 2 * once / (fused + 2 * once) : 0.0);
+    if (r->n_stochastic_depth + r->n_dropout)
+        fg_text_printf(out, "          synthesised by --fx-compat: %d stochastic depth, %d dropout\n",
+                       r->n_stochastic_depth, r->n_dropout);
+}
+
 static void totals(fg_context *ctx, const fg_report *r, fg_text *out) {
     fg_text_printf(out, "kernels   %d for %d operators (%.2f each), %d of a single operator\n", r->n_kernels,
                    r->operators, fg_report_efficiency(r), r->single_op);
@@ -107,6 +120,7 @@ static void totals(fg_context *ctx, const fg_report *r, fg_text *out) {
     fg_text_printf(out, "arena     %" PRId64 " bytes (at least %" PRId64 " are live at once)\n",
                    r->arena_bytes, r->arena_lower_bound);
     fg_text_printf(out, "weights   %" PRId64 " bytes\n", r->weights_bytes);
+    if (r->pairwise) pairwise_remarks(r, out);
     if (r->predicted_ms > 0)
         fg_text_printf(out, "predicted %.3f ms by the target's roofline\n", r->predicted_ms);
 }
@@ -152,7 +166,7 @@ void fg_report_bench(const fg_report *r, const fg_report_style *style, fg_text *
                                         {"time", true, 0},     {"predicted", true, 0}, {"GFLOP/s", true, 0},
                                         {"GB/s", true, 0},     {"reached", false, 0}};
     fg_context *ctx = out->ctx;
-    if (!fg_report_measured(r)) return;
+    if (!fg_report_measured(r) || r->pairwise) return;
     const fg_report_kernel **order = FG_ARRAY(ctx, r->n_kernels, const fg_report_kernel *);
     for (int i = 0; i < r->n_kernels; i++) order[i] = &r->kernels[i];
     qsort(order, (size_t)r->n_kernels, sizeof(const fg_report_kernel *), by_time);

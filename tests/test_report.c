@@ -180,6 +180,39 @@ static void the_text_report_has_a_row_for_each_kernel(void **state) {
     tool_remove(folder);
 }
 
+/* The study's figures for EfficientNet-B0, through the program. */
+static void the_pairwise_partition_is_the_studys(void **state) {
+    static const char model[] = FG_SOURCE_DIR "/tests/models/efficientnet_b0.bn.graph.onnx";
+    char folder[] = TOOL_FOLDER;
+    (void)state;
+    tool_folder(folder);
+    tool_result r = tool_run(folder, ARGS(model, "--report=json", "--verify=none", "--partition=pairwise",
+                                          "--fx-compat=sd,dropout"));
+    tool_expect(&r, 0);
+    cJSON *json = cJSON_Parse(r.out);
+    const cJSON *p = at(json, "partition"), *classes = at(p, "classes");
+    assert_true(number(p, "operators") == 249);
+    assert_true(number(p, "subgraphs") == 71);
+    assert_true(number(p, "single_op") == 22);
+    assert_true(number(p, "se") == 16);
+    assert_true(number(p, "main") == 16);
+    assert_true(number(p, "bytes_fused") == 77266864);
+    assert_true(number(p, "bytes_unfused") == 144111504);
+    assert_true(number(json, "flops") == 771629504);
+    assert_true(number(classes, "bandwidth") == 38 && number(classes, "balanced") == 30);
+    assert_int_equal(cJSON_GetArraySize(at(json, "kernels")), 71);
+    cJSON_Delete(json);
+    tool_free(&r);
+    r = tool_run(folder,
+                 ARGS(model, "--report", "--verify=none", "--partition=pairwise", "--fx-compat=sd,dropout"));
+    tool_expect(&r, 0);
+    tool_expect_text(r.out, "46.4 % saved");
+    tool_expect_text(r.out, "63.4 % saved if writing and reading are both counted");
+    tool_expect_text(r.out, "9 stochastic depth, 1 dropout");
+    tool_free(&r);
+    tool_remove(folder);
+}
+
 /* ---- pieces ---- */
 
 static void large_integers_keep_all_their_digits(void **state) {
@@ -233,6 +266,7 @@ int main(void) {
         cmocka_unit_test(hostile_names_leave_json_valid),
         cmocka_unit_test(several_models_make_an_array),
         cmocka_unit_test(the_text_report_has_a_row_for_each_kernel),
+        cmocka_unit_test(the_pairwise_partition_is_the_studys),
         cmocka_unit_test(large_integers_keep_all_their_digits),
         cmocka_unit_test(classes_are_by_intensity),
         cmocka_unit_test(a_table_fits_the_terminal),
