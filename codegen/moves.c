@@ -31,6 +31,26 @@ fg_nest *fg_nest_of_value(fg_emit *e, const fg_value *v) {
     return n;
 }
 
+fg_nest *fg_nest_around(fg_emit *e, const fg_shape *shape, int axis, int n, const fg_value *const *v,
+                        int64_t *step) {
+    fg_nest *nest = fg_nest_new(e->ctx, shape, n);
+    nest->extent[axis] = 1;
+    for (int i = 0; i < n; i++) {
+        const bool whole = v[i]->shape.rank == shape->rank;
+        int64_t own[FG_MAX_RANK], stride[2 * FG_MAX_RANK] = {0};
+        fg_strides_of(e, v[i], own);
+        step[i] = whole ? own[axis] : 0;
+        for (int d = 0; d < shape->rank; d++) {
+            if (d != axis) {
+                stride[d] = own[whole || d < axis ? d : d - 1];
+            }
+        }
+        fg_nest_add(e->ctx, nest, stride);
+    }
+    fg_nest_simplify(nest, 0, 0, nest->rank);
+    return nest;
+}
+
 bool fg_is_empty_result(fg_emit *e, const fg_value *v) {
     if (fg_shape_count(&v->shape) > 0) {
         return false;

@@ -16,6 +16,12 @@ void fg_emit_fill(fg_emit *e, const fg_nest *n, int to, const char *to_pointer, 
 /* A nest over v's own elements, simplified. */
 fg_nest *fg_nest_of_value(fg_emit *e, const fg_value *v);
 
+/* A nest over the dimensions of `shape` but `axis`, with n operands v[i] that have the same dimensions,
+ * whatever their extent along the axis, or all but that one. Simplified by operand 0. step[i]: the operand's
+ * stride along the axis, 0 if it has none. */
+fg_nest *fg_nest_around(fg_emit *e, const fg_shape *shape, int axis, int n, const fg_value *const *v,
+                        int64_t *step);
+
 /* For results that are empty. True if there is nothing to do. */
 bool fg_is_empty_result(fg_emit *e, const fg_value *v);
 
