@@ -1,0 +1,589 @@
+/* Differential testing: random valid graphs, generated code against the reference interpreter.
+ *
+ *     differential --seed 1 --count 1000             graphs of the seeds 1 to 1000
+ *     differential --seed 77 --count 1 --onnx DIR    a failing one, reduced and written as a model file
+ *
+ * Options: --all-targets (else two fused and one unfused configuration a graph), --cc PERCENT (that share of
+ * graphs goes through the C compiler too), --keep-going, --no-reduce, --dump. A graph is checked in a process
+ * of its own, so a crash or a hang of the generator is a failure like any other. Graphs with an operator that
+ * has no lowering count as skipped. Exit status: 0 all passed, 1 something failed, 2 wrong usage. */
+#include "random_graph.h"
+
+#include <getopt.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "onnx_graph.h"
+#include "verify/verify.h"
+
+enum { SECONDS = 100, REDUCTIONS = 400, SKIPPED_OPS = 64 };
+
+typedef struct settings {
+    uint64_t seed;
+    int64_t count;
+    int cc;
+    bool all_targets, keep_going, reduce, dump;
+    const char *onnx;
+} settings;
+
+/* ---- one graph, changed a little ---- */
+
+/* What a copy leaves out or makes smaller; NULL and 0: nothing. */
+typedef struct edit {
+    const fg_value *only;                 /* the one output */
+    const fg_value *without;              /* this output is dropped */
+    const fg_value *cut;                  /* becomes a graph input */
+    const fg_value *bypassed, *bypass_to; /* its readers read the other */
+    int64_t extent, smaller;              /* every such dimension of inputs and constants */
+    const char *attribute;                /* dropped from the node that makes `of` */
+    const fg_value *of;
+} edit;
+
+typedef struct copier {
+    fg_context *ctx;
+    const fg_graph *from;
+    const edit *e;
+    fg_graph *to;
+    fg_value **map;
+    bool *needed; /* by value id */
+} copier;
+
+static const fg_value *followed(const copier *c, const fg_value *v) {
+    return v == c->e->bypassed && v != NULL ? c->e->bypass_to : v;
+}
+
+static void mark_needed(copier *c) {
+    const fg_graph *g = c->from;
+    for (int i = 0; i < g->n_outputs; i++) {
+        if (g->outputs[i] != c->e->without && c->e->only == NULL) {
+            c->needed[followed(c, g->outputs[i])->id] = true;
+        }
+    }
+    if (c->e->only != NULL) {
+        c->needed[c->e->only->id] = true;
+    }
+    for (int i = g->n_nodes - 1; i >= 0; i--) {
+        const fg_node *n = g->nodes[i];
+        bool wanted = false;
+        for (int k = 0; k < n->n_out; k++) {
+            wanted = wanted || (n->out[k] != NULL && c->needed[n->out[k]->id] && n->out[k] != c->e->cut);
+        }
+        for (int k = 0; k < n->n_in && wanted; k++) {
+            if (n->in[k] != NULL) {
+                c->needed[followed(c, n->in[k])->id] = true;
+            }
+        }
+    }
+}
+
+static int64_t shrunk(const copier *c, int64_t extent) {
+    return c->e->extent != 0 && extent == c->e->extent ? c->e->smaller : extent;
+}
+
+static fg_shape shrunk_shape(const copier *c, const fg_shape *s) {
+    fg_shape r = *s;
+    for (int d = 0; d < s->rank; d++) {
+        r.dim[d] = shrunk(c, s->dim[d]);
+    }
+    return r;
+}
+
+static fg_value *copy_const(copier *c, const fg_value *v) {
+    fg_shape shape = shrunk_shape(c, &v->shape);
+    size_t bytes = fg_dtype_bytes(v->dtype, fg_shape_count(&shape));
+    unsigned char *data = fg_big_alloc(c->ctx, bytes + 8);
+    size_t have = fg_dtype_bytes(v->dtype, fg_shape_count(&v->shape));
+    memcpy(data, v->data, bytes < have ? bytes : have);
+    for (int64_t i = 0; v->dtype == FG_INT64 && i < fg_shape_count(&shape); i++) {
+        int64_t x;
+        memcpy(&x, data + 8 * i, 8);
+        x = shrunk(c, x);
+        memcpy(data + 8 * i, &x, 8);
+    }
+    return fg_graph_const(c->to, v->name, v->dtype, &shape, data);
+}
+
+static fg_value *copy_input(copier *c, const fg_value *v) {
+    fg_value *w = fg_graph_value(c->to, v->name);
+    w->dtype = v->dtype;
+    w->shape = shrunk_shape(c, &v->shape);
+    w->bound = v->is_input ? v->bound : fg_dtype_get(v->dtype)->is_integer ? 11 : 0;
+    w->shape_known = w->shape_declared = w->is_input = true;
+    c->to->inputs[c->to->n_inputs++] = w;
+    return w;
+}
+
+static fg_value *copy_operand(copier *c, const fg_value *v) {
+    if (v == NULL) {
+        return NULL;
+    }
+    v = followed(c, v);
+    if (c->map[v->id] == NULL) {
+        bool made = v->producer != NULL && v != c->e->cut;
+        c->map[v->id] = made                                ? fg_graph_value(c->to, v->name)
+                        : v->data != NULL && v != c->e->cut ? copy_const(c, v)
+                                                            : copy_input(c, v);
+    }
+    return c->map[v->id];
+}
+
+static void copy_attribute(copier *c, fg_node *to, const fg_node *n, const fg_attr *a) {
+    if (strncmp(a->name, "fg_", 3) == 0 || (c->e->attribute == a->name && n == c->e->of->producer)) {
+        return;
+    }
+    fg_attr *b = fg_node_set_attr(c->ctx, to, a->name, a->type);
+    const char *name = b->name;
+    *b = *a;
+    b->name = name;
+    if (strcmp(name, "group") == 0) {
+        b->i = shrunk(c, a->i);
+    }
+    if (a->type == FG_ATTR_STRING) {
+        b->s = fg_strndup(c->ctx, a->s, a->s_len);
+    }
+    if (a->type == FG_ATTR_INTS) {
+        int64_t *copy = FG_ARRAY(c->ctx, a->n + 1, int64_t);
+        memcpy(copy, a->ints, (size_t)a->n * sizeof *copy);
+        b->ints = copy;
+    }
+}
+
+static void copy_node(copier *c, const fg_node *n) {
+    fg_value **in = FG_ARRAY(c->ctx, n->n_in + 1, fg_value *),
+             **out = FG_ARRAY(c->ctx, n->n_out + 1, fg_value *);
+    for (int i = 0; i < n->n_in; i++) {
+        in[i] = copy_operand(c, n->in[i]);
+    }
+    for (int i = 0; i < n->n_out; i++) {
+        out[i] = n->out[i] == c->e->cut ? fg_graph_value(c->to, "unused") : copy_operand(c, n->out[i]);
+    }
+    fg_node *m = fg_graph_node(c->to, n->op_type, n->n_in, in, n->n_out, out);
+    m->name = fg_strdup(c->ctx, n->name);
+    for (int i = 0; i < n->n_attr; i++) {
+        copy_attribute(c, m, n, &n->attr[i]);
+    }
+}
+
+static void add_output(copier *c, const fg_value *v) {
+    v = followed(c, v);
+    if (c->map[v->id] != NULL && !c->map[v->id]->is_input && !c->map[v->id]->is_output) {
+        output(c->to, c->map[v->id]);
+    }
+}
+
+/* A linked and inferred copy, all in ctx. Raises if the change makes no sense. */
+static fg_graph *copy_graph(fg_context *ctx, const fg_graph *from, const edit *e) {
+    copier c = {.ctx = ctx, .from = from, .e = e, .to = new_graph(ctx, from->opset)};
+    c.map = FG_ARRAY(ctx, from->n_values + 1, fg_value *);
+    c.needed = FG_ARRAY(ctx, from->n_values + 1, bool);
+    c.to->inputs = FG_ARRAY(ctx, from->n_inputs + 2, fg_value *);
+    c.to->outputs = FG_ARRAY(ctx, from->n_outputs + 2, fg_value *);
+    mark_needed(&c);
+    for (int i = 0; i < from->n_nodes; i++) {
+        bool wanted = false;
+        for (int k = 0; k < from->nodes[i]->n_out; k++) {
+            const fg_value *v = from->nodes[i]->out[k];
+            wanted = wanted || (v != NULL && c.needed[v->id] && v != e->cut);
+        }
+        if (wanted) {
+            copy_node(&c, from->nodes[i]);
+        }
+    }
+    if (e->only != NULL) {
+        add_output(&c, e->only);
+    }
+    for (int i = 0; i < from->n_outputs && e->only == NULL; i++) {
+        if (from->outputs[i] != e->without) {
+            add_output(&c, from->outputs[i]);
+        }
+    }
+    if (c.to->n_outputs == 0) {
+        fg_raise(ctx, FG_BAD_MODEL, "nothing is left");
+    }
+    fg_graph_link(c.to);
+    fg_infer(c.to);
+    return c.to;
+}
+
+/* ---- checking ---- */
+
+typedef enum outcome { PASSED, SKIPPED, FAILED } outcome;
+
+typedef struct result {
+    outcome outcome;
+    char op[128]; /* without lowering */
+    char text[1200];
+} result;
+
+typedef struct check {
+    const fg_graph *read;
+    const char *target;
+    bool fuse;
+    fg_verify_mode mode;
+    uint64_t seed;
+    bool raised_by_compiler; /* of the machine */
+    result *r;
+} check;
+
+static void check_body(fg_context *ctx, void *arg) {
+    const check *k = arg;
+    rng r = {k->seed};
+    rng_next(&r);
+    const edit none = {0};
+    fg_graph *read = copy_graph(ctx, k->read, &none), *g = fg_graph_clone(read);
+    const fg_fusion_options fusion = {.fuse = k->fuse};
+    fg_canonicalise(g, &fusion);
+    fg_partition *p = fg_partition_graph(g, &fusion);
+    const fg_codegen_options codegen = {.prefix = "t",
+                                        .file_stem = "t",
+                                        .model_file = "t.onnx",
+                                        .command = "",
+                                        .version = "0",
+                                        .weights = rng_chance(&r, 30) ? FG_WEIGHTS_BLOB : FG_WEIGHTS_INLINE,
+                                        .static_arena = rng_chance(&r, 30),
+                                        .exact = rng_chance(&r, 20),
+                                        .threads = (int)rng_range(&r, 1, 3),
+                                        .fault_kernel = -1};
+    fg_module *m = fg_generate(p, fg_target_load(ctx, k->target), &codegen);
+    const fg_verify_options options = {.mode = k->mode, .tolerance = 1e-4, .seed = k->seed};
+    const fg_verdict *v = fg_verify(read, m, &options);
+    if (!v->passed) {
+        k->r->outcome = FAILED;
+        snprintf(k->r->text, sizeof k->r->text, "%s%s%s: %s", k->target, k->fuse ? "" : " --no-fuse",
+                 k->mode == FG_VERIFY_CC ? " cc" : "", v->first_failure);
+    }
+}
+
+static void check_one(check *k) {
+    fg_context *ctx = fg_context_new();
+    fg_status status = ctx == NULL ? FG_INTERNAL : fg_try(ctx, check_body, k);
+    if (status == FG_UNSUPPORTED) {
+        const fg_diagnostic *d = fg_context_diagnostic(ctx);
+        k->r->outcome = SKIPPED;
+        snprintf(k->r->op, sizeof k->r->op, "%s: %.40s", d->op, d->message);
+    } else if (status != FG_OK && ctx != NULL) {
+        const fg_diagnostic *d = fg_context_diagnostic(ctx);
+        k->r->outcome = FAILED;
+        snprintf(k->r->text, sizeof k->r->text, "%s%s: status %d: %s (%s): %s", k->target,
+                 k->fuse ? "" : " --no-fuse", status, d->node, d->op, d->message);
+    }
+    if (ctx != NULL) {
+        fg_context_free(ctx);
+    }
+}
+
+static const char *const all_targets[] = {"generic", "x86-64", "x86-64-v3", "x86-64-v4"};
+
+/* Everything that is asked of one graph, until something fails. */
+static void check_graph(const fg_graph *g, uint64_t seed, const settings *s, result *r) {
+    rng random = {seed ^ 0x5EED};
+    const int64_t n = FG_COUNT(all_targets), first = rng_range(&random, 0, n - 1);
+    const int64_t second = (first + rng_range(&random, 1, n - 1)) % n, plain = rng_range(&random, 0, n - 1);
+    check k = {.read = g, .seed = seed, .mode = FG_VERIFY_TCC, .r = r};
+    for (int64_t i = 0; i < 2 * n && r->outcome != FAILED; i++) {
+        k.target = all_targets[i / 2];
+        k.fuse = i % 2 == 0;
+        if (s->all_targets || (k.fuse && (i / 2 == first || i / 2 == second)) ||
+            (!k.fuse && i / 2 == plain)) {
+            check_one(&k);
+        }
+    }
+    if (r->outcome == PASSED && rng_chance(&random, s->cc)) {
+        static const char *const compiled[] = {"host", "generic", "x86-64"};
+        k.target = compiled[rng_range(&random, 0, 2)];
+        k.fuse = rng_chance(&random, 70);
+        k.mode = FG_VERIFY_CC;
+        check_one(&k);
+    }
+}
+
+/* The same in a process of its own. */
+static result check_apart(const fg_graph *g, uint64_t seed, const settings *s) {
+    result r = {.outcome = FAILED};
+    int ends[2], status = 0;
+    fflush(NULL);
+    if (pipe(ends) != 0) {
+        return r;
+    }
+    pid_t child = fork();
+    if (child == 0) {
+        result own = {.outcome = PASSED};
+        alarm(SECONDS);
+        check_graph(g, seed, s, &own);
+        ssize_t written = write(ends[1], &own, sizeof own);
+        _exit(written == (ssize_t)sizeof own ? 0 : 1);
+    }
+    close(ends[1]);
+    ssize_t got = read(ends[0], &r, sizeof r);
+    close(ends[0]);
+    waitpid(child, &status, 0);
+    if (got != (ssize_t)sizeof r) {
+        int number = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+        r = (result){.outcome = FAILED};
+        snprintf(r.text, sizeof r.text, "the generator ends by signal %d (%s)", number, strsignal(number));
+    }
+    return r;
+}
+
+/* ---- reducing ---- */
+
+typedef struct reduction {
+    fg_context *ctx; /* of the graph */
+    fg_graph *g;
+    uint64_t seed;
+    const settings *s;
+    result r;
+    int tries;
+} reduction;
+
+typedef struct attempt {
+    const fg_graph *from;
+    const edit *e;
+    fg_graph *to;
+} attempt;
+
+static void try_copy(fg_context *ctx, void *arg) {
+    attempt *a = arg;
+    a->to = copy_graph(ctx, a->from, a->e);
+}
+
+/* Keeps the changed graph if it still fails. */
+static bool reduce_by(reduction *d, const edit *e) {
+    fg_context *ctx = d->tries < REDUCTIONS ? fg_context_new() : NULL;
+    attempt a = {.from = d->g, .e = e};
+    d->tries++;
+    if (ctx == NULL) {
+        return false;
+    }
+    if (fg_try(ctx, try_copy, &a) == FG_OK) {
+        result r = check_apart(a.to, d->seed, d->s);
+        if (r.outcome == FAILED) {
+            fg_context_free(d->ctx);
+            d->ctx = ctx;
+            d->g = a.to;
+            d->r = r;
+            return true;
+        }
+    }
+    fg_context_free(ctx);
+    return false;
+}
+
+static bool reduce_outputs(reduction *d) {
+    for (int i = 0; i < d->g->n_outputs && d->g->n_outputs > 1; i++) {
+        if (reduce_by(d, &(edit){.without = d->g->outputs[i]})) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* An earlier value as the only output, later ones from what an input might hold. */
+static bool reduce_nodes(reduction *d) {
+    for (int i = 0; i < d->g->n_nodes - 1; i++) {
+        if (reduce_by(d, &(edit){.only = d->g->nodes[i]->out[0]})) {
+            return true;
+        }
+    }
+    for (int i = d->g->n_nodes - 1; i >= 0; i--) {
+        if (!d->g->nodes[i]->out[0]->is_output && reduce_by(d, &(edit){.cut = d->g->nodes[i]->out[0]})) {
+            return true;
+        }
+    }
+    for (int i = 0; i < d->g->n_nodes; i++) {
+        const fg_node *n = d->g->nodes[i];
+        for (int k = 0; k < n->n_in; k++) {
+            const fg_value *v = n->in[k];
+            if (v != NULL && v->dtype == n->out[0]->dtype && fg_shape_equal(&v->shape, &n->out[0]->shape) &&
+                reduce_by(d, &(edit){.bypassed = n->out[0], .bypass_to = v})) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static bool reduce_extent(reduction *d, int64_t extent) {
+    for (int64_t smaller = 1; smaller < extent; smaller += smaller < 5 ? 1 : 4) {
+        if (reduce_by(d, &(edit){.extent = extent, .smaller = smaller})) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool reduce_extents(reduction *d) {
+    for (int i = 0; i < d->g->n_values; i++) {
+        const fg_value *v = d->g->values[i];
+        for (int k = 0; k < v->shape.rank && (v->is_input || (v->data != NULL && v->producer == NULL)); k++) {
+            if (v->shape.dim[k] > 1 && reduce_extent(d, v->shape.dim[k])) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static bool reduce_attributes(reduction *d) {
+    for (int i = 0; i < d->g->n_nodes; i++) {
+        const fg_node *n = d->g->nodes[i];
+        for (int k = 0; k < n->n_attr; k++) {
+            const char *name = n->attr[k].name;
+            if (strncmp(name, "fg_", 3) != 0 && reduce_by(d, &(edit){.attribute = name, .of = n->out[0]})) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static void reduce(reduction *d) {
+    while (d->tries < REDUCTIONS &&
+           (reduce_outputs(d) || reduce_nodes(d) || reduce_extents(d) || reduce_attributes(d))) {
+    }
+}
+
+/* ---- telling ---- */
+
+static void print_graph(const fg_graph *g) {
+    fg_text text = fg_text_new(g->ctx);
+    fg_graph_dump(g, &text);
+    printf("opset %d\n%s\n", g->opset, text.data);
+    fg_text_free(&text);
+}
+
+static void tell_failure(reduction *d) {
+    printf("seed %llu: %s\n", (unsigned long long)d->seed, d->r.text);
+    if (d->s->reduce) {
+        reduce(d);
+        printf("reduced: %s\n", d->r.text);
+    }
+    print_graph(d->g);
+    if (d->s->onnx != NULL) {
+        char *name = fg_format(d->ctx, "seed%llu.onnx", (unsigned long long)d->seed);
+        onnx_write_graph(d->g, d->s->onnx, name);
+        printf("written as %s/%s\n", d->s->onnx, name);
+    }
+    fflush(stdout);
+}
+
+typedef struct tally {
+    int64_t run, failed, skipped, nodes;
+    struct {
+        char op[128];
+        int64_t n;
+    } missing[SKIPPED_OPS];
+} tally;
+
+static void count_skipped(tally *t, const char *op) {
+    t->skipped++;
+    for (int i = 0; i < SKIPPED_OPS; i++) {
+        if (t->missing[i].n == 0 || strcmp(t->missing[i].op, op) == 0) {
+            snprintf(t->missing[i].op, sizeof t->missing[i].op, "%s", op);
+            t->missing[i].n++;
+            return;
+        }
+    }
+}
+
+static void make_graph(fg_context *ctx, void *arg) {
+    attempt *a = arg;
+    const edit none = {0};
+    a->to = copy_graph(ctx, a->from, &none);
+}
+
+static void grow_graph(fg_context *ctx, void *arg) {
+    uint64_t *seed = ((void **)arg)[0];
+    *(fg_graph **)((void **)arg)[1] = random_graph(ctx, *seed);
+}
+
+/* The graph of a seed, in a context of its own; NULL if there is nothing in it. */
+static fg_graph *graph_of_seed(fg_context *ctx, uint64_t seed) {
+    fg_context *growing = fg_context_new();
+    fg_graph *grown_graph = NULL;
+    void *arg[2] = {&seed, &grown_graph};
+    attempt a = {0};
+    if (growing != NULL && fg_try(growing, grow_graph, arg) == FG_OK && grown_graph->n_outputs > 0) {
+        a.from = grown_graph;
+        if (fg_try(ctx, make_graph, &a) != FG_OK) {
+            printf("seed %llu: not a valid graph: %s\n", (unsigned long long)seed,
+                   fg_context_diagnostic(ctx)->message);
+            a.to = NULL;
+        }
+    }
+    if (growing != NULL) {
+        fg_context_free(growing);
+    }
+    return a.to;
+}
+
+/* False if the program should stop. */
+static bool run_seed(const settings *s, uint64_t seed, tally *t) {
+    fg_context *ctx = fg_context_new();
+    fg_graph *g = ctx == NULL ? NULL : graph_of_seed(ctx, seed);
+    if (g == NULL) {
+        fg_context_free(ctx);
+        return true;
+    }
+    reduction d = {.ctx = ctx, .g = g, .seed = seed, .s = s};
+    if (s->dump) {
+        print_graph(g);
+    }
+    t->run++;
+    t->nodes += g->n_nodes;
+    d.r = check_apart(g, seed, s);
+    if (d.r.outcome == SKIPPED) {
+        count_skipped(t, d.r.op);
+    } else if (d.r.outcome == FAILED) {
+        t->failed++;
+        tell_failure(&d);
+    }
+    fg_context_free(d.ctx);
+    return t->failed == 0 || s->keep_going;
+}
+
+static bool parse(int argc, char **argv, settings *s) {
+    static const struct option options[] = {{"seed", required_argument, NULL, 's'},
+                                            {"count", required_argument, NULL, 'n'},
+                                            {"cc", required_argument, NULL, 'c'},
+                                            {"onnx", required_argument, NULL, 'o'},
+                                            {"all-targets", no_argument, NULL, 'a'},
+                                            {"keep-going", no_argument, NULL, 'k'},
+                                            {"no-reduce", no_argument, NULL, 'r'},
+                                            {"dump", no_argument, NULL, 'd'},
+                                            {NULL, 0, NULL, 0}};
+    for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+        switch (c) {
+        case 's': s->seed = strtoull(optarg, NULL, 10); break;
+        case 'n': s->count = strtoll(optarg, NULL, 10); break;
+        case 'c': s->cc = atoi(optarg); break;
+        case 'o': s->onnx = optarg; break;
+        case 'a': s->all_targets = true; break;
+        case 'k': s->keep_going = true; break;
+        case 'r': s->reduce = false; break;
+        case 'd': s->dump = true; break;
+        default: return false;
+        }
+    }
+    return optind == argc && s->count > 0;
+}
+
+int main(int argc, char **argv) {
+    settings s = {.seed = 1, .count = 100, .reduce = true};
+    static tally t;
+    if (!parse(argc, argv, &s)) {
+        fprintf(stderr, "usage: differential [--seed N] [--count M] [--cc PERCENT] [--onnx DIR] "
+                        "[--all-targets] [--keep-going] [--no-reduce] [--dump]\n");
+        return 2;
+    }
+    for (int64_t i = 0; i < s.count && run_seed(&s, s.seed + (uint64_t)i, &t); i++) {
+    }
+    printf("%lld graphs of %.1f nodes on average: %lld passed, %lld failed, %lld skipped\n", (long long)t.run,
+           t.run == 0 ? 0.0 : (double)t.nodes / (double)t.run, (long long)(t.run - t.failed - t.skipped),
+           (long long)t.failed, (long long)t.skipped);
+    for (int i = 0; i < SKIPPED_OPS && t.missing[i].n > 0; i++) {
+        printf("%6lld skipped  %s\n", (long long)t.missing[i].n, t.missing[i].op);
+    }
+    return t.failed != 0;
+}

@@ -1,0 +1,75 @@
+/* Random valid graphs for differential testing: the same seed makes the same graph on every machine. */
+#ifndef FG_TESTS_RANDOM_GRAPH_H
+#define FG_TESTS_RANDOM_GRAPH_H
+
+#include "graph_builder.h"
+
+/* ---- random numbers (splitmix64) ---- */
+
+typedef struct rng {
+    uint64_t state;
+} rng;
+
+uint64_t rng_next(rng *r);
+int64_t rng_range(rng *r, int64_t low, int64_t high); /* both ends are possible */
+bool rng_chance(rng *r, int percent);
+double rng_normal(rng *r);
+
+/* ---- a graph that grows ---- */
+
+enum { POOL_MAX = 512 };
+
+/* A value that a next node may read. exact: its elements are those of inputs, unrounded, so that operators
+ * with jumps (Floor, ArgMax, comparisons) see the same side in any order of computation. */
+typedef struct grown {
+    fg_value *v;
+    bool exact;
+} grown;
+
+typedef struct grower {
+    fg_context *ctx;
+    fg_graph *g;
+    rng r;
+    grown pool[POOL_MAX];
+    int n_pool;
+    int budget; /* elements that a value may have */
+} grower;
+
+/* A graph without user-visible meaning: linked and inferred, of up to about 30 nodes. */
+fg_graph *random_graph(fg_context *ctx, uint64_t seed);
+
+/* ---- for the files that make its parts ---- */
+
+/* Infers the node that makes v and puts its outputs into the pool; returns v. Raises if v is invalid or too
+ * large. */
+fg_value *grow(grower *s, fg_value *v);
+/* The same; the outputs carry inputs' elements unrounded if v's first operand does. */
+fg_value *grow_exact(grower *s, fg_value *v);
+
+fg_value *grow_input(grower *s, fg_dtype type, const fg_shape *shape);
+fg_value *grow_ints(grower *s, int n, const int64_t *values);
+/* Normal numbers of that deviation around a mean. */
+fg_value *grow_weights(grower *s, int rank, const int64_t *dim, double mean, double deviation);
+/* A scalar constant of a type. */
+fg_value *grow_scalar(grower *s, fg_dtype type, double value);
+
+/* A value of the pool, recent ones rather than old ones, that has the type and a rank between low and high;
+ * a new input or NULL if there is none. */
+fg_value *pick(grower *s, fg_dtype type, int low, int high);
+/* The same among exact values. */
+fg_value *pick_exact(grower *s, fg_dtype type, int low, int high);
+bool is_exact(const grower *s, const fg_value *v);
+
+fg_shape shape_make(int rank, const int64_t *dim);
+fg_value *with_text(fg_graph *g, fg_value *v, const char *name, const char *text);
+
+/* One unary activation; blocks end with it. */
+fg_value *activation(grower *s, fg_value *x);
+/* A convolution of x with `out` channels, kernel k and stride, random pads and bias. */
+fg_value *convolution(grower *s, fg_value *x, int64_t out, int64_t k, int64_t stride, int64_t group);
+
+typedef void grow_step(grower *s);
+grow_step block_conv, block_residual, block_inverted_residual, block_squeeze_excite, block_dense,
+    block_inception, block_shuffle, block_head, block_attention, block_mlp, block_resample;
+
+#endif
