@@ -17,6 +17,10 @@ static const char user_program[] =
     "#if defined(BLOB)\n"
     "#define RUN(a) out_run(&in, &out, a, aligned(blob_room))\n"
     "static unsigned char blob_room[OUT_WEIGHTS_BYTES + 64];\n"
+    "#elif defined(POOL)\n"
+    "static out_pool pool;\n"
+    "static out_parallel parallel;\n"
+    "#define RUN(a) out_run(&in, &out, a, pool_is_up ? &parallel : NULL)\n"
     "#elif defined(STATIC_ARENA)\n"
     "#define RUN(a) out_run(&in, &out)\n"
     "#else\n"
@@ -27,6 +31,9 @@ static const char user_program[] =
     "static unsigned char *aligned(unsigned char *p) { return p + (64 - (size_t)p % 64) % 64; }\n"
     "#endif\n"
     "int main(void) {\n"
+    "#if defined(POOL)\n"
+    "    int pool_is_up = 0;\n"
+    "#endif\n"
     "    out_inputs in = {x};\n"
     "    out_outputs out = {y};\n"
     "    FILE *f = fopen(\"x.bin\", \"rb\");\n"
@@ -44,10 +51,18 @@ static const char user_program[] =
     "    in.IN = NULL;\n"
     "    if (RUN(aligned(arena_room)) >= 0) return 14;\n"
     "    in.IN = x;\n"
+    "#if defined(POOL)\n"
+    "    if (RUN(aligned(arena_room)) != 0) return 17;\n" /* NULL: on this thread alone */
+    "    if (out_pool_init(&pool, &parallel) != 0) return 18;\n"
+    "    pool_is_up = 1;\n"
+    "#endif\n"
     "    for (int i = 0; i < 2; i++) {\n" /* the second run must not see the first */
     "        int code = RUN(aligned(arena_room));\n"
     "        if (code != 0) return 15;\n"
     "    }\n"
+    "#if defined(POOL)\n"
+    "    out_pool_done(&pool);\n"
+    "#endif\n"
     "    f = fopen(\"y.bin\", \"wb\");\n"
     "    if (!f || fwrite(y, sizeof *y, Y_COUNT, f) != Y_COUNT || fclose(f)) return 16;\n"
     "    return 0;\n"
@@ -126,7 +141,8 @@ static void compile_and_run(const char *folder, const char *compiler, const char
     tool_free(&r);
     r = tool_run_program(folder, compiler,
                          ARGS(standard, "-Wall", "-Wextra", "-Werror", "-Wno-unused-function", defines[0],
-                              defines[1], defines[2], defines[3], "main.c", "out.o", "-lm", "-o", "program"));
+                              defines[1], defines[2], defines[3], "main.c", "out.o", "-lm", "-pthread", "-o",
+                              "program"));
     tool_expect(&r, 0);
     tool_free(&r);
     r = tool_run_program(folder, "./program", (const char *[]){NULL});
@@ -144,7 +160,8 @@ static void prepare(const char *folder, const answer *a) {
 
 static const char *const small_names[] = {"-DX_COUNT=OUT_X_COUNT", "-DY_COUNT=OUT_Y_COUNT", "-DIN=x"};
 
-static void small_network_ships(const char *option, const char *define) {
+/* second: another option, or NULL. */
+static void small_network_ships(const char *option, const char *second, const char *define) {
     static const char *const compilers[] = {"gcc", "clang"};
     static const char *const standards[] = {"-std=c99", "-std=gnu17"};
     char folder[] = TOOL_FOLDER;
@@ -155,7 +172,7 @@ static void small_network_ships(const char *option, const char *define) {
     char *model = tool_path(folder, "model.onnx");
     answer a = answer_of(model);
     prepare(folder, &a);
-    tool_result r = tool_run(folder, ARGS("model.onnx", "-o", "out.c", option));
+    tool_result r = tool_run(folder, ARGS("model.onnx", "-o", "out.c", option, second));
     tool_expect(&r, 0);
     tool_free(&r);
     const char *defines[] = {small_names[0], small_names[1], small_names[2], define};
@@ -171,32 +188,37 @@ static void small_network_ships(const char *option, const char *define) {
 
 static void inline_weights_ship(void **state) {
     (void)state;
-    small_network_ships("--weights=inline", "-DINLINE");
+    small_network_ships("--weights=inline", NULL, "-DINLINE");
 }
 
 static void included_weights_ship(void **state) {
     (void)state;
-    small_network_ships("--weights=incbin", "-DINCBIN");
+    small_network_ships("--weights=incbin", NULL, "-DINCBIN");
 }
 
 static void a_blob_of_weights_ships(void **state) {
     (void)state;
-    small_network_ships("--weights=blob", "-DBLOB");
+    small_network_ships("--weights=blob", NULL, "-DBLOB");
 }
 
 static void a_static_arena_ships(void **state) {
     (void)state;
-    small_network_ships("--arena=static", "-DSTATIC_ARENA");
+    small_network_ships("--arena=static", NULL, "-DSTATIC_ARENA");
 }
 
 static void unfused_code_ships(void **state) {
     (void)state;
-    small_network_ships("--no-fuse", "-DINLINE");
+    small_network_ships("--no-fuse", NULL, "-DINLINE");
 }
 
 static void code_for_any_processor_ships(void **state) {
     (void)state;
-    small_network_ships("--target=generic", "-DINLINE");
+    small_network_ships("--target=generic", NULL, "-DINLINE");
+}
+
+static void a_pool_of_threads_ships(void **state) {
+    (void)state;
+    small_network_ships("--threads=3", "--threads-pool", "-DPOOL");
 }
 
 static void the_header_is_good_cplusplus(void **state) {
@@ -249,6 +271,7 @@ int main(void) {
         cmocka_unit_test(a_static_arena_ships),
         cmocka_unit_test(unfused_code_ships),
         cmocka_unit_test(code_for_any_processor_ships),
+        cmocka_unit_test(a_pool_of_threads_ships),
         cmocka_unit_test(the_header_is_good_cplusplus),
         cmocka_unit_test(efficientnet_ships_with_inline_weights),
     };
