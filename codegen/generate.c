@@ -101,6 +101,7 @@ static char *emit_kernel(fg_planner *p, fg_kernel *k) {
     fg_emit_borders(&e);
     fg_lowering_find(k->lowering)->emit(&e);
     fg_text_add(&raw, "}\n");
+    if (fg_pick_of(m, k).text) t->why = fg_format(p->ctx, "tuned: %s", t->why);
     fg_indent(raw.data, &neat);
     fg_text_free(&raw);
     t->bytes = kernel_traffic(t);
@@ -121,6 +122,7 @@ fg_module *fg_generate(fg_partition *partition, const fg_target *target, const f
     check_lowerings(p);
     fg_plan_layout(p);
     check_lowerings(p);
+    fg_tuning_check_names(m);
     fg_plan_borders(p);
     p->constant_at = FG_ARRAY(ctx, p->n_values, int64_t);
     for (int i = 0; i < p->n_values; i++) p->constant_at[i] = -1;
@@ -132,6 +134,7 @@ fg_module *fg_generate(fg_partition *partition, const fg_target *target, const f
         bodies[i] = emit_kernel(p, partition->kernels[i]);
     }
     fg_context_set_node(ctx, NULL);
+    fg_tuning_check(m);
     fg_place_output_constants(p);
     fg_plan_memory(p);
     for (int i = 0; i < m->n_kernels; i++) bodies[i] = fg_fill_marks(p, bodies[i]);

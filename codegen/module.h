@@ -4,7 +4,7 @@
 #ifndef FG_CODEGEN_MODULE_H
 #define FG_CODEGEN_MODULE_H
 
-#include "codegen/target.h"
+#include "codegen/tuning.h"
 #include "fusion/kernel.h"
 
 /* Where the elements of a value lie: element (i0, i1, ...) is at base + offset + sum(i_d * stride[d]), in
@@ -37,6 +37,7 @@ typedef struct fg_kernel_text {
     fg_kernel *kernel;
     const char *symbol;                  /* C name without prefix; equals kernel->name */
     const char *tile;                    /* "14x2", or "" */
+    const char *choice;                  /* what a tune file would say; NULL: there is none */
     const char *why;                     /* one line: why this tile and these loops */
     int64_t scratch_base, scratch_bytes; /* in the arena */
     int64_t weight_bytes;                /* of packed weights that it reads */
@@ -56,10 +57,12 @@ typedef struct fg_codegen_options {
     const char *version;
     fg_weights_mode weights;
     bool static_arena;
-    bool exact;        /* --exact: no Winograd */
-    int threads;       /* the most that P_run may be split into; 1: none */
-    bool threads_pool; /* emit a pool on pthreads too */
-    int fault_kernel;  /* test hook: shift one index in this kernel's text; -1 none */
+    bool exact;              /* --exact: no Winograd */
+    int threads;             /* the most that P_run may be split into; 1: none */
+    bool threads_pool;       /* emit a pool on pthreads too */
+    const fg_tuning *tuning; /* measured choices; NULL: the cost model alone */
+    int candidate;           /* tuning runs: the model's so many-th best choice everywhere; else 0 */
+    int fault_kernel;        /* test hook: shift one index in this kernel's text; -1 none */
 } fg_codegen_options;
 
 typedef struct fg_module {

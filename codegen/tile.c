@@ -41,16 +41,51 @@ static int most_pixels(const fg_target *t, int64_t pitch) {
     return (int)(way / a) * 7;
 }
 
-fg_tile fg_choose_tile(const fg_target *t, const fg_product *p) {
+bool fg_tile_fits(const fg_target *t, const fg_product *p, int64_t mr, int64_t nv) {
+    const int64_t registers = t->vector_registers - 1; /* one for the broadcast element */
+    return nv >= 1 && mr >= 1 && nv <= p->vectors && mr <= p->width && nv <= registers && mr <= registers &&
+           mr * nv + nv <= registers;
+}
+
+fg_tile fg_tile_of(const fg_target *t, const fg_product *p, int mr, int nv) {
+    return (fg_tile){mr, nv, product_cycles(t, p, mr, nv)};
+}
+
+/* Tiles whose times the model tells apart as well as a measurement would. */
+static bool alike(fg_tile a, fg_tile b) {
+    const int apart = a.mr > b.mr ? a.mr - b.mr : b.mr - a.mr;
+    return a.nv == b.nv && apart * 5 < (a.mr > b.mr ? a.mr : b.mr);
+}
+
+/* The cheapest tile unlike the n taken; cost < 0 if there is none. */
+static fg_tile cheapest(const fg_target *t, const fg_product *p, const fg_tile *taken, int n) {
     fg_tile best = {1, 1, -1};
-    const int registers = t->vector_registers - 1; /* one for the broadcast element */
     const int most_mr = most_pixels(t, p->pitch);
     const int most_nv = p->max_nv ? p->max_nv : 8;
     for (int nv = 1; nv <= most_nv && nv <= p->vectors; nv++) {
-        for (int mr = 1; mr <= p->width && mr <= most_mr && mr * nv + nv <= registers; mr++) {
-            const double cost = product_cycles(t, p, mr, nv);
-            if (best.cost < 0 || cost < best.cost) best = (fg_tile){mr, nv, cost};
+        for (int mr = 1; mr <= most_mr && fg_tile_fits(t, p, mr, nv); mr++) {
+            const fg_tile tile = fg_tile_of(t, p, mr, nv);
+            bool known = false;
+            for (int i = 0; i < n; i++) known |= alike(tile, taken[i]);
+            if (!known && (best.cost < 0 || tile.cost < best.cost)) best = tile;
         }
     }
     return best;
+}
+
+fg_tile fg_choose_tile(const fg_target *t, const fg_product *p) {
+    return cheapest(t, p, NULL, 0);
+}
+
+/* Beyond this many times the best estimate the model is trusted. */
+#define REACH 1.6
+
+fg_tile fg_nth_tile(const fg_target *t, const fg_product *p, int rank) {
+    fg_tile taken[16] = {cheapest(t, p, NULL, 0)};
+    for (int n = 1; n <= rank && n < (int)FG_COUNT(taken); n++) {
+        taken[n] = cheapest(t, p, taken, n);
+        if (taken[n].cost < 0 || taken[n].cost > REACH * taken[0].cost) return taken[0];
+        if (n == rank) return taken[n];
+    }
+    return taken[0];
 }

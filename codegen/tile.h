@@ -22,4 +22,12 @@ typedef struct fg_product {
 /* The cheapest tile for the target's registers and pipes. */
 fg_tile fg_choose_tile(const fg_target *t, const fg_product *p);
 
+/* The rank-th cheapest (0: the cheapest) among tiles that differ enough to be worth measuring; the cheapest
+ * if there are not so many within reach of it. */
+fg_tile fg_nth_tile(const fg_target *t, const fg_product *p, int rank);
+
+/* Whether the product can have this tile, and the tile with its cost. */
+bool fg_tile_fits(const fg_target *t, const fg_product *p, int64_t mr, int64_t nv);
+fg_tile fg_tile_of(const fg_target *t, const fg_product *p, int mr, int nv);
+
 #endif

@@ -57,7 +57,8 @@ static double direct_cycles(const fg_target *t, const fg_convolution *c, int64_t
     return overlapped(fg_choose_tile(t, &p).cost, stream_cycles(t, 36.0 * (double)c->ic * (double)c->oc));
 }
 
-static fg_winograd plan_for(const fg_target *t, const fg_convolution *c, int m, int64_t vectors) {
+static fg_winograd plan_for(const fg_target *t, const fg_convolution *c, int m, int64_t vectors,
+                            const fg_pick *pick) {
     fg_winograd w = {.m = m, .a = m + 2, .ty = divide_up(c->oh, m), .tx = divide_up(c->ow, m)};
     const int64_t tiles = w.ty * w.tx, points = w.a * w.a, lanes = fg_target_lanes(t);
     const int64_t room = (t->l2_bytes ? t->l2_bytes : 65536) / 2 / (points * 4 * (c->ic + vectors * lanes));
@@ -68,7 +69,7 @@ static fg_winograd plan_for(const fg_target *t, const fg_convolution *c, int m, 
                           .k = c->ic,
                           .vectors = vectors,
                           .pitch = 4 * divide_up(c->ic, lanes) * lanes};
-    w.tile = fg_choose_tile(t, &p);
+    w.tile = fg_pick_tile(t, &p, pick);
     /* Loads, stores and about two operations per point and direction, for every vector of channels. */
     const double in = (double)points * 3.2, out = (double)points * 2.2 + 4.0 * m * m;
     const double transforms =
@@ -163,22 +164,59 @@ static double estimated_error(fg_context *ctx, int m, const fg_convolution *c) {
     return squares > 0 ? worst / sqrt(squares / (double)count) : 0;
 }
 
-fg_winograd fg_winograd_plan(fg_context *ctx, const fg_target *t, const fg_convolution *c) {
+static bool accurate(fg_context *ctx, int m, const fg_convolution *c) {
+    /* Half of the 5e-5 that a kernel may show: real data can be worse than the sample. */
+    return estimated_error(ctx, m, c) < 2.5e-5;
+}
+
+/* The rank-th method to measure: the model's best, then the others that are not far from it. */
+static fg_winograd ranked(fg_context *ctx, const fg_target *t, const fg_convolution *c, fg_winograd best,
+                          fg_pick *pick) {
+    static const int methods[] = {4, 2, 0};
+    const int64_t vectors = divide_up(c->oc, fg_target_lanes(t));
+    fg_winograd option[1 + FG_COUNT(methods)] = {best};
+    int n = 1;
+    for (size_t i = 0; i < FG_COUNT(methods); i++) {
+        const int m = methods[i];
+        if (m == best.m) continue;
+        fg_winograd w = {.m = 0, .cost = best.direct_cost};
+        if (m) w = plan_for(t, c, m, vectors, &(fg_pick){0});
+        if (w.cost < 1.6 * best.cost && (!m || accurate(ctx, m, c))) option[n++] = w;
+    }
+    const fg_winograd w = option[pick->rank % n];
+    pick->rank /= n;
+    return w.m ? plan_for(t, c, w.m, vectors, pick) : w;
+}
+
+static fg_winograd best_method(fg_context *ctx, const fg_target *t, const fg_convolution *c,
+                               double direct_cost) {
+    fg_winograd best = {.m = 0, .cost = direct_cost};
+    for (int m = 4; m >= 2; m -= 2) {
+        const fg_winograd w = plan_for(t, c, m, divide_up(c->oc, fg_target_lanes(t)), &(fg_pick){0});
+        if (w.cost < 0.95 * best.cost && accurate(ctx, m, c)) best = w;
+    }
+    best.direct_cost = direct_cost;
+    return best;
+}
+
+static fg_winograd tuned_method(fg_context *ctx, const fg_target *t, const fg_convolution *c, fg_pick *pick) {
+    const int m = strncmp(pick->text, "F4:", 3) == 0 ? 4 : strncmp(pick->text, "F2:", 3) == 0 ? 2 : 0;
+    if (!m || !accurate(ctx, m, c)) return (fg_winograd){.m = 0};
+    pick->text += 3;
+    return plan_for(t, c, m, divide_up(c->oc, fg_target_lanes(t)), pick);
+}
+
+fg_winograd fg_winograd_plan(fg_context *ctx, const fg_target *t, const fg_convolution *c, fg_pick *pick) {
     const int lanes = fg_target_lanes(t);
     const fg_winograd direct = {.m = 0};
     if (c->kh != 3 || c->kw != 3 || c->sy != 1 || c->sx != 1 || c->dy != 1 || c->dx != 1 || c->groups != 1)
         return direct;
     if (c->ic < 16 || c->oc < lanes || c->in.y < 0 || c->ih < 4 || c->iw < 4 || c->x->is_input) return direct;
-    const int64_t vectors = divide_up(c->oc, lanes);
-    fg_winograd best = {.m = 0, .cost = direct_cycles(t, c, vectors)};
-    const double direct_cost = best.cost;
-    for (int m = 4; m >= 2; m -= 2) {
-        const fg_winograd w = plan_for(t, c, m, vectors);
-        /* Half of the 5e-5 that a kernel may show: real data can be worse than the sample. */
-        if (w.cost < 0.95 * best.cost && estimated_error(ctx, m, c) < 2.5e-5) best = w;
-    }
-    best.direct_cost = direct_cost;
-    return best;
+    const double direct_cost = direct_cycles(t, c, divide_up(c->oc, lanes));
+    fg_winograd w = pick->text ? tuned_method(ctx, t, c, pick) : best_method(ctx, t, c, direct_cost);
+    if (pick->rank > 0) w = ranked(ctx, t, c, w, pick);
+    w.direct_cost = direct_cost;
+    return w;
 }
 
 void fg_winograd_pad(const fg_winograd *w, fg_convolution *c) {
@@ -340,6 +378,7 @@ void fg_winograd_emit(fg_emit *e, const fg_winograd *w, const fg_convolution *c,
     fg_template_hook(t, "result", hook_result, &q);
     fg_template_hook(t, "image", hook_image, &q);
     fg_template_render(t, "winograd", e->out);
+    e->kt->choice = fg_format(e->ctx, "F%d:%dx%d", w->m, w->tile.mr, w->tile.nv);
     fg_describe(
         e, fg_format(e->ctx, "F(%dx%d) %dx%lld", w->m, w->m, w->tile.mr, (long long)(w->tile.nv * lanes)),
         "Winograd: %lld tiles of %dx%d, %lld at a time; about %.0f %% of direct convolution's cycles",

@@ -15,8 +15,11 @@ typedef struct fg_winograd {
 
 /* The cheapest way for this convolution on this target. Direct where it is not 3x3 stride 1, where channels
  * are too few, or where the error of the transformed product, estimated on random data, exceeds the budget
- * for one kernel. */
-fg_winograd fg_winograd_plan(fg_context *ctx, const fg_target *t, const fg_convolution *c);
+ * for one kernel.
+ * pick: of the kernel. What it says of the method is used up here: "F4:" or "F2:" at its beginning (without,
+ * the convolution is direct), or the part of its rank that goes through the methods. What is left is for the
+ * tile. */
+fg_winograd fg_winograd_plan(fg_context *ctx, const fg_target *t, const fg_convolution *c, fg_pick *pick);
 
 /* Widens c's padding on the far sides to what whole tiles read. */
 void fg_winograd_pad(const fg_winograd *w, fg_convolution *c);

@@ -9,6 +9,7 @@ typedef struct fg_conv_kernel {
     fg_emit *e;
     fg_convolution c;
     fg_source source;
+    fg_pick pick;
     fg_tile tile;
     int64_t b, h, w; /* loops over the result; joined rows have h = 1 */
     bool flat;
@@ -22,17 +23,18 @@ typedef struct fg_conv_kernel {
 
 /* Winograd where it pays; not with a prologue, and not with --exact. */
 static fg_winograd winograd_for(fg_context *ctx, const fg_module *m, const fg_kernel *k,
-                                const fg_convolution *c) {
+                                const fg_convolution *c, fg_pick *pick) {
     const fg_winograd direct = {.m = 0};
     if (m->options.exact || k->n_prologue) return direct;
-    return fg_winograd_plan(ctx, m->target, c);
+    return fg_winograd_plan(ctx, m->target, c, pick);
 }
 
 static void prefer(fg_planner *p, fg_kernel *k) {
     fg_convolution c;
     if (!fg_convolution_of(fg_planner_context(p), k->stage[0].anchor, &c)) return;
     if (k->n_prologue) c.x = k->prologue[0]->in[fg_prologue_main(k)];
-    const fg_winograd w = winograd_for(fg_planner_context(p), fg_planner_module(p), k, &c);
+    fg_pick pick = fg_pick_of(fg_planner_module(p), k);
+    const fg_winograd w = winograd_for(fg_planner_context(p), fg_planner_module(p), k, &c, &pick);
     if (w.m) fg_winograd_pad(&w, &c);
     fg_convolution_prefer(p, &c, k);
 }
@@ -225,7 +227,8 @@ static void choose(fg_conv_kernel *q) {
                                 .k = c->kh * c->kw * q->icm,
                                 .vectors = q->vectors,
                                 .pitch = 4 * fg_source_pixel(q->e, c) * c->sx};
-    q->tile = fg_choose_tile(q->e->m->target, &product);
+    q->tile = fg_pick_tile(q->e->m->target, &product, &q->pick);
+    q->e->kt->choice = fg_format(q->e->ctx, "%dx%d", q->tile.mr, q->tile.nv);
 }
 
 /* How much longer the slowest part works than if n steps divided evenly. */
@@ -302,7 +305,8 @@ static void emit(fg_emit *e) {
     const bool ok = fg_convolution_of(e->ctx, k->stage[0].anchor, &q.c);
     FG_REQUIRE(e->ctx, "conv", ok && k->n_stages == 1);
     if (k->n_prologue) q.c.x = k->prologue[0]->in[fg_prologue_main(k)];
-    const fg_winograd w = winograd_for(e->ctx, e->m, k, &q.c);
+    q.pick = fg_pick_of(e->m, k);
+    const fg_winograd w = winograd_for(e->ctx, e->m, k, &q.c, &q.pick);
     if (w.m) fg_winograd_pad(&w, &q.c);
     for (int i = 0; i < k->n_out; i++)
         if (!k->tap || k->out[i] != k->tap->out[0]) q.stored = true;

@@ -230,7 +230,9 @@ static void emit_vectors(fg_matmul *q) {
     const int64_t rows = n->extent[row_dim(q)], columns = n->extent[column_dim(q)],
                   vectors = (columns + e->lanes - 1) / e->lanes;
     const fg_product product = {.rows = 1, .width = rows, .k = q->k, .vectors = vectors};
-    q->tile = fg_choose_tile(e->m->target, &product);
+    const fg_pick pick = fg_pick_of(e->m, e->k);
+    q->tile = fg_pick_tile(e->m->target, &product, &pick);
+    e->kt->choice = fg_format(e->ctx, "%dx%d", q->tile.mr, q->tile.nv);
     q->spill = !fg_tail_vectors(&q->tail, column_dim(q)) || !bias_suits_vectors(q);
     q->packed = n->stride[q->b][column_dim(q)] != 1 || rows_collide(q);
     const int64_t width = q->tile.nv * (int64_t)e->lanes;

@@ -23,6 +23,7 @@ typedef struct fg_rowbuffer {
     bool producer;
     fg_convolution p; /* the producer */
     fg_source source;
+    fg_pick pick;
     fg_tile tile;
     int tx;
     int64_t cb, ring, pitch;
@@ -199,6 +200,34 @@ static int window_tile(const fg_target *t, int64_t ow, int64_t kw) {
     return (int)((ow + pieces - 1) / pieces);
 }
 
+/* The choice's number of pixels, else the rank-th of the model's own, one with all registers and those that
+ * cut the row into more pieces.
+ */
+static int pick_window_tile(const fg_rowbuffer *q, int rank) {
+    const fg_target *t = q->e->m->target;
+    const int64_t ow = q->v.ow, own = window_tile(t, ow, q->v.kw);
+    int64_t most = t->vector_registers - q->v.kw - 1;
+    if (most < own) most = own;
+    if (most > ow) most = ow;
+    if (q->pick.text) {
+        const char *number = q->producer ? strchr(q->pick.text, '+') : q->pick.text;
+        const long tx = number ? strtol(number + q->producer, NULL, 10) : 0;
+        return tx >= 1 && tx <= most ? (int)tx : (int)own;
+    }
+    if (rank == 0) return (int)own;
+    if (own < most && --rank == 0) return (int)most;
+    const int64_t pieces = (ow + own - 1) / own + rank;
+    return (int)((ow + pieces - 1) / pieces);
+}
+
+/* Producer and window take turns, so that a time can be laid to one of them. */
+static void choose_window_tile(fg_rowbuffer *q) {
+    const int rank = q->pick.rank;
+    q->tx = pick_window_tile(q, !q->producer ? rank : rank % 2 ? 0 : rank / 2);
+    q->e->kt->choice = q->producer ? fg_format(q->e->ctx, "%dx%d+%d", q->tile.mr, q->tile.nv, q->tx)
+                                   : fg_format(q->e->ctx, "%dx1", q->tx);
+}
+
 static void open_producer(fg_rowbuffer *q) {
     fg_emit *e = q->e;
     const fg_stage *s = &e->k->stage[0];
@@ -210,7 +239,8 @@ static void open_producer(fg_rowbuffer *q) {
                                 .vectors = vectors,
                                 .max_nv = widest_block(q),
                                 .pitch = 4 * q->source.x * q->p.sx};
-    q->tile = fg_choose_tile(e->m->target, &product);
+    q->tile = fg_pick_tile(e->m->target, &product,
+                           &(fg_pick){q->pick.text, q->pick.rank % 2 ? (q->pick.rank + 1) / 2 : 0});
     q->cb = q->tile.nv * e->lanes;
     q->pitch = (q->v.pl + q->v.iw + q->v.pr) * q->cb;
     fg_pack_panels(e, "w", &q->p, 1, q->tile.nv);
@@ -314,8 +344,9 @@ void fg_rowbuffer_emit(fg_emit *e) {
         fg_emit_output(e, tap ? "tap" : "out", k->out[i]);
     }
     FG_REQUIRE(e->ctx, "rowbuffer", q.stored != NULL);
+    q.pick = fg_pick_of(e->m, k);
     if (q.producer) open_producer(&q);
-    q.tx = window_tile(e->m->target, q.v.ow, q.v.kw);
+    choose_window_tile(&q);
     if (!q.v.pool) pack_window(&q);
     q.epilogue = fg_epilogue_new(e, "p", last->epilogue, last->n_epilogue, q.v.y, q.v.out, false);
     fg_template *t = fg_emit_template(e);
