@@ -221,3 +221,15 @@ int fg_nest_add_in(const fg_emit *e, fg_nest *n, const fg_value *v, int rank, co
     }
     return fg_nest_add(e->ctx, n, stride);
 }
+
+void fg_need_constant(fg_emit *e, const fg_value *v) {
+    if (v == NULL || v->data != NULL) {
+        return;
+    }
+    if (v->is_input) {
+        fg_remedy(e->ctx, "bind it with --const %s=FILE.npy", v->name);
+    } else {
+        fg_remedy(e->ctx, "bind the graph input it depends on with --const");
+    }
+    fg_raise(e->ctx, FG_UNSUPPORTED, "generated code needs operand '%s' to be constant", v->name);
+}

@@ -78,4 +78,7 @@ int fg_nest_add_in(const fg_emit *e, fg_nest *n, const fg_value *v, int rank, co
 /* Raises FG_UNSUPPORTED for element types that cannot be moved one by one (strings, packed types). */
 void fg_need_whole_elements(fg_emit *e, const fg_value *v);
 
+/* Raises FG_UNSUPPORTED, saying how to bind it, if v is there and not constant. */
+void fg_need_constant(fg_emit *e, const fg_value *v);
+
 #endif

@@ -165,9 +165,10 @@ static void lower_view(fg_emit *e, const fg_node *n) {
         if (y == NULL || (y->n_users == 0 && !y->is_output)) {
             continue;
         }
-        if (!fg_movement_view(n, i, own, 0, stride, &offset)) {
-            fg_raise(e->ctx, FG_UNSUPPORTED, "operands that are not constant");
+        for (int k = 1; k < n->n_in; k++) {
+            fg_need_constant(e, n->in[k]);
         }
+        FG_REQUIRE(e->ctx, "copy", fg_movement_view(n, i, own, 0, stride, &offset));
         fg_line(e, "{");
         if (declare(e, "x", n->in[0], "y", y)) {
             fg_move m = {.e = e,
@@ -200,6 +201,7 @@ static void lower_tile(fg_emit *e, const fg_node *n) {
     if (!declare(e, "x", x, "y", y)) {
         return;
     }
+    fg_need_constant(e, n->in[1]);
     int64_t from[FG_MAX_RANK], to[FG_MAX_RANK];
     fg_strides_of(e, x, from);
     fg_strides_of(e, y, to);

@@ -16,9 +16,7 @@ static int ints_of(fg_emit *e, const fg_node *n, int operand, const char *attr, 
     if (v == NULL) {
         return attr != NULL && fg_node_attr(n, attr) != NULL ? fg_attr_ints(e->ctx, n, attr, max, out) : -1;
     }
-    if (v->data == NULL) {
-        fg_raise(e->ctx, FG_UNSUPPORTED, "operand '%s' that is not constant", v->name);
-    }
+    fg_need_constant(e, v);
     const int64_t count = fg_shape_count(&v->shape);
     FG_REQUIRE(e->ctx, "pad", count <= max);
     for (int64_t i = 0; i < count; i++) {

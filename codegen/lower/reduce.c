@@ -180,15 +180,14 @@ static void hook_finish(void *user, const char *arguments, fg_text *out) {
 
 /* ---- decisions ---- */
 
-static void mark_axes(fg_context *ctx, const fg_node *n, bool *reduced) {
+static void mark_axes(fg_emit *e, const fg_node *n, bool *reduced) {
+    fg_context *ctx = e->ctx;
     const int rank = n->in[0]->shape.rank;
     const bool global = strncmp(n->op_type, "Global", 6) == 0;
     int64_t axes[FG_MAX_RANK];
     int count = fg_attr_ints(ctx, n, "axes", FG_MAX_RANK, axes);
     if (n->n_in > 1 && n->in[1] != NULL) {
-        if (n->in[1]->data == NULL) {
-            fg_raise(ctx, FG_UNSUPPORTED, "axes that are not constant");
-        }
+        fg_need_constant(e, n->in[1]);
         count = (int)fg_shape_count(&n->in[1]->shape);
         for (int i = 0; i < count && i < FG_MAX_RANK; i++) {
             axes[i] = fg_const_int(n->in[1], i);
@@ -212,7 +211,7 @@ static void make_nest(fg_reduce *r, const fg_node *n) {
     int64_t own[FG_MAX_RANK], stride[2 * FG_MAX_RANK];
     fg_dims dims = fg_dims_same(FG_MAX_RANK);
     int rank = 0, kept = 0, out = 0;
-    mark_axes(e->ctx, n, reduced);
+    mark_axes(e, n, reduced);
     fg_strides_of(e, x, own);
     const fg_shape none = {.rank = 0};
     r->nest = fg_nest_new(e->ctx, &none, 1 + fg_tail_operands(e));

@@ -33,8 +33,8 @@ static void plan_axes(fg_resizing *q, fg_resize_axis *axes) {
         if (n->in[i] == NULL) {
             continue;
         }
-        if (i > 0 && n->in[i]->data == NULL && fg_shape_count(&n->in[i]->shape) > 0) {
-            fg_raise(e->ctx, FG_UNSUPPORTED, "operand '%s' that is not constant", n->in[i]->name);
+        if (i > 0 && fg_shape_count(&n->in[i]->shape) > 0) {
+            fg_need_constant(e, n->in[i]);
         }
         in[i] = (fg_tensor){n->in[i]->dtype, n->in[i]->shape, (void *)n->in[i]->data};
     }
