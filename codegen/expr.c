@@ -188,7 +188,11 @@ static const char *attribute(const fg_expansion *x, const char *name, bool *trut
         *truth = a->f != 0.0f;
         return real_of(x, (double)a->f);
     }
-    const char *text = a == NULL ? find_default(x->ctx, x->node->op->defaults, name) : NULL;
+    if (a != NULL) {
+        fg_blame_attribute(x->ctx, name);
+        fg_raise(x->ctx, FG_BAD_MODEL, "the attribute is not a number");
+    }
+    const char *text = find_default(x->ctx, x->node->op->defaults, name);
     if (text == NULL) {
         fg_blame_attribute(x->ctx, name);
         fg_raise(x->ctx, FG_INTERNAL, "expression of %s: '$%s' is not known", x->node->op_type, name);

@@ -331,7 +331,7 @@ static bool use_named(prelude *p, span identifier, int type, dialect d) {
     }
     for (; low < p->n_names && compare_spans(p->names[low].text, identifier) == 0; low++) {
         section *s = &p->sections[p->names[low].section];
-        if (type == UNTYPED ? s->types : !(s->types >> type & 1u)) continue;
+        if (type == UNTYPED ? s->types != 0 : (s->types >> type & 1u) == 0) continue;
         use(p, s, type, d);
         found = true;
     }

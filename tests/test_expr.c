@@ -130,6 +130,19 @@ static void unknown_names_are_errors(void **state) {
     }
 }
 
+static void try_text_as_number(fg_context *ctx, void *arg) {
+    const fg_op op = {.name = "Elu", .max_in = 1, .scalar = "$0 * $alpha", .defaults = "alpha=1"};
+    fg_attr alpha = {.name = "alpha", .type = FG_ATTR_STRING, .s = "one"};
+    const fg_node n = {.name = "n", .op_type = "Elu", .op = &op, .attr = &alpha, .n_attr = 1};
+    (void)arg;
+    fg_expr(ctx, &n, false, "f32", 1, letters);
+}
+
+static void attributes_that_are_no_numbers_are_faults_of_the_model(void **state) {
+    assert_int_equal(fg_try(*state, try_text_as_number, NULL), FG_BAD_MODEL);
+    assert_string_equal(fg_context_diagnostic(*state)->attribute, "alpha");
+}
+
 static void float_literals_read_back_exactly(void **state) {
     assert_string_equal(fg_c_float(*state, 1.0f), "1.0f");
     assert_string_equal(fg_c_float(*state, -0.0f), "-0.0f");
@@ -200,6 +213,7 @@ int main(void) {
         T(absent_bounds_of_clip_are_the_extremes),
         T(variadic_rows_fold_from_the_left),
         T(unknown_names_are_errors),
+        T(attributes_that_are_no_numbers_are_faults_of_the_model),
         T(float_literals_read_back_exactly),
         T(integer_literals_have_their_type),
         T(tags_name_the_type_computed_in),
