@@ -274,6 +274,7 @@ void fg_lines_emit(fg_lines *l) {
                      l->keep ? fg_format(ctx, "y[%s]", kept) : fg_load_element(ctx, l->in, "x", at));
     fg_template_text(t, "LAST_POINTER",
                      l->keep ? fg_pointer_to(ctx, "y", kept) : fg_pointer_to(ctx, "x", at));
+    fg_nest_divide(e, t, n, l->mode == ACROSS ? l->kept - 1 : l->kept);
     fg_template_hook(t, "step", hook_step, l);
     fg_template_hook(t, "after", hook_after, l);
     fg_template_hook(t, "join", hook_join, l);

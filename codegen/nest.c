@@ -233,3 +233,30 @@ void fg_need_constant(fg_emit *e, const fg_value *v) {
     }
     fg_raise(e->ctx, FG_UNSUPPORTED, "generated code needs operand '%s' to be constant", v->name);
 }
+
+/* ---- threads ---- */
+
+void fg_nest_divide(fg_emit *e, fg_template *t, const fg_nest *n, int loops) {
+    int d = 0;
+    while (d < loops && n->extent[d] < 2) {
+        d++;
+    }
+    const bool divided = d < loops && fg_emit_parallel(e);
+    fg_template_int(t, "PAR", divided ? d : -1);
+    fg_template_text(t, "PART_FROM", divided ? fg_part_from(e, n->extent[d]) : "");
+    fg_template_text(t, "PART_TO", divided ? fg_part_to(e, n->extent[d]) : "");
+}
+
+void fg_nest_map(fg_emit *e, fg_template *t, const fg_nest *n, bool vector) {
+    const int loops = vector ? n->rank - 1 : n->rank;
+    const int64_t length = n->rank > 0 ? n->extent[n->rank - 1] : 1, vectors = vector ? length / e->lanes : 0;
+    fg_template_int(t, "VECTOR", vector);
+    fg_template_int(t, "LOOPS", loops);
+    fg_template_int(t, "N", length);
+    fg_template_ints(t, "EXTENT", n->rank, n->extent);
+    fg_nest_divide(e, t, n, loops);
+    const bool blocks = loops == 0 && vectors > 1 && fg_emit_parallel(e);
+    fg_template_int(t, "BLOCKS", blocks);
+    fg_template_text(t, "BLOCK_FROM", blocks ? fg_part_from(e, vectors) : "");
+    fg_template_text(t, "BLOCK_TO", blocks ? fg_part_to(e, vectors) : "");
+}

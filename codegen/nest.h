@@ -78,6 +78,14 @@ int fg_nest_add_in(const fg_emit *e, fg_nest *n, const fg_value *v, int rank, co
 /* Raises FG_UNSUPPORTED for element types that cannot be moved one by one (strings, packed types). */
 void fg_need_whole_elements(fg_emit *e, const fg_value *v);
 
+/* Divides the kernel's work among threads, if the code is made for them, along the first of the dimensions 0
+ * .. loops - 1 that has more than one step. Sets PAR, that dimension or -1, and the texts PART_FROM and
+ * PART_TO, its bounds. Once per kernel. */
+void fg_nest_divide(fg_emit *e, fg_template *t, const fg_nest *n, int loops);
+/* The same for templates/map.c.in, with its other parameters: LOOPS, EXTENT, VECTOR, N. Without loops around
+ * the vectors, these are divided. */
+void fg_nest_map(fg_emit *e, fg_template *t, const fg_nest *n, bool vector);
+
 /* Raises FG_UNSUPPORTED, saying how to bind it, if v is there and not constant. */
 void fg_need_constant(fg_emit *e, const fg_value *v);
 

@@ -125,12 +125,8 @@ static void emit(fg_emit *e) {
     b.constant = n->in[0]->dtype == FG_FLOAT && all_constant(n);
     declare(&b);
     b.vector = can_use_vectors(&b);
-    const fg_nest *nest = b.nest;
     fg_template *t = fg_emit_template(e);
-    fg_template_int(t, "VECTOR", b.vector);
-    fg_template_int(t, "LOOPS", b.vector ? nest->rank - 1 : nest->rank);
-    fg_template_int(t, "N", nest->rank > 0 ? nest->extent[nest->rank - 1] : 1);
-    fg_template_ints(t, "EXTENT", nest->rank, nest->extent);
+    fg_nest_map(e, t, b.nest, b.vector);
     fg_template_hook(t, "body", body, &b);
     fg_template_render(t, "map", e->out);
     fg_describe(e, "", b.vector ? "vectors along the densest dimension" : "element by element");

@@ -22,6 +22,28 @@ static const char *start(fg_context *ctx, const char *pointer, int64_t offset, c
     return fg_pointer_to(ctx, p, at);
 }
 
+/* What is not divided among threads is done by the first of them, as other copies of the same kernel may be
+ * divided. */
+static void begin_serial(fg_emit *e) {
+    if (e->m->options.threads > 1) {
+        fg_line(e, "if (c->part == 0) {");
+    }
+}
+
+static void end_serial(fg_emit *e) {
+    if (e->m->options.threads > 1) {
+        fg_line(e, "}");
+    }
+}
+
+static int64_t longest_loop(const fg_nest *n, int loops) {
+    int64_t longest = 1;
+    for (int d = 0; d < loops; d++) {
+        longest = n->extent[d] > longest ? n->extent[d] : longest;
+    }
+    return longest;
+}
+
 static void emit_move(const fg_move *m) {
     fg_context *ctx = m->e->ctx;
     fg_nest *n = m->nest;
@@ -37,7 +59,15 @@ static void emit_move(const fg_move *m) {
     fg_template_int(t, "BYTES", run ? (int64_t)fg_dtype_bytes(m->dtype, n->extent[inner]) : 0);
     fg_template_text(t, "FROM", start(ctx, m->from, m->from_offset, fg_nest_at(ctx, n, FROM, 0, loops, "i")));
     fg_template_text(t, "TO", start(ctx, m->to, m->to_offset, fg_nest_at(ctx, n, TO, 0, loops, "i")));
+    const bool serial = longest_loop(n, loops) < 2;
+    if (serial) {
+        begin_serial(m->e);
+    }
+    fg_nest_divide(m->e, t, n, loops);
     fg_template_render(t, "copy", m->e->out);
+    if (serial) {
+        end_serial(m->e);
+    }
 }
 
 static bool declare(fg_emit *e, const char *x, fg_value *from, const char *y, fg_value *to) {
@@ -144,8 +174,10 @@ static void emit_reshape(fg_emit *e, fg_value *x, fg_value *y) {
         emit_move(&(fg_move){.e = e, .nest = n, .from = "x", .to = "y", .dtype = x->dtype});
         return;
     }
+    begin_serial(e);
     fg_line(e, "for (int n = 0; n < %lld; n++)", (long long)fg_shape_count(&x->shape));
     fg_line(e, "y[%s] = x[%s];", divided(ctx, &y->shape, to), divided(ctx, &x->shape, from));
+    end_serial(e);
 }
 
 static void lower_reshape(fg_emit *e, const fg_node *n) {
@@ -276,12 +308,14 @@ static void lower_depth_space(fg_emit *e, const fg_node *n) {
 static void fill_mask(fg_emit *e, fg_value *mask) {
     fg_nest *n = fg_nest_new(e->ctx, &mask->shape, 1);
     fg_line(e, "{");
+    begin_serial(e);
     fg_emit_output(e, "mask", mask);
     fg_nest_add_value(e, n, mask);
     const int loops = fg_nest_simplify(n, TO, 0, n->rank);
     fg_nest_open(n, 0, loops, "i", e->out);
     fg_line(e, "mask[%s] = 1;", fg_nest_at(e->ctx, n, TO, 0, loops, "i"));
     fg_nest_close(loops, e->out);
+    end_serial(e);
     fg_line(e, "}");
 }
 

@@ -129,11 +129,7 @@ static void emit(fg_emit *e) {
     declare(&m);
     m.vector = can_use_vectors(&m, nodes, n_nodes);
     fg_template *t = fg_emit_template(e);
-    const fg_nest *n = m.nest;
-    fg_template_int(t, "VECTOR", m.vector);
-    fg_template_int(t, "LOOPS", m.vector ? n->rank - 1 : n->rank);
-    fg_template_int(t, "N", n->rank > 0 ? n->extent[n->rank - 1] : 1);
-    fg_template_ints(t, "EXTENT", n->rank, n->extent);
+    fg_nest_map(e, t, m.nest, m.vector);
     fg_template_hook(t, "body", body, &m);
     fg_template_render(t, "map", e->out);
     fg_describe(e, "", m.vector ? "vectors along the densest dimension" : "element by element");

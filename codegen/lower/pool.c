@@ -244,6 +244,7 @@ static void render(fg_pool *p) {
     fg_template_int(t, "INDICES", p->indices != NULL);
     fg_template_text(t, "NAN_WINS", fg_dtype_get(p->computed)->is_float ? " || (v != v && a == a)" : "");
     fg_template_text(t, "INDEX", p->indices != NULL ? tap_index(p) : "");
+    fg_nest_divide(e, t, p->nest, p->vector ? p->nest->rank - 1 : p->nest->rank);
     fg_template_hook(t, "step", hook_step, p);
     fg_template_hook(t, "finish", hook_finish, p);
     fg_template_render(t, "pool", e->out);

@@ -289,6 +289,7 @@ static void render(fg_reduce *r) {
     fg_template_text(t, "ELEMENT", fg_load_element(e->ctx, r->in, "x", x[0]));
     fg_template_text(t, "POINTER", fg_pointer_to(e->ctx, "x", x[0]));
     fg_template_int(t, "SUMS", step_of(r, passes - 1)->across != NULL);
+    fg_nest_divide(e, t, n, r->mode == ACROSS ? r->kept - 1 : r->kept);
     fg_template_hook(t, "step", hook_step, r);
     fg_template_hook(t, "join", hook_join, r);
     fg_template_hook(t, "finish", hook_finish, r);
