@@ -21,6 +21,10 @@ void fg_want_row_major(fg_planner *p, fg_value *v) {
     if (p->values[v->id].order == FG_ORDER_ANY) p->values[v->id].order = FG_ORDER_ROW;
 }
 
+void fg_take_strided(fg_planner *p, fg_value *v) {
+    p->values[v->id].strided++;
+}
+
 void fg_want_border(fg_planner *p, fg_value *v, int dim, int64_t before, int64_t after) {
     fg_place_plan *a = &p->values[v->id];
     if (before > a->before[dim]) a->before[dim] = before;
@@ -268,9 +272,20 @@ static void borderless(const fg_planner *p, const fg_value *v, int64_t *stride, 
     fg_movement_view(a->mover, a->mover_output, from, start, stride, offset);
 }
 
+/* All kernels that read v take it at any strides. */
+static bool read_strided(const fg_planner *p, const fg_value *v) {
+    int readers = 0;
+    for (int i = 0; i < p->partition->n_kernels; i++) {
+        const fg_kernel *k = p->partition->kernels[i];
+        for (int j = 0; j < k->n_in; j++) readers += k->in[j] == v;
+    }
+    return readers > 0 && p->values[v->id].strided == readers;
+}
+
 static bool view_suits(const fg_planner *p, const fg_value *v, const int64_t *stride) {
     for (int d = 0; d < v->shape.rank; d++)
         if (stride[d] < 0 || (stride[d] == 0 && v->shape.dim[d] != 1)) return false;
+    if (read_strided(p, v)) return true;
     switch (p->values[v->id].order) {
     case FG_ORDER_LAST: return strides_are_channel_slice(v, stride);
     case FG_ORDER_ROW: return strides_are_dense(v, FG_ORDER_ROW, stride);

@@ -53,6 +53,9 @@ int fg_prologue_main(const fg_kernel *k);
  * order). */
 void fg_want_channels_last(fg_planner *p, fg_value *v, bool must);
 void fg_want_row_major(fg_planner *p, fg_value *v);
+/* The kernel reads v at any strides: if all its readers say so, v may be a view that is neither row-major nor
+ * channels-last (a transpose that needs no copy). To be called once for each value. */
+void fg_take_strided(fg_planner *p, fg_value *v);
 /* The kernel reads up to before/after elements beyond v's edges in dimension dim and expects zeros there.
  * Granted where possible: look at the layout with fg_border. */
 void fg_want_border(fg_planner *p, fg_value *v, int dim, int64_t before, int64_t after);

@@ -16,6 +16,7 @@ typedef enum fg_alias {
 typedef struct fg_place_plan {
     fg_order order;
     bool must_last; /* some kernel can only work channels-last */
+    int strided;    /* kernels that read it at any strides */
     int64_t before[FG_MAX_RANK], after[FG_MAX_RANK];
     fg_alias alias;
     fg_value *parent;

@@ -229,7 +229,8 @@ static void emit_vectors(fg_matmul *q) {
     const fg_nest *n = q->nest;
     const int64_t rows = n->extent[row_dim(q)], columns = n->extent[column_dim(q)],
                   vectors = (columns + e->lanes - 1) / e->lanes;
-    const fg_product product = {.rows = 1, .width = rows, .k = q->k, .vectors = vectors};
+    const fg_product product = {
+        .rows = 1, .width = rows, .k = q->k, .vectors = vectors, .pitch = 4 * n->stride[q->a][row_dim(q)]};
     const fg_pick pick = fg_pick_of(e->m, e->k);
     q->tile = fg_pick_tile(e->m->target, &product, &pick);
     e->kt->choice = fg_format(e->ctx, "%dx%d", q->tile.mr, q->tile.nv);
@@ -307,8 +308,13 @@ static void emit_elements(fg_matmul *q) {
 }
 
 static void prefer(fg_planner *p, fg_kernel *k) {
+    const fg_node *n = k->stage[0].anchor;
     for (int i = 0; i < k->n_out; i++) {
         fg_want_row_major(p, k->out[i]);
+    }
+    fg_take_strided(p, n->in[0]);
+    if (n->in[1] != n->in[0]) {
+        fg_take_strided(p, n->in[1]);
     }
 }
 
