@@ -146,11 +146,21 @@ static void convert_exponent(const fg_chain *c, const fg_node *n, const char **a
             args[j] = fg_format(c->ctx, "(%s)%s", type, args[j]);
 }
 
+/* Half precision is computed in float; a value that ONNX would have stored is rounded as if it had been, so
+ * that fusing does not change results. */
+static void round_to_storage(const fg_value *v, const char *var, fg_text *out) {
+    if (v->dtype == FG_FLOAT16)
+        fg_text_printf(out, "%s = fgs_half_to_f32(fgs_f32_to_half(%s));\n", var, var);
+    else if (v->dtype == FG_BFLOAT16)
+        fg_text_printf(out, "%s = fgs_bf16_to_f32(fgs_f32_to_bf16(%s));\n", var, var);
+}
+
 void fg_chain_emit(const fg_chain *c, const char *var, bool declare, const char *const *loaded, bool vector,
                    const char *tag, fg_text *out) {
     fg_context *ctx = c->ctx;
     bool declared = !declare;
     const char *previous = var;
+    if (c->main) round_to_storage(c->main, var, out);
     if (c->main_saved && c->n_links > 1)
         fg_text_printf(out, "const %s main%s = %s;\n", vector ? "fg_v" : c_type_of(c->main), tag, var);
     for (int i = 0; i < c->n_links; i++) {
@@ -192,6 +202,7 @@ void fg_chain_emit(const fg_chain *c, const char *var, bool declare, const char 
             lanewise(c, n, target, fresh, args, tag, out);
         else
             assign(c, n, target, fresh, vector, args, out);
+        if (!last) round_to_storage(n->out[0], target, out);
         previous = target;
     }
 }

@@ -48,6 +48,17 @@ TEST(integers_and_truth_values_compute) {
     }
 }
 
+TEST(half_precision_rounds_between_operators) {
+    (void)arg;
+    for (int i = 0; i < 2; i++) {
+        fg_graph *g = new_graph(ctx, 17);
+        const fg_dtype type = i ? FG_BFLOAT16 : FG_FLOAT16;
+        fg_value *x = typed_input(g, "x", "5x77", type), *y = typed_input(g, "y", "77", type);
+        fg_value *t = NODE(g, "Mul", NODE(g, "Add", NODE(g, "Mul", x, y), y), x);
+        check(g, NODE(g, "Sub", NODE(g, "Mul", t, t), NODE(g, "Tanh", t)));
+    }
+}
+
 TEST(variadic_operators_fold_many_operands) {
     (void)arg;
     static const char *const ops[] = {"Sum", "Mean", "Max", "Min"};
@@ -178,6 +189,7 @@ int main(void) {
         cmocka_unit_test(channels_last_operands_meet_row_major_ones),
         cmocka_unit_test(operators_without_vector_form_are_computed_one_by_one),
         cmocka_unit_test(integers_and_truth_values_compute),
+        cmocka_unit_test(half_precision_rounds_between_operators),
         cmocka_unit_test(variadic_operators_fold_many_operands),
         cmocka_unit_test(tensors_without_elements_are_no_trouble),
         cmocka_unit_test(transposes_of_all_kinds),
