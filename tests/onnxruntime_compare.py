@@ -1,0 +1,126 @@
+#!/usr/bin/env python3
+"""Compares generated C with ONNX Runtime; see onnxruntime.sh.
+
+usage: onnxruntime_compare.py FUSEGEN MODEL.onnx...
+
+Each network is filled, generated for this machine, compiled by $CC (default cc), loaded, run once on random input, and compared:
+the largest absolute error of every output over the RMS of ONNX Runtime's. Each in a process of its own: a crash is a failure of
+that network only.
+"""
+import ctypes
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+BOUND = 1e-4
+# Deep residual networks amplify rounding: two correct float32 runs differ by this much.
+BOUNDS = {"resnet101": 1e-3, "resnet152": 1e-3}
+SECONDS = 1200  # for one network
+
+
+def generate(fusegen, path, folder):
+    """Returns the shared library and the size of its arena. Dimensions left open become 1."""
+    import onnx
+
+    source = os.path.join(folder, "net.c")
+    command = [fusegen, path, "-o", source, "-q", "--verify=none", "--weights=incbin"]
+    for value in onnx.load(path, load_external_data=False).graph.input:
+        names = [d.dim_param for d in value.type.tensor_type.shape.dim if d.dim_param]
+        command += [word for name in names for word in ("--dim", name + "=1")]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([os.environ.get("CC", "cc"), "-std=c99", "-O2", "-march=native", "-shared", "-fPIC", "-o", "net.so", "net.c", "-lm"],
+                   check=True, cwd=folder)
+    with open(os.path.join(folder, "net.h")) as header:
+        arena = re.search(r"^#define NET_ARENA_BYTES +(\d+)", header.read(), re.M)
+    return ctypes.CDLL(os.path.join(folder, "net.so")), int(arena.group(1))
+
+
+def pointers(arrays):
+    return (ctypes.c_void_p * max(1, len(arrays)))(*[a.ctypes.data for a in arrays])
+
+
+def run_generated(library, arena_bytes, inputs, outputs):
+    import numpy as np
+
+    room = np.full(arena_bytes + 64, 0xFF, np.uint8)  # floats that are NaN, should any be read before it is written
+    arena = room.ctypes.data + -room.ctypes.data % 64
+    code = library.net_run(pointers(inputs), pointers(outputs), ctypes.c_void_p(arena))
+    if code != 0:
+        raise RuntimeError("net_run returned %d" % code)
+
+
+def run_reference(path):
+    """Random inputs in graph order, and what ONNX Runtime makes of them."""
+    import numpy as np
+    import onnx
+    import onnxruntime
+    from fill_model import fill
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(fill(onnx.load(path)).SerializeToString(), options, providers=["CPUExecutionProvider"])
+    random = np.random.default_rng(1)
+    inputs = []
+    for value in session.get_inputs():
+        if value.type != "tensor(float)":
+            raise RuntimeError("input '%s' is a %s; only floats are compared" % (value.name, value.type))
+        shape = [d if isinstance(d, int) else 1 for d in value.shape]
+        inputs.append(random.standard_normal(shape).astype(np.float32))
+    names = [value.name for value in session.get_inputs()]
+    return inputs, session.run(None, dict(zip(names, inputs)))
+
+
+def error_of(wants, gots):
+    """Largest error over RMS of all outputs; NaN counts as infinite."""
+    import numpy as np
+
+    worst = 0.0
+    for want, got in zip(wants, gots):
+        want = want.astype(np.float64)
+        rms = np.sqrt(np.mean(want * want)) or 1.0
+        error = float(np.max(np.abs(got.astype(np.float64) - want)) / rms)
+        worst = max(worst, error if error == error else float("inf"))
+    return worst
+
+
+def compare(fusegen, path):
+    """Prints one line; True if the network agrees."""
+    import numpy as np
+
+    name = os.path.basename(path).split(".onnx")[0].replace(".graph", "")
+    bound = BOUNDS.get(name, BOUND)
+    with tempfile.TemporaryDirectory() as folder:
+        library, arena_bytes = generate(fusegen, path, folder)
+        inputs, wants = run_reference(path)
+        gots = [np.full_like(want, np.nan) for want in wants]
+        run_generated(library, arena_bytes, inputs, gots)
+    error = error_of(wants, gots)
+    verdict = "passed" if error <= bound else "failed"
+    print("%s   %-26s error %.2g of RMS, bound %g" % (verdict, name, error, bound))
+    return error <= bound
+
+
+def compare_in_own_process(fusegen, path):
+    try:
+        done = subprocess.run([sys.executable, __file__, "--one", fusegen, path], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              text=True, timeout=SECONDS)
+    except subprocess.TimeoutExpired:
+        print("failed   %s: more than %d s" % (path, SECONDS))
+        return False
+    lines = [line for line in done.stderr.splitlines() if line.strip() and "note:" not in line]
+    reason = next((line for line in lines if line.startswith("fusegen: error")), lines[-1] if lines else "")
+    print(done.stdout.rstrip() or "failed   %s: exit %d: %s" % (path, done.returncode, reason), flush=True)
+    return done.returncode == 0
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 3:
+        sys.exit(__doc__)
+    if sys.argv[1] == "--one":
+        sys.exit(0 if compare(*sys.argv[2:]) else 1)
+    fusegen = os.path.abspath(sys.argv[1])
+    results = [compare_in_own_process(fusegen, path) for path in sys.argv[2:]]
+    print("onnxruntime: %d passed, %d failed" % (results.count(True), results.count(False)))
+    sys.exit(0 if all(results) else 1)
