@@ -132,7 +132,7 @@ FG_KERNEL void head_generic_stem_conv_3x3_relu(const fg_call *c)
             }
         }
         for (int block = 0; block < 1; block++) {
-            for (int n = 0; n < 6; n += 3) {
+            for (int n = 0 * 3; n < 2 * 3; n += 3) {
                 for (int y = 0; y < 6; y++) {
                     for (int px = 0; px < 8; px += 4)
                     {
@@ -317,7 +317,7 @@ FG_KERNEL void head_generic_branch2_conv_3x3_hardswish(const fg_call *c)
     const float *bias = (const float *)(const void *)(c->weights + 2944);
     for (int b = 0; b < 2; b++) {
         for (int block = 0; block < 1; block++) {
-            for (int n = 0; n < 9; n += 3) {
+            for (int n = 0 * 3; n < 3 * 3; n += 3) {
                 for (int y = 0; y < 6; y++) {
                     for (int px = 0; px < 8; px += 4)
                     {

@@ -194,7 +194,7 @@ FG_KERNEL void mbconv_generic_depthwise_expand_depthwise_5x5_silu(const fg_call 
     const float *dbias = (const float *)(const void *)(c->weights + 2688);
     for (int i = 0; i < 70; i += 1) fg_store(ring + i, fg_zero());
     for (int b = 0; b < 1; b++) {
-        for (int n = 0; n < 20; n += 1)
+        for (int n = 0 * 1; n < 20 * 1; n += 1)
         {
             float sums[1];
             for (int j = 0; j < 1; j += 1) fg_store(sums + j, fg_zero());
@@ -314,7 +314,8 @@ FG_KERNEL void mbconv_generic_depthwise_expand_depthwise_5x5_silu(const fg_call 
                     fg_store(sums + j, fg_add(fg_load(sums + j), s));
                 }
             }
-            for (int j = 0; j < 1; j += 1) fg_store(tap + b * 20 + n + j, fg_mul(fg_load(sums + j), fg_set1(1.0f / 35.0f)));
+            for (int j = 0; j < 1; j += 1)
+                fg_store(tap + b * 20 + n + j, fg_mul(fg_load(sums + j), fg_set1(1.0f / 35.0f)));
         }
     }
 }
@@ -435,7 +436,7 @@ FG_KERNEL void mbconv_generic_project(const fg_call *c)
             }
         }
         for (int block = 0; block < 1; block++) {
-            for (int n = 0; n < 9; n += 1) {
+            for (int n = 0 * 1; n < 9 * 1; n += 1) {
                 for (int y = 0; y < 1; y++) {
                     for (int px = 0; px < 24; px += 12)
                     {

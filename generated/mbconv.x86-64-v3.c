@@ -443,7 +443,7 @@ FG_KERNEL void mbconv_x86_64_v3_depthwise_expand_depthwise_5x5_silu(const fg_cal
     const float *dbias = (const float *)(const void *)(c->weights + 3136);
     for (int i = 0; i < 560; i += 8) fg_store(ring + i, fg_zero());
     for (int b = 0; b < 1; b++) {
-        for (int n = 0; n < 16; n += 8)
+        for (int n = 0 * 8; n < 2 * 8; n += 8)
         {
             float sums[8];
             for (int j = 0; j < 8; j += 8) fg_store(sums + j, fg_zero());
@@ -563,7 +563,8 @@ FG_KERNEL void mbconv_x86_64_v3_depthwise_expand_depthwise_5x5_silu(const fg_cal
                     fg_store(sums + j, fg_add(fg_load(sums + j), s));
                 }
             }
-            for (int j = 0; j < 8; j += 8) fg_store(tap + b * 20 + n + j, fg_mul(fg_load(sums + j), fg_set1(1.0f / 35.0f)));
+            for (int j = 0; j < 8; j += 8)
+                fg_store(tap + b * 20 + n + j, fg_mul(fg_load(sums + j), fg_set1(1.0f / 35.0f)));
         }
         {
             const int n = 16;

@@ -665,7 +665,8 @@ FG_KERNEL void mbconv_x86_64_v4_depthwise_expand_depthwise_5x5_silu(const fg_cal
                         }
                     }
                 }
-                for (int j = 0; j < 16; j += 16) fg_store(tap + b * 20 + n + j, fg_mul(fg_load(sums + j), fg_set1(1.0f / 35.0f)));
+                for (int j = 0; j < 16; j += 16)
+                    fg_store(tap + b * 20 + n + j, fg_mul(fg_load(sums + j), fg_set1(1.0f / 35.0f)));
                 fg_storen(tap + b * 20 + n + 16, fg_mul(fg_load(sums + 16), fg_set1(1.0f / 35.0f)), 4);
             }
         }

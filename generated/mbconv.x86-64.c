@@ -447,7 +447,7 @@ FG_KERNEL void mbconv_x86_64_depthwise_expand_depthwise_5x5_silu(const fg_call *
     const float *dbias = (const float *)(const void *)(c->weights + 2688);
     for (int i = 0; i < 280; i += 4) fg_store(ring + i, fg_zero());
     for (int b = 0; b < 1; b++) {
-        for (int n = 0; n < 20; n += 4)
+        for (int n = 0 * 4; n < 5 * 4; n += 4)
         {
             float sums[4];
             for (int j = 0; j < 4; j += 4) fg_store(sums + j, fg_zero());
@@ -567,7 +567,8 @@ FG_KERNEL void mbconv_x86_64_depthwise_expand_depthwise_5x5_silu(const fg_call *
                     fg_store(sums + j, fg_add(fg_load(sums + j), s));
                 }
             }
-            for (int j = 0; j < 4; j += 4) fg_store(tap + b * 20 + n + j, fg_mul(fg_load(sums + j), fg_set1(1.0f / 35.0f)));
+            for (int j = 0; j < 4; j += 4)
+                fg_store(tap + b * 20 + n + j, fg_mul(fg_load(sums + j), fg_set1(1.0f / 35.0f)));
         }
     }
 }
@@ -669,7 +670,7 @@ FG_KERNEL void mbconv_x86_64_project(const fg_call *c)
             }
         }
         for (int block = 0; block < 1; block++) {
-            for (int n = 0; n < 8; n += 4) {
+            for (int n = 0 * 4; n < 2 * 4; n += 4) {
                 for (int y = 0; y < 1; y++) {
                     for (int px = 0; px < 24; px += 12)
                     {

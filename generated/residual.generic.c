@@ -201,7 +201,7 @@ FG_KERNEL void residual_generic_conv1_conv_3x3_silu(const fg_call *c)
             }
         }
         for (int block = 0; block < 1; block++) {
-            for (int n = 0; n < 7; n += 1) {
+            for (int n = 0 * 1; n < 7 * 1; n += 1) {
                 for (int y = 0; y < 9; y++) {
                     {
                         const int px = 0;
@@ -289,7 +289,7 @@ FG_KERNEL void residual_generic_conv2_conv_3x3_add_relu(const fg_call *c)
     const float *p0 = (const float *)(const void *)(c->arena + 392);
     for (int b = 0; b < 1; b++) {
         for (int block = 0; block < 1; block++) {
-            for (int n = 0; n < 7; n += 1) {
+            for (int n = 0 * 1; n < 7 * 1; n += 1) {
                 for (int y = 0; y < 9; y++) {
                     {
                         const int px = 0;
