@@ -3,6 +3,7 @@
 
 #include "cli/output.h"
 #include "cli/report.h"
+#include "cli/tune.h"
 #include "codegen/escape.h"
 
 #include <inttypes.h>
@@ -30,11 +31,36 @@ typedef struct job {
     const char *variant;        /* "batch=8"; "" without a sweep */
     fg_context *ctx;
     fg_graph *read;
+    const fg_tuning *tuning; /* --tune, --tune-file; NULL: none */
+    const char *tune_text;   /* what --tune found, to be kept in the tune file */
+    int candidate;           /* of a trial of --tune; else 0 */
     fg_module *module;
     fg_tensor *inputs; /* of --input, data NULL where none is given; NULL: all random */
     fg_verdict *verdict;
     fg_bench *bench;
 } job;
+
+static void free_context(void *ctx) {
+    fg_context_free(ctx);
+}
+
+/* With the limits of the command line. It goes with `outer` at the latest: should collecting the report fail,
+ * temporary files must still be removed. */
+static fg_context *own_context(fg_context *outer, const fg_cli_options *o) {
+    fg_context *ctx = fg_context_new();
+    if (!ctx) fg_raise(outer, FG_UNSUPPORTED, "out of memory");
+    fg_defer(outer, free_context, ctx);
+    fg_limits *limits = fg_context_limits(ctx);
+    if (o->max_bytes) limits->bytes = o->max_bytes;
+    if (o->max_work) limits->work = o->max_work;
+    return ctx;
+}
+
+static void write_file(fg_context *ctx, const char *path, const char *text, size_t n) {
+    fg_output *o = fg_output_new(ctx);
+    (void)fwrite(text, 1, n, fg_output_open(o, path));
+    fg_output_commit(o);
+}
 
 /* ---- before the long work ---- */
 
@@ -47,10 +73,19 @@ static void check_output(fg_context *ctx, const fg_cli_options *o, const char *m
     fg_output_names names = fg_output_names_of(ctx, o->output);
     const char *paths[] = {names.header, names.weights, names.source};
     for (size_t i = 0; i < FG_COUNT(paths); i++) {
+        if (o->tune_file && (same_file(paths[i], o->tune_file) || strcmp(paths[i], o->tune_file) == 0))
+            fg_raise(ctx, FG_USAGE, "'%s' cannot be both output and tune file", paths[i]);
         if (i == 1 && o->weights == FG_WEIGHTS_INLINE) continue;
         if (same_file(paths[i], model)) fg_raise(ctx, FG_USAGE, "'%s' would overwrite the model", paths[i]);
         fg_output_check(ctx, paths[i]);
     }
+}
+
+static void check_tune_file(fg_context *ctx, const fg_cli_options *o, const char *model) {
+    if (!o->tune_file || !o->tune_seconds) return;
+    if (same_file(o->tune_file, model))
+        fg_raise(ctx, FG_USAGE, "'%s' would overwrite the model", o->tune_file);
+    fg_output_check(ctx, o->tune_file);
 }
 
 /* ---- reading ---- */
@@ -118,6 +153,10 @@ static const char *canonical_command(job *j, const char *prefix, const char *tar
     if (o->threads > 1)
         fg_text_printf(&t, " --threads %d%s", o->threads, o->threads_pool ? " --threads-pool" : "");
     add_bindings(&t, o, j->dims);
+    if (j->tuning && o->tune_file)
+        fg_text_printf(&t, " --tune-file %s (sha256 %s)", j->tuning->file, j->tuning->sha256);
+    else if (j->tuning)
+        fg_text_add(&t, " --tune");
     return t.data;
 }
 
@@ -140,6 +179,8 @@ static fg_codegen_options codegen_options(job *j, const fg_target *target) {
                                 .exact = o->exact,
                                 .threads = o->threads > 1 ? o->threads : 1,
                                 .threads_pool = o->threads_pool && o->threads > 1,
+                                .tuning = j->tuning,
+                                .candidate = j->candidate,
                                 .fault_kernel = -1};
 }
 
@@ -228,6 +269,90 @@ static void note_module(job *j) {
         fg_console_note(j->session->console, j->ctx, j->model, "the code is not checked (--verify=none)");
 }
 
+/* ---- tuning ---- */
+
+/* Passes over the kernels in one trial; the shortest counts. */
+#define TRIAL_RUNS 20
+
+/* A trial is a job of its own, with all of its memory: modules of large models cannot pile up. */
+typedef struct trial {
+    job *tuned;
+    job j;
+    fg_trial times;
+} trial;
+
+static fg_partition *partition(job *j) {
+    fg_fusion_options fusion = {.fuse = !j->options->no_fuse};
+    fg_graph *g = fg_graph_clone(j->read);
+    fg_canonicalise(g, &fusion);
+    return fg_partition_graph(g, &fusion);
+}
+
+static void run_trial(fg_context *ctx, void *arg) {
+    trial *t = arg;
+    fg_context_set_file(ctx, t->j.model);
+    t->j.read = read_graph(&t->j);
+    fg_infer(t->j.read);
+    const fg_target *target = fg_target_load(ctx, t->j.options->target);
+    fg_codegen_options codegen = codegen_options(&t->j, target);
+    const fg_module *m = fg_generate(partition(&t->j), target, &codegen);
+    const fg_bench *b = fg_bench_run(m, t->j.inputs, seed, TRIAL_RUNS);
+    if (b->why_not) fg_raise(ctx, FG_TOOLCHAIN, "--tune: %s", b->why_not);
+    fg_context *keep = t->tuned->ctx;
+    t->times = (fg_trial){FG_ARRAY(keep, m->n_kernels + 1, fg_choice), m->n_kernels};
+    for (int i = 0; i < m->n_kernels; i++) {
+        const fg_kernel_text *k = &m->kernels[i];
+        t->times.kernels[i] = (fg_choice){.kernel = fg_strdup(keep, k->kernel->name),
+                                          .text = k->choice ? fg_strdup(keep, k->choice) : NULL,
+                                          .microseconds = b->kernels[i].wall.min_ms * 1e3};
+    }
+}
+
+static fg_trial time_trial(void *user, const fg_tuning *tuning, int candidate) {
+    job *j = user;
+    trial t = {.tuned = j, .j = *j};
+    t.j.tuning = tuning;
+    t.j.candidate = candidate;
+    t.j.ctx = own_context(j->ctx, j->options);
+    const fg_status status = fg_try(t.j.ctx, run_trial, &t);
+    const fg_diagnostic d = *fg_context_diagnostic(t.j.ctx);
+    fg_undefer(j->ctx, t.j.ctx);
+    fg_context_free(t.j.ctx);
+    if (status == FG_OK) return t.times;
+    if (*d.remedy) fg_remedy(j->ctx, "%s", d.remedy);
+    fg_raise(j->ctx, status, "%s", d.message);
+}
+
+static void note_tuning(job *j, const fg_tune_result *r) {
+    fg_console_note(
+        j->session->console, j->ctx, j->model,
+        "tuning: %d candidates in %.0f s, %d of %d choices changed, kernels take %.3f ms instead of %.3f "
+        "ms%s",
+        r->trials, r->seconds, r->changed, r->n, r->tuned_ms, r->model_ms,
+        j->options->tune_file ? "" : "; the choices are used now and not kept: --tune-file FILE keeps them");
+}
+
+/* --tune measures, --tune-file alone reads; what was measured goes through the same text, so that both
+ * generate the same. */
+static void choose_tiles(job *j, const fg_target *target) {
+    const fg_cli_options *o = j->options;
+    const char *text = NULL;
+    size_t n = 0;
+    if (o->tune_seconds) {
+        const fg_tune_result r = fg_tune(j->ctx, o->tune_seconds, time_trial, j);
+        fg_text t = fg_text_new(j->ctx);
+        fg_tuning_print(r.choices, r.n, FG_VERSION, target, j->read->sha256, &t);
+        note_tuning(j, &r);
+        j->tune_text = text = t.data;
+        n = t.length;
+    } else if (o->tune_file) {
+        text = fg_tune_read(j->ctx, o->tune_file, &n);
+    }
+    if (text)
+        j->tuning = fg_tuning_parse(j->ctx, o->tune_file ? file_name(o->tune_file) : "--tune", text, n,
+                                    target, j->read->sha256);
+}
+
 /* ---- one model ---- */
 
 static void generate(job *j) {
@@ -240,6 +365,8 @@ static void generate(job *j) {
     dump(j, FG_DUMP_PARTITION, g, p);
     if (only_dumps(o)) return;
     const fg_target *target = fg_target_load(j->ctx, o->target);
+    read_inputs(j);
+    choose_tiles(j, target);
     fg_codegen_options codegen = codegen_options(j, target);
     j->module = fg_generate(p, target, &codegen);
 }
@@ -258,6 +385,7 @@ static void run_job(fg_context *ctx, void *arg) {
     const fg_cli_options *o = j->options;
     fg_context_set_file(ctx, j->model);
     if (o->output) check_output(ctx, o, j->model);
+    check_tune_file(ctx, o, j->model);
     fg_progress(ctx, "reading", 0, 0);
     j->read = read_graph(j);
     note_input(j);
@@ -267,7 +395,6 @@ static void run_job(fg_context *ctx, void *arg) {
     generate(j);
     if (!j->module) return;
     note_module(j);
-    read_inputs(j);
     verify(j);
     bench(j);
     collect(j);
@@ -275,6 +402,7 @@ static void run_job(fg_context *ctx, void *arg) {
     if (j->verdict && !j->verdict->passed)
         fg_raise(ctx, FG_MISMATCH, "the generated code does not match the reference: %s",
                  j->verdict->first_failure ? j->verdict->first_failure : "end to end");
+    if (j->tune_text && o->tune_file) write_file(ctx, o->tune_file, j->tune_text, strlen(j->tune_text));
     fg_output_names names = o->output ? fg_output_names_of(ctx, o->output) : (fg_output_names){0};
     if (o->output) fg_output_module(ctx, &names, j->module);
 }
@@ -284,18 +412,8 @@ static void fail(session *s, fg_context *ctx, fg_status status) {
     if (s->status == FG_OK) s->status = status;
 }
 
-static void free_context(void *ctx) {
-    fg_context_free(ctx);
-}
-
 static void run_in_own_context(session *s, job *j) {
-    j->ctx = fg_context_new();
-    if (!j->ctx) fg_raise(s->ctx, FG_UNSUPPORTED, "out of memory");
-    /* Should collecting the report fail, the model's temporary files must still be removed. */
-    fg_defer(s->ctx, free_context, j->ctx);
-    fg_limits *limits = fg_context_limits(j->ctx);
-    if (s->options->max_bytes) limits->bytes = s->options->max_bytes;
-    if (s->options->max_work) limits->work = s->options->max_work;
+    j->ctx = own_context(s->ctx, s->options);
     fg_context_set_progress(j->ctx, fg_console_progress, s->console);
     fg_status status = fg_try(j->ctx, run_job, j);
     fg_console_clear(s->console);
@@ -356,9 +474,7 @@ static void print_report(session *s, const fg_report_option *option) {
     if (!option->file) {
         fg_console_print(s->ctx, text.data, text.length);
     } else {
-        fg_output *o = fg_output_new(s->ctx);
-        (void)fwrite(text.data, 1, text.length, fg_output_open(o, option->file));
-        fg_output_commit(o);
+        write_file(s->ctx, option->file, text.data, text.length);
     }
     fg_text_free(&text);
 }

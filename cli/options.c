@@ -38,8 +38,7 @@ static const struct {
     {"--emit", NULL, TAKES_VALUE},           {"--calibrate", NULL, TAKES_VALUE},
     {"--precision", "bf16", TAKES_VALUE},    {"--precision", "fp16", TAKES_VALUE},
     {"--precision", "int8", TAKES_VALUE},    {"--optimize", "ram", TAKES_VALUE},
-    {"--optimize", "flash", TAKES_VALUE},    {"--tune", NULL, TAKES_OPTIONAL},
-    {"--tune-file", NULL, TAKES_VALUE},      {"--verify", "emulator", TAKES_OPTIONAL},
+    {"--optimize", "flash", TAKES_VALUE},    {"--verify", "emulator", TAKES_OPTIONAL},
     {"--report", "html", TAKES_OPTIONAL},    {"--report", "dot", TAKES_OPTIONAL},
     {"--report", "svg", TAKES_OPTIONAL},     {"--quantify", NULL, TAKES_NONE},
     {"--analyze-balance", NULL, TAKES_NONE}, {"--visualize", NULL, TAKES_NONE},
@@ -264,6 +263,19 @@ static void set_bench(parser *p, const char *value) {
     p->options->bench_runs = (int)n;
 }
 
+static void set_tune(parser *p, const char *value) {
+    static const char wanted[] = "a number of seconds from 1 to 1000000";
+    int64_t n = value ? integer(p, value, 1, 0, wanted) : 60;
+    if (n > 1000000) bad_value(p, value, wanted);
+    p->options->tune_seconds = (int)n;
+}
+
+static void set_tune_file(parser *p, const char *value) {
+    if (!*value) bad_value(p, value, "a file name");
+    if (p->options->tune_file) fg_raise(p->ctx, FG_USAGE, "--tune-file is given twice");
+    p->options->tune_file = value;
+}
+
 static void set_report(parser *p, const char *value) {
     static const char *const names[] = {"text", "json"};
     fg_report_option *r = &p->options->reports[p->options->n_reports++];
@@ -382,6 +394,10 @@ static const option_row rows[] = {
      set_expect},
     {NULL, "--bench", NULL, TAKES_OPTIONAL, "RUNS",
      "compile by the target's compiler, run here, time whole and kernels\n(default: 30 runs)", set_bench},
+    {NULL, "--tune", NULL, TAKES_OPTIONAL, "SECONDS",
+     "choose tiles by measurement on this machine, for about so long\n(default: 60)", set_tune},
+    {NULL, "--tune-file", NULL, TAKES_VALUE, "FILE",
+     "keep in FILE what --tune chose; without --tune, choose what FILE says", set_tune_file},
     {"Reports", "--report", NULL, TAKES_OPTIONAL, "text|json",
      "what was fused, moved, computed, predicted, measured (default: text);\nrepeatable", set_report},
     {NULL, "--report-file", NULL, TAKES_VALUE, "FILE",
@@ -503,6 +519,10 @@ static void check_together(parser *p) {
         fg_remedy(p->ctx, "try fusegen MODEL.onnx -o MODEL.c, or fusegen --help");
         fg_raise(p->ctx, FG_USAGE, "no model is given");
     }
+    bool sweep = false;
+    for (int i = 0; i < o->n_dims; i++) sweep |= o->dims[i].n > 1;
+    if (o->tune_file && (o->n_models > 1 || sweep))
+        fg_raise(p->ctx, FG_USAGE, "--tune-file is for one model of one shape");
     if (!o->output) return;
     if (o->n_models > 1) fg_raise(p->ctx, FG_USAGE, "-o takes one model, and %d are given", o->n_models);
     for (int i = 0; i < o->n_dims; i++)

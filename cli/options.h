@@ -67,7 +67,9 @@ typedef struct fg_cli_options {
     bool compat_stochastic_depth, compat_dropout; /* --fx-compat */
     fg_verify_mode verify;
     double tolerance;
-    int bench_runs; /* 0: no --bench */
+    int tune_seconds;      /* 0: no --tune */
+    const char *tune_file; /* with --tune written, else read; NULL: none */
+    int bench_runs;        /* 0: no --bench */
     fg_report_option *reports;
     int n_reports;
     bool dump[FG_DUMP_COUNT];

@@ -76,8 +76,6 @@ static void options_of_later_versions_are_refused_by_name(void **state) {
         {"--calibrate", "data", "--calibrate"},
         {"--precision=int8", NULL, "--precision int8"},
         {"--precision", "bf16", "--precision bf16"},
-        {"--tune=10", NULL, "--tune"},
-        {"--tune", NULL, "--tune"},
         {"--verify=emulator", NULL, "--verify emulator"},
         {"--report=html", NULL, "--report html"},
         {"--quantify", NULL, "--quantify"},
