@@ -181,7 +181,7 @@ static fg_winograd ranked(fg_context *ctx, const fg_target *t, const fg_convolut
         if (m == best.m) continue;
         fg_winograd w = {.m = 0, .cost = best.direct_cost};
         if (m) w = plan_for(t, c, m, vectors, &(fg_pick){0});
-        if (w.cost < 1.6 * best.cost && (!m || accurate(ctx, m, c))) option[n++] = w;
+        if (w.cost < 2.5 * best.cost && (!m || accurate(ctx, m, c))) option[n++] = w;
     }
     const fg_winograd w = option[pick->rank % n];
     pick->rank /= n;
