@@ -105,17 +105,25 @@ int fg_nest_simplify(fg_nest *n, int by, int first, int last) {
     return last - first;
 }
 
+/* Offsets are int where that is enough: twice as fast on small processors, and easier to read. */
+static bool fits_int(const fg_nest *n, int operand, int first, int last) {
+    int64_t reach = 0;
+    for (int d = first; d < last; d++) {
+        reach += magnitude(n->stride[operand][d]) * n->extent[d];
+    }
+    return reach <= INT32_MAX;
+}
+
 const char *fg_nest_at(fg_context *ctx, const fg_nest *n, int operand, int first, int last, const char *var) {
-    const char *s = NULL;
+    const char *s = NULL, *wide = fits_int(n, operand, first, last) ? "" : "(int64_t)";
     for (int d = first; d < last; d++) {
         const int64_t stride = n->stride[operand][d];
         if (stride == 0) {
             continue;
         }
-        const char *plus = s == NULL ? (stride < 0 ? "-" : "") : stride < 0 ? " - " : " + ";
-        s = magnitude(stride) == 1 ? fg_format(ctx, "%s%s%s%d", s == NULL ? "" : s, plus, var, d)
-                                   : fg_format(ctx, "%s%s%s%d * %lld", s == NULL ? "" : s, plus, var, d,
-                                               (long long)magnitude(stride));
+        const char *before = s == NULL ? (stride < 0 ? "-" : "") : stride < 0 ? " - " : " + ";
+        const char *term = fg_format(ctx, "%s%s%s%s%d", s == NULL ? "" : s, before, wide, var, d);
+        s = magnitude(stride) == 1 ? term : fg_format(ctx, "%s * %lld", term, (long long)magnitude(stride));
     }
     return s == NULL ? "0" : s;
 }
