@@ -31,12 +31,15 @@ def require(module):
 
 def convert(command, folder, made):
     """Runs a converter in the folder unless what it makes is there; its chatter is kept beside."""
-    if os.path.exists(os.path.join(folder, made)):
+    made = os.path.join(folder, made)
+    if os.path.exists(made):
         return
     os.makedirs(folder, exist_ok=True)
     with open(os.path.join(folder, "log.txt"), "w+b") as log:
         code = subprocess.call(command, cwd=folder, stdout=log, stderr=log)
-        if code or not os.path.exists(os.path.join(folder, made)):
+        if code or not os.path.exists(made):
+            if os.path.exists(made):
+                os.remove(made)  # a torso, which would pass for a result next time
             log.seek(0)
             text = log.read().decode(errors="replace").strip().splitlines()
             raise RuntimeError("conversion failed (%d): %s" % (code, text[-1] if text else ""))
@@ -49,6 +52,11 @@ class Engine:
     def prepare(cls, job):
         if cls.package:
             require(cls.package)
+
+    @classmethod
+    def home(cls, job):
+        """The folder of what this version of the engine made of the model."""
+        return os.path.join(job["folder"], "%s-%s" % (cls.package, cls.version()))
 
     @classmethod
     def version(cls):
@@ -146,13 +154,12 @@ class Ncnn(Engine):
         require("ncnn")
         from importlib.metadata import PackageNotFoundError, files
         try:
-            found = [f.locate() for f in files("pnnx") if f.name == "pnnx" and "site-packages" in str(f.locate())]
-            found = [str(f) for f in found if os.path.isfile(f)]
+            found = [str(f.locate()) for f in files("pnnx") if str(f) == "pnnx/pnnx"]
         except PackageNotFoundError:
             found = []
         if not found:
             raise Missing("pnnx, its converter, is not installed")
-        folder = os.path.join(job["folder"], "ncnn")
+        folder = cls.home(job)
         os.makedirs(folder, exist_ok=True)
         link = os.path.join(folder, "m.onnx")
         if not os.path.lexists(link):
@@ -168,7 +175,7 @@ class Ncnn(Engine):
         options.use_vulkan_compute = False
         options.use_fp16_packed = options.use_fp16_storage = options.use_fp16_arithmetic = False
         options.use_bf16_storage = False
-        stem = os.path.join(job["folder"], "ncnn", "m.ncnn")
+        stem = os.path.join(self.home(job), "m.ncnn")
         if self.net.load_param(stem + ".param") or self.net.load_model(stem + ".bin"):
             raise RuntimeError("ncnn cannot load what pnnx made")
         # An image's batch axis of 1 is implied.
@@ -198,12 +205,12 @@ class Mnn(Engine):
         require("MNN")
         # The converter itself, without the script around it, which reports each use to its makers.
         call = "import sys, _tools; _tools.mnnconvert(sys.argv)"
-        convert([sys.executable, "-c", call, "-f", "ONNX", "--modelFile", job["model"], "--MNNModel", "m.mnn", "--bizCode", "b"],
-                os.path.join(job["folder"], "mnn"), "m.mnn")
+        convert([sys.executable, "-c", call, "-f", "ONNX", "--modelFile", job["model"], "--MNNModel", "m.mnn",
+                 "--bizCode", "b"], cls.home(job), "m.mnn")
 
     def __init__(self, job):
         self.mnn = mnn = require("MNN")
-        self.net = mnn.Interpreter(os.path.join(job["folder"], "mnn", "m.mnn"))
+        self.net = mnn.Interpreter(os.path.join(self.home(job), "m.mnn"))
         self.session = self.net.createSession({"backend": "CPU", "numThread": job["threads"], "precision": "high",
                                                "memory": "normal"})
         kinds = {"float32": mnn.Halide_Type_Float, "int64": mnn.Halide_Type_Int64, "int32": mnn.Halide_Type_Int}

@@ -22,8 +22,16 @@ ROOT = os.path.dirname(HERE)
 CACHE = os.path.join(ROOT, "build", "bench")
 VENV = os.path.join(CACHE, "venv")
 NEEDED = ["numpy==2.4.6", "onnx==1.23.2"]
-PEERS = [["onnxruntime==1.31.1"], ["openvino==2026.4.1"], ["ncnn==1.0.20261020"], ["pnnx==20261020"], ["MNN==3.6.1"]]
+PEERS = ["onnxruntime==1.31.1", "openvino==2026.4.1", "ncnn==1.0.20261020", "pnnx==20261020", "MNN==3.6.1"]
 ALONE = ("pnnx",)  # its program needs nothing of what its package asks for (PyTorch, gigabytes)
+
+
+def install(name, what):
+    """None, or the reason in one line."""
+    command = [os.path.join(VENV, "bin", "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", what]
+    done = subprocess.run(command + ["--no-deps"] * (name in ALONE), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    lines = [l for l in done.stdout.splitlines() if "ERROR" in l] or done.stdout.splitlines()
+    return None if done.returncode == 0 else (lines or ["pip failed"])[-1][:150]
 
 
 def setup():
@@ -32,13 +40,16 @@ def setup():
     print("making", VENV)
     venv.create(VENV, with_pip=True)
     failed = []
-    for group in [[p] for p in NEEDED] + PEERS:
-        extra = ["--no-deps"] if group[0].split("==")[0] in ALONE else []
-        command = [os.path.join(VENV, "bin", "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        done = subprocess.run(command + extra + group, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        lines = [l for l in done.stdout.splitlines() if "ERROR" in l] or done.stdout.splitlines() or [""]
-        print("%-24s %s" % (group[0], "installed" if done.returncode == 0 else "NOT installed: " + lines[-1][:150]), flush=True)
-        failed += group if done.returncode else []
+    for pinned in NEEDED + PEERS:
+        name = pinned.split("==")[0]
+        error = install(name, pinned)
+        if not error:
+            print("%-24s installed" % pinned, flush=True)
+        elif not install(name, name):  # another Python, another processor: another version may exist
+            print("%-24s not to be had here; installed the newest that is" % pinned, flush=True)
+        else:
+            print("%-24s NOT installed: %s" % (pinned, error), flush=True)
+            failed.append(pinned)
     return 1 if any(p in failed for p in NEEDED) else 0
 
 
@@ -61,10 +72,11 @@ def arguments():
     p.add_argument("--fusegen", metavar="PATH", default=os.path.join(ROOT, "build", "fusegen"))
     p.add_argument("--engines", metavar="LIST", help="comma-separated; default: all")
     p.add_argument("--threads", type=int, default=1)
-    p.add_argument("--cpus", metavar="LIST", help="processors to pin to (default: the first ones, one per core if there are enough)")
+    p.add_argument("--cpus", metavar="LIST", help="processors to pin to (default: the first, of different cores if there are enough)")
     p.add_argument("--runs", type=int, default=30, help="timed runs per engine (default: 30)")
     p.add_argument("--warm-ups", type=int, default=5, help="default: 5")
-    p.add_argument("--limit", type=float, default=60, metavar="SECONDS", help="fewer runs for engines that would take longer (default: 60)")
+    p.add_argument("--limit", type=float, default=60, metavar="SECONDS", help="fewer runs for slower engines (default: 60)")
+    p.add_argument("--cache", metavar="DIR", default=CACHE, help="where generated and converted files are kept")
     p.add_argument("--dim", action="append", default=[], metavar="NAME=N", help="value of an open dimension")
     p.add_argument("--no-verify", action="store_true", help="generate without verification")
     p.add_argument("--prepare", action="store_true", help="generate, compile and convert only: what may run on a busy machine")
@@ -147,7 +159,7 @@ def bench_model(o, record, path, chosen):
     import contenders
     import measure
     import show
-    base = contenders.prepare(path, CACHE, dims(o))
+    base = contenders.prepare(path, os.path.abspath(o.cache), dims(o))
     base.update(threads=o.threads, cpus=record["cpus"], warm_ups=o.warm_ups)
     results = {}
     jobs = jobs_of(o, base, chosen, results)
@@ -171,10 +183,11 @@ def bench_model(o, record, path, chosen):
 def bench_kernels(o, path, peak, cpus):
     import contenders
     import show
-    base = contenders.prepare(path, CACHE, dims(o))
+    base = contenders.prepare(path, os.path.abspath(o.cache), dims(o))
     report = os.path.join(base["folder"], "kernels.json")
-    done = subprocess.run([o.fusegen, base["model"], "--target", "host", "--verify=none", "--bench=%d" % o.runs, "-q", "--report=json",
-                           "--report-file", report], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    command = [o.fusegen, base["model"], "--target", "host", "--verify=none", "--bench=%d" % o.runs, "-q",
+               "--report=json", "--report-file", report]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                           preexec_fn=lambda: os.sched_setaffinity(0, cpus))
     if done.returncode:
         raise contenders.Unusable((done.stdout.splitlines() or ["fusegen failed"])[0])
@@ -185,7 +198,7 @@ def bench_kernels(o, path, peak, cpus):
 def new_record(o):
     import contenders
     cpus = choose_cpus(o)
-    peak = None if o.prepare else contenders.peak(CACHE, cpus[0])
+    peak = None if o.prepare else contenders.peak(os.path.abspath(o.cache), cpus[0])
     return {"cpu_name": processor_name(), "peak": peak, "threads": o.threads, "cpus": cpus, "runs": o.runs,
             "date": time.strftime("%Y-%m-%d %H:%M"), "versions": {}, "models": []}
 

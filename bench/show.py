@@ -45,7 +45,7 @@ def table(head, rows):
     rows = [head] + rows
     widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
     lines = ["  ".join(c.ljust(w) if i == 0 else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths))).rstrip() for row in rows]
-    return "\n".join([lines[0], "-" * max(len(l) for l in lines)] + lines[1:])
+    return "\n".join([lines[0], "-" * max(len(line) for line in lines)] + lines[1:])
 
 
 def header(record):
@@ -89,7 +89,8 @@ def detail(record, model):
             notes.append("%d redone" % r["redone"])
         rows.append([engine, digits(r["min_ms"]), digits(r["median_ms"]), "%.2f" % speed if speed else "-",
                      "%.1f" % rate if rate else "-", share, "%.0e" % r["deviation"], "%.0f" % r["memory_mb"], ", ".join(notes)])
-    text = table(["engine", "min ms", "median", "speed", "GFLOP/s", "% peak", "deviation", "MB", ""], rows) if rows else "nothing ran"
+    head = ["engine", "min ms", "median", "speed", "GFLOP/s", "% peak", "deviation", "MB", ""]
+    text = table(head, rows) if rows else "nothing ran"
     reference = next((r["reference"] for r in model["engines"].values() if "reference" in r), None)
     if reference:
         text += "\ndeviation: largest difference from %s's outputs over their RMS" % reference
@@ -97,6 +98,10 @@ def detail(record, model):
     if error is not None:
         text += "\nfusegen's own check (by libtcc, against double precision): %.1e of the RMS" % error
     return text
+
+
+def mark(r):
+    return "x" if r["wrong"] else "!" if r["disturbed"] else "~" if r["deviation"] > IMPRECISE else ""
 
 
 def summary(record):
@@ -109,14 +114,15 @@ def summary(record):
         cells = []
         for e in engines:
             r = model["engines"].get(e, {"error": ""})
-            mark = "" if "error" in r else "x" if r["wrong"] else "!" if r["disturbed"] else "~" if r["deviation"] > IMPRECISE else ""
-            cells.append("-" if "error" in r else "%s/%s%s" % (digits(r["min_ms"]), digits(r["median_ms"]), mark))
+            cells.append("-" if "error" in r else "%s/%s%s" % (digits(r["min_ms"]), digits(r["median_ms"]), mark(r)))
         floor, speed = floor_ms(record, model), ratio(model)
-        rows.append([model["name"], "%.2f" % (model["flops"] * 1e-9) if model["flops"] else "-", digits(floor) if floor else "-"] + cells +
+        gflop = "%.2f" % (model["flops"] * 1e-9) if model["flops"] else "-"
+        rows.append([model["name"], gflop, digits(floor) if floor else "-"] + cells +
                     [best_peer(model) or "-", "%.2f" % speed if speed else "-"] + verdict(model))
     return "\n".join([table(head, rows), "",
-                      "min/median in ms. floor: direct arithmetic at peak (Winograd may pass below). ratio: best peer's minimum over " + OURS + "'s.",
-                      "! too few undisturbed runs   ~ differs from the reference by more than 1e-3 of its RMS   x by more than 1e-2: not ranked"])
+                      "min/median in ms. floor: direct arithmetic at peak (Winograd may pass below). ratio: best peer's minimum",
+                      "over %s's.  ! too few undisturbed runs   ~ differs from the reference by more than 1e-3 of its RMS" % OURS,
+                      "x by more than 1e-2: not ranked"])
 
 
 def kernels(name, report, peak, count=5):
@@ -156,13 +162,14 @@ def chart(record):
             if engine not in used:
                 used.append(engine)
             result = m["engines"][engine]
-            body.append('<rect x="%d" y="%d" width="%.1f" height="%d" fill="%s"><title>%s: %.2f, %s ms</title></rect>' %
-                        (LEFT, y, speed * scale, BAR - 1, COLOURS.get(engine, OTHER), escape(engine), speed, digits(result["min_ms"])))
+            tip = "%s: %.2f, %s ms" % (engine, speed, digits(result["min_ms"]))
+            body.append('<rect x="%d" y="%d" width="%.1f" height="%d" fill="%s"><title>%s</title></rect>' %
+                        (LEFT, y, speed * scale, BAR - 1, COLOURS.get(engine, OTHER), escape(tip)))
             body.append('<text x="%.1f" y="%d" class="small">%.2f</text>' % (LEFT + speed * scale + 4, y + BAR - 2, speed))
             y += BAR
         y += GAP
     one = LEFT + scale
-    lines = ['<line x1="%.1f" y1="%d" x2="%.1f" y2="%d" stroke="#333" stroke-dasharray="3 3"/>' % (one, TOP - 8, one, y - GAP + 4)]
+    lines = ['<line x1="%.1f" y1="%d" x2="%.1f" y2="%d" stroke="#777" stroke-dasharray="2 3"/>' % (one, TOP - 8, one, y - GAP + 4)]
     legend, x = [], LEFT
     for engine in used:
         legend.append('<rect x="%d" y="46" width="10" height="10" fill="%s"/><text x="%d" y="55">%s</text>' %
@@ -172,9 +179,9 @@ def chart(record):
     caption = "%s, %d thread%s, float32, batch as in the model; bars: best peer's minimum / engine's minimum" % (
         record["cpu_name"], record["threads"], "s" * (record["threads"] > 1))
     return "\n".join([
-        '<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %d %d" font-family="sans-serif" font-size="12" fill="#222">' %
-        (width, y + 6, width, y + 6),
-        "<style>.small { font-size: 9px; fill: #555 }</style>",
+        '<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %d %d" %s>' %
+        (width, y + 6, width, y + 6, 'font-family="sans-serif" font-size="12" fill="#222"'),
+        "<style>.small { font-size: 9px; fill: #555; paint-order: stroke; stroke: #fff; stroke-width: 3px }</style>",
         '<rect width="100%" height="100%" fill="#ffffff"/>',
-        '<text x="12" y="20" font-size="15" font-weight="600">Speed against the fastest peer (1 = fastest peer, longer is faster)</text>',
+        '<text x="12" y="20" font-size="15" font-weight="600">%s</text>' % "Speed against the fastest peer (longer is faster)",
         '<text x="12" y="37" class="small">%s</text>' % escape(caption)] + legend + lines + body + ["</svg>"]) + "\n"
