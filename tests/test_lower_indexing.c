@@ -80,6 +80,17 @@ TEST(casts_between_all_types) {
     }
 }
 
+TEST(casts_to_and_from_formats_of_few_bits) {
+    (void)arg;
+    static const fg_dtype small[] = {FG_FLOAT8E4M3FN, FG_FLOAT8E4M3FNUZ, FG_FLOAT8E5M2, FG_FLOAT8E5M2FNUZ,
+                                     FG_FLOAT4E2M1,   FG_INT4,           FG_UINT4};
+    for (size_t i = 0; i < FG_COUNT(small); i++) {
+        fg_graph *g = new_graph(ctx, 23);
+        fg_value *x = with_int(g, NODE(g, "Cast", input(g, "x", "3x5x7")), "to", small[i]);
+        check(g, with_int(g, NODE(g, "Cast", x), "to", i % 2 ? FG_FLOAT16 : FG_INT64));
+    }
+}
+
 TEST(pads_in_all_modes) {
     (void)arg;
     static const char *const modes[] = {"constant", "edge", "reflect", "wrap"};
@@ -182,6 +193,7 @@ int main(void) {
         cmocka_unit_test(gathers_of_elements_and_tuples),
         cmocka_unit_test(scatters_with_all_reductions),
         cmocka_unit_test(casts_between_all_types),
+        cmocka_unit_test(casts_to_and_from_formats_of_few_bits),
         cmocka_unit_test(pads_in_all_modes),
         cmocka_unit_test(resizes_by_all_coordinates),
         cmocka_unit_test(resizes_of_channels_last_and_other_types),
