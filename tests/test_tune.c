@@ -1,6 +1,8 @@
 /* --tune and --tune-file: measured choices instead of the cost model's. No test here depends on what is fast.
  */
+#include "frontend/frontend.h"
 #include "tests/onnx_writer.h"
+#include "verify/verify.h"
 
 #define ARGS(...) ((const char *[]){__VA_ARGS__, NULL})
 #define TARGET    "x86-64-v3"
@@ -171,6 +173,61 @@ static void order_comments_and_blank_lines_mean_nothing(void **state) {
     free(b);
 }
 
+/* ---- candidates ---- */
+
+typedef struct candidate_run {
+    const char *file, *target;
+    int candidate;
+    char text[256]; /* the kernels' choices */
+} candidate_run;
+
+static void verify_candidate(fg_context *ctx, void *arg) {
+    candidate_run *c = arg;
+    const fg_read_options read = {0};
+    const fg_fusion_options fusion = {.fuse = true};
+    const fg_codegen_options options = {.prefix = "m",
+                                        .file_stem = "m",
+                                        .model_file = "m",
+                                        .command = "",
+                                        .version = "0",
+                                        .threads = 1,
+                                        .candidate = c->candidate,
+                                        .fault_kernel = -1};
+    const fg_verify_options check = {.mode = FG_VERIFY_TCC, .tolerance = 1e-4, .seed = 1};
+    fg_graph *g = fg_read_model(ctx, c->file, &read);
+    fg_infer(g);
+    fg_graph *rewritten = fg_graph_clone(g);
+    fg_canonicalise(rewritten, &fusion);
+    const fg_module *m =
+        fg_generate(fg_partition_graph(rewritten, &fusion), fg_target_load(ctx, c->target), &options);
+    const fg_verdict *v = fg_verify(g, m, &check);
+    if (!v->passed) print_error("%s, candidate %d: %s\n", c->target, c->candidate, v->first_failure);
+    assert_true(v->passed);
+    size_t n = 0;
+    for (int i = 0; i < m->n_kernels && n < sizeof c->text; i++)
+        if (m->kernels[i].choice)
+            n += (size_t)snprintf(c->text + n, sizeof c->text - n, "%s ", m->kernels[i].choice);
+}
+
+static void every_candidate_verifies_and_the_first_differ(void **state) {
+    static const char *const targets[] = {"generic", "x86-64", "x86-64-v3", "x86-64-v4", "neoverse-n1"};
+    char *file = tool_path(*state, "model.onnx");
+    for (size_t t = 0; t < sizeof targets / sizeof *targets; t++) {
+        char before[256] = "";
+        for (int i = 0; i < 8; i++) {
+            candidate_run c = {.file = file, .target = targets[t], .candidate = i};
+            fg_context *ctx = fg_context_new();
+            assert_non_null(ctx);
+            if (fg_try(ctx, verify_candidate, &c) != FG_OK)
+                fail_msg("%s, candidate %d: %s", targets[t], i, fg_context_diagnostic(ctx)->message);
+            fg_context_free(ctx);
+            if (i < 3) assert_string_not_equal(c.text, before);
+            memcpy(before, c.text, sizeof before);
+        }
+    }
+    free(file);
+}
+
 /* ---- errors ---- */
 
 static void expect_error(const char *folder, int status, const char *says, const char *const *arguments) {
@@ -302,6 +359,7 @@ int main(void) {
         cmocka_unit_test(every_kind_of_choice_can_be_made_and_verifies),
         cmocka_unit_test(the_same_file_gives_the_same_bytes_and_is_stated),
         cmocka_unit_test(order_comments_and_blank_lines_mean_nothing),
+        cmocka_unit_test(every_candidate_verifies_and_the_first_differ),
         cmocka_unit_test(a_line_that_cannot_be_followed_is_named),
         cmocka_unit_test(another_model_target_or_file_is_refused),
         cmocka_unit_test(winograd_is_refused_where_it_must_be_exact),
