@@ -214,6 +214,7 @@ bool fg_rw_explicit_pads(fg_rewriter *rw, fg_node *n) {
     if (strcmp(fg_auto_pad(n), "NOTSET") == 0) {
         return false;
     }
+    const bool valid = strcmp(fg_auto_pad(n), "VALID") == 0;
     int64_t pads[2 * FG_MAX_RANK];
     const int64_t *kernel = fg_is_op(n, "Conv") ? n->in[1]->shape.dim + 2 : NULL;
     fg_window w = fg_window_of(rw->ctx, n, &n->in[0]->shape, kernel);
@@ -223,8 +224,8 @@ bool fg_rw_explicit_pads(fg_rewriter *rw, fg_node *n) {
     }
     fg_rw_attr_ints(rw, n, "pads", 2 * w.axes, pads);
     fg_rw_attr_text(rw, n, "auto_pad", "NOTSET");
-    if (fg_node_attr(n, "ceil_mode") != NULL) {
-        fg_rw_attr_int(rw, n, "ceil_mode", 0); /* the pads make up the last window */
+    if (!valid && fg_node_attr(n, "ceil_mode") != NULL) {
+        fg_rw_attr_int(rw, n, "ceil_mode", 0); /* SAME: the pads make up the last window */
     }
     return true;
 }
