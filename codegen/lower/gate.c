@@ -25,7 +25,7 @@ static void prefer(fg_planner *p, fg_kernel *k) {
 
 static void hook_operands(void *user, const char *arguments, fg_text *out) {
     const fg_dense *q = user;
-    fg_epilogue_at(q->epilogue[atoi(arguments)], "b", "0", "0", "n", out);
+    fg_epilogue_at(q->epilogue[atoi(arguments)], "b", "b", "b", "n", out); /* at most one axis is long */
 }
 
 static void hook_result(void *user, const char *arguments, fg_text *out) {
@@ -62,6 +62,19 @@ static void open_layer(fg_dense *q, int l, const fg_stage *s) {
                         (c->ic + e->lanes - 1) / e->lanes * e->lanes);
     q->epilogue[l] =
         fg_epilogue_new(e, fg_format(e->ctx, "p%d_", l), s->epilogue, s->n_epilogue, c->y, c->out, false);
+}
+
+/* From image to image, which may be any axis but the channels. */
+static int64_t image_stride(const fg_emit *e, const fg_value *v, fg_axes a) {
+    const int axis[] = {a.x, a.y, a.b};
+    int long_axis = -1, count = 0;
+    for (int i = 0; i < 3; i++)
+        if (axis[i] >= 0 && v->shape.dim[axis[i]] > 1) {
+            long_axis = axis[i];
+            count++;
+        }
+    FG_REQUIRE(e->ctx, "gate", count <= 1);
+    return count ? fg_layout_of(e, v)->stride[long_axis] : 0;
 }
 
 static void set_layers(const fg_dense *q, fg_template *t) {
@@ -103,15 +116,26 @@ static void emit(fg_emit *e) {
     if (q.pool)
         fg_emit_scratch(e, "mean", "float", sizeof(float), (q.c[0].ic + e->lanes - 1) / e->lanes * e->lanes);
     const fg_layout *xl = fg_layout_of(e, x);
-    int64_t pixels = 1;
-    for (int d = 2; d < x->shape.rank; d++) pixels *= x->shape.dim[d];
+    const int rank = x->shape.rank;
+    int64_t pixels = 1, rows = 1, row = 0;
+    for (int d = 2; d < rank; d++) pixels *= x->shape.dim[d];
+    const char *mean = fg_format(e->ctx, "1.0f / %lld.0f", (long long)pixels);
+    /* With a border the rows do not join. */
+    if (q.pool && rank == 4 && xl->stride[2] != xl->stride[3] * x->shape.dim[3]) {
+        rows = x->shape.dim[2];
+        row = xl->stride[2];
+        pixels = x->shape.dim[3];
+    }
+    FG_REQUIRE(e->ctx, "gate", !q.pool || rank <= 4);
     fg_template_int(t, "POOL", q.pool);
     fg_template_int(t, "PIXELS", pixels);
-    fg_template_int(t, "PX", xl->stride[x->shape.rank - 1]);
-    fg_template_text(t, "MEAN", fg_format(e->ctx, "1.0f / %lld.0f", (long long)pixels));
+    fg_template_int(t, "ROWS", rows);
+    fg_template_int(t, "PY", row);
+    fg_template_int(t, "PX", xl->stride[rank - 1]);
+    fg_template_text(t, "MEAN", mean);
     fg_template_int(t, "B", images);
-    fg_template_int(t, "XB", q.pool ? xl->stride[0] : q.c[0].ic);
-    fg_template_int(t, "YB", q.c[q.layers - 1].oc);
+    fg_template_int(t, "XB", q.pool ? xl->stride[0] : image_stride(e, x, q.c[0].in));
+    fg_template_int(t, "YB", image_stride(e, k->out[0], q.c[q.layers - 1].out));
     fg_template_int(t, "LAYERS", q.layers);
     set_layers(&q, t);
     fg_template_hook(t, "operands", hook_operands, &q);
