@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+extern const fg_lowering fg_lowering_matmul;
+
 typedef struct fg_conv_kernel {
     fg_emit *e;
     fg_convolution c;
@@ -179,6 +181,9 @@ static void set_shape(fg_conv_kernel *q, fg_template *t) {
     fg_template_int(t, "NC", c->oc);
     fg_template_int(t, "YBLOCK", q->ocm);
     const int64_t *ys = q->stored ? fg_layout_of(e, e->k->out[0])->stride : NULL;
+    const int64_t *ts = e->k->tap ? fg_layout_of(e, e->k->tap->out[0])->stride : NULL;
+    fg_template_int(t, "TB", ts ? ts[c->out.b] : 0);
+    fg_template_int(t, "TC", ts ? ts[c->out.n] : 0);
     fg_template_int(t, "YB", ys && c->out.b >= 0 ? ys[c->out.b] : 0);
     fg_template_int(t, "YY", ys && c->out.y >= 0 ? ys[c->out.y] : 0);
     fg_template_int(t, "YX", ys && c->out.x >= 0 ? ys[c->out.x] : 0);
@@ -299,11 +304,37 @@ static void emit_prologue(fg_conv_kernel *q) {
     q->prologue = fg_epilogue_new(e, "a", k->prologue, k->n_prologue, q->c.x, q->c.in, false);
 }
 
+static bool columns_are_dense(const fg_emit *e, const fg_value *v, int64_t columns) {
+    const int d = v->shape.rank - 1;
+    return v->data || d < 0 || v->shape.dim[d] != columns || columns == 1 ||
+           fg_layout_of(e, v)->stride[d] == 1;
+}
+
+/* A matrix product whose neighbours are convolutions may have to write or read its columns at a stride: the
+ * tile's vectors run along them. */
+static bool columns_suit(const fg_emit *e, const fg_convolution *c) {
+    const fg_stage *s = &e->k->stage[0];
+    if (strcmp(c->node->op_type, "Conv") == 0) return true;
+    for (int i = 0; i < e->k->n_out; i++)
+        if (!columns_are_dense(e, e->k->out[i], c->oc)) return false;
+    for (int i = 0; i < s->n_epilogue; i++)
+        for (int j = 0; j < s->epilogue[i]->n_in; j++) {
+            const fg_value *v = s->epilogue[i]->in[j];
+            if (v && fg_slot_of(e, v)->place != FG_PLACE_NONE && !columns_are_dense(e, v, c->oc))
+                return false;
+        }
+    return true;
+}
+
 static void emit(fg_emit *e) {
     const fg_kernel *k = e->k;
     fg_conv_kernel q = {.e = e};
     const bool ok = fg_convolution_of(e->ctx, k->stage[0].anchor, &q.c);
     FG_REQUIRE(e->ctx, "conv", ok && k->n_stages == 1);
+    if (k->n_prologue == 0 && !columns_suit(e, &q.c)) {
+        fg_lowering_matmul.emit(e);
+        return;
+    }
     if (k->n_prologue) q.c.x = k->prologue[0]->in[fg_prologue_main(k)];
     q.pick = fg_pick_of(e->m, k);
     const fg_winograd w = winograd_for(e->ctx, e->m, k, &q.c, &q.pick);

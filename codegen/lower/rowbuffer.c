@@ -304,7 +304,9 @@ static void set_uses(const fg_window *v, int tx, fg_template *t, fg_context *ctx
 
 static void set_window(const fg_rowbuffer *q, fg_template *t) {
     const fg_window *v = &q->v;
-    const int64_t *ys = fg_layout_of(q->e, q->stored)->stride;
+    const fg_node *tap = q->e->k->tap;
+    const int64_t *ys = q->stored ? fg_layout_of(q->e, q->stored)->stride : NULL,
+                  *ts = tap ? fg_layout_of(q->e, tap->out[0])->stride : NULL;
     fg_template_int(t, "B", v->images);
     fg_template_int(t, "C", v->channels);
     fg_template_int(t, "OH", v->oh);
@@ -318,9 +320,12 @@ static void set_window(const fg_rowbuffer *q, fg_template *t) {
     fg_template_int(t, "PT", v->pt);
     fg_template_int(t, "TX", q->tx);
     fg_template_int(t, "DP", q->producer ? q->cb : q->source.x);
-    fg_template_int(t, "YB", ys[v->out.b]);
-    fg_template_int(t, "YY", v->out.y < 0 ? 0 : ys[v->out.y]);
-    fg_template_int(t, "YX", ys[v->out.x]);
+    fg_template_int(t, "STORE", ys != NULL);
+    fg_template_int(t, "YB", ys ? ys[v->out.b] : 0);
+    fg_template_int(t, "YY", ys && v->out.y >= 0 ? ys[v->out.y] : 0);
+    fg_template_int(t, "YX", ys ? ys[v->out.x] : 0);
+    fg_template_int(t, "TB", ts ? ts[v->out.b] : 0);
+    fg_template_int(t, "TC", ts ? ts[v->out.n] : 0);
     fg_template_int(t, "POOL", v->pool);
     fg_template_int(t, "TAP", q->e->k->tap != NULL);
     fg_template_text(t, "FILL", v->pool ? "fg_set1(-FG_INF)" : "fg_zero()");
@@ -343,7 +348,7 @@ void fg_rowbuffer_emit(fg_emit *e) {
         if (!tap) q.stored = k->out[i];
         fg_emit_output(e, tap ? "tap" : "out", k->out[i]);
     }
-    FG_REQUIRE(e->ctx, "rowbuffer", q.stored != NULL);
+    FG_REQUIRE(e->ctx, "rowbuffer", q.stored != NULL || k->tap != NULL);
     q.pick = fg_pick_of(e->m, k);
     if (q.producer) open_producer(&q);
     choose_window_tile(&q);
