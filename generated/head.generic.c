@@ -389,10 +389,13 @@ FG_KERNEL void head_generic_dense_classifier(const fg_call *c)
     const float *bias0 = (const float *)(const void *)(c->weights + 3584);
     float *mean = (float *)(void *)(c->arena + 5376);
     for (int b = 0; b < 2; b++) {
-        for (int k = 0; k < 14; k += 1) {
-            const float *from = x + b * 672 + k;
+        for (int k = 0; k < 14; k += 1)
+        {
             fg_v s = fg_zero();
-            for (int i = 0; i < 48; i++, from += 14) s = fg_add(s, fg_load(from));
+            {
+                const float *from = x + b * 672 + k;
+                for (int i = 0; i < 48; i++, from += 14) s = fg_add(s, fg_load(from));
+            }
             fg_store(mean + k, fg_mul(s, fg_set1(1.0f / 48.0f)));
         }
         for (int n = 0; n < 8; n += 4)

@@ -73,6 +73,7 @@ FG_INLINE __m256i fg_first_lanes(int n)
     return _mm256_cmpgt_epi32(_mm256_set1_epi32(n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
 }
 
+FG_INLINE fg_v fg_loadn(const float *p, int n) { return (fg_v)_mm256_maskload_ps(p, fg_first_lanes(n)); }
 FG_INLINE void fg_storen(float *p, fg_v v, int n) { _mm256_maskstore_ps(p, fg_first_lanes(n), (__m256)v); }
 FG_INLINE fg_v fg_add(fg_v a, fg_v b) { return a + b; }
 FG_INLINE fg_v fg_mul(fg_v a, fg_v b) { return a * b; }
@@ -110,6 +111,13 @@ FG_INLINE fg_v fg_set1(float s)
 
 FG_INLINE fg_v fg_load(const float *p) { return *(const fg_v_in_memory *)(const void *)p; }
 FG_INLINE void fg_store(float *p, fg_v v) { *(fg_v_in_memory *)(void *)p = v; }
+FG_INLINE fg_v fg_loadn(const float *p, int n)
+{
+    fg_v r = {0};
+    for (int i = 0; i < n; i++) r[i] = p[i];
+    return r;
+}
+
 FG_INLINE void fg_storen(float *p, fg_v v, int n)
 {
     for (int i = 0; i < n; i++) p[i] = v[i];
@@ -160,6 +168,13 @@ FG_INLINE fg_v fg_set1(float s)
 
 #define fg_load(p) (*(const fg_v *)(const void *)(p))
 FG_INLINE void fg_store(float *p, fg_v v) { *(fg_v *)(void *)p = v; }
+FG_INLINE fg_v fg_loadn(const float *p, int n)
+{
+    fg_v r;
+    for (int i = 0; i < FG_VL; i++) r.lane[i] = i < n ? p[i] : 0.0f;
+    return r;
+}
+
 FG_INLINE void fg_storen(float *p, fg_v v, int n)
 {
     for (int i = 0; i < n; i++) p[i] = v.lane[i];
@@ -539,11 +554,25 @@ FG_KERNEL void head_x86_64_v3_dense_classifier(const fg_call *c)
     const float *bias0 = (const float *)(const void *)(c->weights + 5632);
     float *mean = (float *)(void *)(c->arena + 5376);
     for (int b = 0; b < 2; b++) {
-        for (int k = 0; k < 14; k += 8) {
-            const float *from = x + b * 672 + k;
+        for (int k = 0; k < 8; k += 8)
+        {
             fg_v s = fg_zero();
-            for (int i = 0; i < 48; i++, from += 14) s = fg_add(s, fg_load(from));
+            {
+                const float *from = x + b * 672 + k;
+                for (int i = 0; i < 48; i++, from += 14) s = fg_add(s, fg_load(from));
+            }
             fg_store(mean + k, fg_mul(s, fg_set1(1.0f / 48.0f)));
+        }
+        {
+            const int k = 8;
+            {
+                fg_v s = fg_zero();
+                {
+                    const float *from = x + b * 672 + k;
+                    for (int i = 0; i < 48; i++, from += 14) s = fg_add(s, fg_loadn(from, 6));
+                }
+                fg_store(mean + k, fg_mul(s, fg_set1(1.0f / 48.0f)));
+            }
         }
         {
             const int n = 0;

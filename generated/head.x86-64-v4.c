@@ -69,6 +69,11 @@ FG_INLINE fg_v fg_zero(void) { return (fg_v){0}; }
 FG_INLINE fg_v fg_set1(float s) { return (fg_v)_mm512_set1_ps(s); }
 FG_INLINE fg_v fg_load(const float *p) { return *(const fg_v_in_memory *)(const void *)p; }
 FG_INLINE void fg_store(float *p, fg_v v) { *(fg_v_in_memory *)(void *)p = v; }
+FG_INLINE fg_v fg_loadn(const float *p, int n)
+{
+    return (fg_v)_mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1u), p);
+}
+
 FG_INLINE void fg_storen(float *p, fg_v v, int n)
 {
     _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1u), (__m512)v);
@@ -111,6 +116,13 @@ FG_INLINE fg_v fg_set1(float s)
 
 FG_INLINE fg_v fg_load(const float *p) { return *(const fg_v_in_memory *)(const void *)p; }
 FG_INLINE void fg_store(float *p, fg_v v) { *(fg_v_in_memory *)(void *)p = v; }
+FG_INLINE fg_v fg_loadn(const float *p, int n)
+{
+    fg_v r = {0};
+    for (int i = 0; i < n; i++) r[i] = p[i];
+    return r;
+}
+
 FG_INLINE void fg_storen(float *p, fg_v v, int n)
 {
     for (int i = 0; i < n; i++) p[i] = v[i];
@@ -161,6 +173,13 @@ FG_INLINE fg_v fg_set1(float s)
 
 #define fg_load(p) (*(const fg_v *)(const void *)(p))
 FG_INLINE void fg_store(float *p, fg_v v) { *(fg_v *)(void *)p = v; }
+FG_INLINE fg_v fg_loadn(const float *p, int n)
+{
+    fg_v r;
+    for (int i = 0; i < FG_VL; i++) r.lane[i] = i < n ? p[i] : 0.0f;
+    return r;
+}
+
 FG_INLINE void fg_storen(float *p, fg_v v, int n)
 {
     for (int i = 0; i < n; i++) p[i] = v.lane[i];
@@ -489,11 +508,16 @@ FG_KERNEL void head_x86_64_v4_dense_classifier(const fg_call *c)
     const float *bias0 = (const float *)(const void *)(c->weights + 6656);
     float *mean = (float *)(void *)(c->arena + 5376);
     for (int b = 0; b < 2; b++) {
-        for (int k = 0; k < 14; k += 16) {
-            const float *from = x + b * 672 + k;
-            fg_v s = fg_zero();
-            for (int i = 0; i < 48; i++, from += 14) s = fg_add(s, fg_load(from));
-            fg_store(mean + k, fg_mul(s, fg_set1(1.0f / 48.0f)));
+        {
+            const int k = 0;
+            {
+                fg_v s = fg_zero();
+                {
+                    const float *from = x + b * 672 + k;
+                    for (int i = 0; i < 48; i++, from += 14) s = fg_add(s, fg_loadn(from, 14));
+                }
+                fg_store(mean + k, fg_mul(s, fg_set1(1.0f / 48.0f)));
+            }
         }
         {
             const int n = 0;
