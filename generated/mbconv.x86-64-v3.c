@@ -564,7 +564,11 @@ FG_KERNEL void mbconv_x86_64_v3_depthwise_expand_depthwise_5x5_silu(const fg_cal
                 }
             }
             for (int j = 0; j < 8; j += 8)
-                fg_store(tap + b * 20 + n + j, fg_mul(fg_load(sums + j), fg_set1(1.0f / 35.0f)));
+            {
+                const fg_v mean = fg_mul(fg_load(sums + j), fg_set1(1.0f / 35.0f));
+                float *squeezed = tap + b * 20 + (n + j) * 1;
+                fg_store(squeezed, mean);
+            }
         }
         {
             const int n = 16;
@@ -689,7 +693,11 @@ FG_KERNEL void mbconv_x86_64_v3_depthwise_expand_depthwise_5x5_silu(const fg_cal
                         }
                     }
                 }
-                fg_storen(tap + b * 20 + n + 0, fg_mul(fg_load(sums + 0), fg_set1(1.0f / 35.0f)), 4);
+                {
+                    const fg_v mean = fg_mul(fg_load(sums + 0), fg_set1(1.0f / 35.0f));
+                    float *squeezed = tap + b * 20 + (n + 0) * 1;
+                    fg_storen(squeezed, mean, 4);
+                }
             }
         }
     }
@@ -719,7 +727,7 @@ FG_KERNEL void mbconv_x86_64_v3_excite_gate(const fg_call *c)
         {
             const int n = 0;
             {
-                const float *xt = x + b * 20;
+                const float *xt = x + b * 0;
                 const float *wt = weights0 + n * 20;
                 const float *bt = bias0 + n;
                 float *yt = h1 + n;
@@ -741,7 +749,7 @@ FG_KERNEL void mbconv_x86_64_v3_excite_gate(const fg_call *c)
                 const float *xt = h1;
                 const float *wt = weights1 + n * 5;
                 const float *bt = bias1 + n;
-                float *yt = out + b * 20 + n;
+                float *yt = out + b * 0 + n;
                 fg_v c0_0 = fg_load(bt + 0) , c0_1 = fg_load(bt + 8) , c0_2 = fg_load(bt + 16) ;
                 {
                     const float *xk = xt;

@@ -666,8 +666,16 @@ FG_KERNEL void mbconv_x86_64_v4_depthwise_expand_depthwise_5x5_silu(const fg_cal
                     }
                 }
                 for (int j = 0; j < 16; j += 16)
-                    fg_store(tap + b * 20 + n + j, fg_mul(fg_load(sums + j), fg_set1(1.0f / 35.0f)));
-                fg_storen(tap + b * 20 + n + 16, fg_mul(fg_load(sums + 16), fg_set1(1.0f / 35.0f)), 4);
+                {
+                    const fg_v mean = fg_mul(fg_load(sums + j), fg_set1(1.0f / 35.0f));
+                    float *squeezed = tap + b * 20 + (n + j) * 1;
+                    fg_store(squeezed, mean);
+                }
+                {
+                    const fg_v mean = fg_mul(fg_load(sums + 16), fg_set1(1.0f / 35.0f));
+                    float *squeezed = tap + b * 20 + (n + 16) * 1;
+                    fg_storen(squeezed, mean, 4);
+                }
             }
         }
     }
@@ -697,7 +705,7 @@ FG_KERNEL void mbconv_x86_64_v4_excite_gate(const fg_call *c)
         {
             const int n = 0;
             {
-                const float *xt = x + b * 20;
+                const float *xt = x + b * 0;
                 const float *wt = weights0 + n * 20;
                 const float *bt = bias0 + n;
                 float *yt = h1 + n;
@@ -719,7 +727,7 @@ FG_KERNEL void mbconv_x86_64_v4_excite_gate(const fg_call *c)
                 const float *xt = h1;
                 const float *wt = weights1 + n * 5;
                 const float *bt = bias1 + n;
-                float *yt = out + b * 20 + n;
+                float *yt = out + b * 0 + n;
                 fg_v c0_0 = fg_load(bt + 0) , c0_1 = fg_load(bt + 16) ;
                 {
                     const float *xk = xt;
