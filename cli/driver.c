@@ -4,6 +4,7 @@
 #include "cli/output.h"
 #include "cli/report.h"
 #include "cli/tune.h"
+#include "cli/view.h"
 #include "codegen/escape.h"
 
 #include <inttypes.h>
@@ -17,7 +18,7 @@ typedef struct session {
     fg_context *ctx; /* of the reports */
     const fg_cli_options *options;
     fg_console *console;
-    fg_report **reports;
+    const fg_report **reports;
     int n_reports;
     fg_status status; /* of the first failure */
 } session;
@@ -365,6 +366,11 @@ static void generate(job *j) {
     dump(j, FG_DUMP_PARTITION, g, p);
     if (only_dumps(o)) return;
     const fg_target *target = fg_target_load(j->ctx, o->target);
+    if (target->report_only && o->output) {
+        fg_remedy(j->ctx, "fusegen --list-targets names the targets");
+        fg_raise(j->ctx, FG_USAGE, "target '%s' has figures for reports only; no code is made for it",
+                 target->name);
+    }
     read_inputs(j);
     choose_tiles(j, target);
     fg_codegen_options codegen = codegen_options(j, target);
@@ -375,8 +381,8 @@ static void collect(job *j) {
     session *s = j->session;
     const fg_pairwise_options compat = {j->options->compat_stochastic_depth, j->options->compat_dropout};
     fg_report_source source = {j->model, j->variant, j->read, j->module, j->verdict, j->bench, NULL};
-    if (j->options->pairwise) source.pairwise = fg_pairwise_partition(j->read, &compat);
-    s->reports[s->n_reports] = fg_report_collect(s->ctx, &source);
+    source.pairwise = fg_pairwise_partition(j->read, &compat);
+    s->reports[s->n_reports] = fg_report_collect_both(s->ctx, &source, j->options->pairwise);
     s->n_reports++;
 }
 
@@ -449,12 +455,29 @@ static void set_point(session *s, job *j, int at) {
     j->dims = dims;
 }
 
+static bool any_view(const fg_cli_options *o) {
+    bool any = false;
+    for (int v = 0; v < FG_VIEW_COUNT; v++) any |= o->view[v];
+    return any;
+}
+
 static void render(session *s, const fg_report_option *option, fg_text *out) {
     fg_report_style style = {.width = option->file ? 0 : fg_console_width(),
                              .color = !option->file && fg_color_on(s->options->color, stdout),
                              .verbose = s->options->verbose};
     if (option->format == FG_REPORT_JSON) {
         fg_report_json(s->ctx, s->n_reports, s->reports, out);
+    } else if (s->options->family) {
+        for (int i = 0; any_view(s->options) && i < s->n_reports; i++) {
+            fg_view_print(s->reports[i], s->options, &style, out);
+            fg_text_add(out, "\n");
+        }
+        fg_view_family(s->n_reports, s->reports, &style, out);
+    } else if (any_view(s->options)) {
+        for (int i = 0; i < s->n_reports; i++) {
+            if (i) fg_text_add(out, "\n");
+            fg_view_print(s->reports[i], s->options, &style, out);
+        }
     } else if (s->n_reports > 1) {
         for (int i = 0; style.verbose && i < s->n_reports; i++) {
             fg_report_text(s->reports[i], &style, out);
@@ -483,7 +506,11 @@ static void print_reports(session *s) {
     static const fg_report_option summary = {FG_REPORT_TEXT, NULL};
     if (!s->n_reports) return;
     for (int i = 0; i < s->options->n_reports; i++) print_report(s, &s->options->reports[i]);
-    if (!s->options->n_reports && !s->options->output && !only_dumps(s->options)) print_report(s, &summary);
+    const fg_cli_options *o = s->options;
+    bool asked = any_view(o) || o->family;
+    for (int i = 0; i < o->n_reports; i++)
+        asked = asked && o->reports[i].format != FG_REPORT_TEXT && o->reports[i].file;
+    if (asked || (!o->n_reports && !o->output && !only_dumps(o))) print_report(s, &summary);
 }
 
 static void run_session(fg_context *ctx, void *arg) {
@@ -492,7 +519,7 @@ static void run_session(fg_context *ctx, void *arg) {
     for (int i = 0; i < o->n_reports; i++)
         if (o->reports[i].file) fg_output_check(ctx, o->reports[i].file);
     int points = sweep_size(ctx, o);
-    s->reports = FG_ARRAY(ctx, (int64_t)o->n_models * points, fg_report *);
+    s->reports = FG_ARRAY(ctx, (int64_t)o->n_models * points, const fg_report *);
     for (int i = 0; i < o->n_models; i++) {
         for (int at = 0; at < points; at++) {
             job j = {.session = s, .options = o, .model = o->models[i]};

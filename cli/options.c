@@ -35,16 +35,12 @@ static const struct {
     const char *option, *value; /* value NULL: the option as a whole */
     takes takes;
 } not_available[] = {
-    {"--emit", NULL, TAKES_VALUE},           {"--calibrate", NULL, TAKES_VALUE},
-    {"--precision", "bf16", TAKES_VALUE},    {"--precision", "fp16", TAKES_VALUE},
-    {"--precision", "int8", TAKES_VALUE},    {"--optimize", "ram", TAKES_VALUE},
-    {"--optimize", "flash", TAKES_VALUE},    {"--verify", "emulator", TAKES_OPTIONAL},
-    {"--report", "html", TAKES_OPTIONAL},    {"--report", "dot", TAKES_OPTIONAL},
-    {"--report", "svg", TAKES_OPTIONAL},     {"--quantify", NULL, TAKES_NONE},
-    {"--analyze-balance", NULL, TAKES_NONE}, {"--visualize", NULL, TAKES_NONE},
-    {"--max-nodes", NULL, TAKES_VALUE},      {"--start", NULL, TAKES_VALUE},
-    {"--around", NULL, TAKES_VALUE},         {"--compare", NULL, TAKES_OPTIONAL},
-    {"--family", NULL, TAKES_OPTIONAL},
+    {"--emit", NULL, TAKES_VALUE},        {"--calibrate", NULL, TAKES_VALUE},
+    {"--precision", "bf16", TAKES_VALUE}, {"--precision", "fp16", TAKES_VALUE},
+    {"--precision", "int8", TAKES_VALUE}, {"--optimize", "ram", TAKES_VALUE},
+    {"--optimize", "flash", TAKES_VALUE}, {"--verify", "emulator", TAKES_OPTIONAL},
+    {"--report", "html", TAKES_OPTIONAL}, {"--report", "dot", TAKES_OPTIONAL},
+    {"--report", "svg", TAKES_OPTIONAL},
 };
 
 static const char *const dump_names[FG_DUMP_COUNT] = {"read", "infer", "canonical", "partition"};
@@ -233,6 +229,60 @@ static void set_fx_compat(parser *p, const char *value) {
     }
 }
 
+static void set_quantify(parser *p, const char *value) {
+    (void)value;
+    p->options->view[FG_VIEW_QUANTIFY] = true;
+}
+
+static void set_balance(parser *p, const char *value) {
+    (void)value;
+    p->options->view[FG_VIEW_BALANCE] = true;
+}
+
+static void set_visualize(parser *p, const char *value) {
+    (void)value;
+    p->options->view[FG_VIEW_VISUALIZE] = true;
+}
+
+static void set_compare(parser *p, const char *value) {
+    (void)value;
+    p->options->view[FG_VIEW_COMPARE] = true;
+}
+
+static void set_profile(parser *p, const char *value) {
+    (void)value;
+    p->options->view[FG_VIEW_PROFILE] = true;
+}
+
+static void set_energy(parser *p, const char *value) {
+    (void)value;
+    p->options->view[FG_VIEW_ENERGY] = true;
+}
+
+static void set_family(parser *p, const char *value) {
+    (void)value;
+    p->options->family = true;
+}
+
+static void set_max_nodes(parser *p, const char *value) {
+    static const char wanted[] = "a number of operators from 1 to 1000000";
+    int64_t n = integer(p, value, 1, 0, wanted);
+    if (n > 1000000) bad_value(p, value, wanted);
+    p->options->window.max_nodes = (int)n;
+}
+
+static void set_start(parser *p, const char *value) {
+    static const char wanted[] = "the number of an operator, from 0";
+    int64_t n = integer(p, value, 0, 0, wanted);
+    if (n > INT32_MAX) bad_value(p, value, wanted);
+    p->options->window.start = (int)n;
+}
+
+static void set_around(parser *p, const char *value) {
+    if (!*value) bad_value(p, value, "a part of an operator's name");
+    p->options->window.around = value;
+}
+
 static void set_exact(parser *p, const char *value) {
     (void)value;
     p->options->exact = true;
@@ -408,6 +458,25 @@ static const option_row rows[] = {
      set_partition},
     {NULL, "--fx-compat", NULL, TAKES_VALUE, "sd,dropout",
      "put operators that exporters drop back into the pairwise grouping", set_fx_compat},
+    {NULL, "--quantify", NULL, TAKES_NONE, NULL, "view: work, traffic, intensity, the most common patterns",
+     set_quantify},
+    {NULL, "--analyze-balance", NULL, TAKES_NONE, NULL,
+     "view: sizes, patterns, bottlenecks, boundaries, recommendations", set_balance},
+    {NULL, "--visualize", NULL, TAKES_NONE, NULL, "view: operators beside the boxes of their groups",
+     set_visualize},
+    {NULL, "--max-nodes", NULL, TAKES_VALUE, "N", "--visualize: show at most N operators (default: all)",
+     set_max_nodes},
+    {NULL, "--start", NULL, TAKES_VALUE, "N", "--visualize: from operator number N", set_start},
+    {NULL, "--around", NULL, TAKES_VALUE, "NAME", "--visualize: around the operator whose name contains NAME",
+     set_around},
+    {NULL, "--compare", NULL, TAKES_NONE, NULL, "view: the pairwise partition beside fusegen's own",
+     set_compare},
+    {NULL, "--profile", NULL, TAKES_NONE, NULL,
+     "view: work and bytes of each operator, the most expensive groups", set_profile},
+    {NULL, "--energy", NULL, TAKES_NONE, NULL, "view: latency and energy on every target, from its figures",
+     set_energy},
+    {NULL, "--family", NULL, TAKES_NONE, NULL,
+     "several models: one table, and whether fusion scales over them", set_family},
     {NULL, "--dump", NULL, TAKES_VALUE, "PASS",
      "print the graph after a pass and, without -o or --report, stop there;\n--dump list names the passes",
      set_dump},
@@ -512,8 +581,8 @@ static void check_together(parser *p) {
         fg_remedy(p->ctx, "give the others --report-file FILE");
         fg_raise(p->ctx, FG_USAGE, "only one report can go to stdout");
     }
-    if ((o->compat_stochastic_depth || o->compat_dropout) && !o->pairwise)
-        fg_raise(p->ctx, FG_USAGE, "--fx-compat goes with --partition pairwise");
+    if ((o->compat_stochastic_depth || o->compat_dropout) && !o->pairwise && !o->view[FG_VIEW_COMPARE])
+        fg_raise(p->ctx, FG_USAGE, "--fx-compat goes with --partition pairwise or --compare");
     if (o->action != FG_ACTION_RUN) return;
     if (!o->n_models) {
         fg_remedy(p->ctx, "try fusegen MODEL.onnx -o MODEL.c, or fusegen --help");

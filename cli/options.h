@@ -46,6 +46,24 @@ typedef struct fg_report_option {
     const char *file; /* NULL: stdout */
 } fg_report_option;
 
+/* Views of a report, in the order in which they are printed. */
+typedef enum fg_view {
+    FG_VIEW_QUANTIFY,
+    FG_VIEW_BALANCE,
+    FG_VIEW_VISUALIZE,
+    FG_VIEW_PROFILE,
+    FG_VIEW_COMPARE,
+    FG_VIEW_ENERGY,
+    FG_VIEW_COUNT
+} fg_view;
+
+/* What --visualize shows. */
+typedef struct fg_window {
+    int max_nodes;      /* 0: all */
+    int start;          /* operator number */
+    const char *around; /* part of an operator's name; NULL: from start */
+} fg_window;
+
 typedef struct fg_cli_options {
     fg_action action;
     const char **models;
@@ -65,6 +83,9 @@ typedef struct fg_cli_options {
     bool threads_pool;
     bool pairwise;                                /* --partition pairwise */
     bool compat_stochastic_depth, compat_dropout; /* --fx-compat */
+    bool view[FG_VIEW_COUNT];
+    bool family;
+    fg_window window;
     fg_verify_mode verify;
     double tolerance;
     int tune_seconds;      /* 0: no --tune */

@@ -1,5 +1,7 @@
 #include "cli/report.h"
 
+#include "frontend/frontend.h"
+
 #include <string.h>
 
 static const char *const class_names[FG_CLASS_COUNT] = {"compute", "balanced", "memory", "bandwidth"};
@@ -47,6 +49,31 @@ static bool listed(const fg_node **nodes, int n, const fg_node *node) {
     return false;
 }
 
+static int64_t bytes_of(fg_value *const *values, int n, bool constant) {
+    int64_t bytes = 0;
+    for (int i = 0; i < n; i++) {
+        bool repeated = !values[i];
+        for (int j = 0; j < i && !repeated; j++) repeated = values[j] == values[i];
+        if (!repeated && (values[i]->data != NULL) == constant)
+            bytes += (int64_t)fg_dtype_bytes(values[i]->dtype, fg_shape_count(&values[i]->shape));
+    }
+    return bytes;
+}
+
+static fg_report_op op_of(fg_context *ctx, const fg_node *n) {
+    return (fg_report_op){.type = copy(ctx, n->op_type),
+                          .name = copy(ctx, fg_node_label(n)),
+                          .flops = 2 * fg_node_macs(n),
+                          .in_bytes = bytes_of(n->in, n->n_in, false),
+                          .weight_bytes = bytes_of(n->in, n->n_in, true),
+                          .out_bytes = bytes_of(n->out, n->n_out, false)};
+}
+
+static void collect_ops(fg_context *ctx, const fg_node **nodes, fg_report_kernel *r) {
+    r->ops = FG_ARRAY(ctx, r->n_nodes, fg_report_op);
+    for (int i = 0; i < r->n_nodes; i++) r->ops[r->n_ops++] = op_of(ctx, nodes[i]);
+}
+
 static void collect_nodes(fg_context *ctx, const fg_kernel *k, fg_report_kernel *r) {
     int most = 0;
     for (int i = 0; i < k->n_nodes; i++) most += k->nodes[i]->n_covers;
@@ -61,6 +88,7 @@ static void collect_nodes(fg_context *ctx, const fg_kernel *k, fg_report_kernel 
             nodes[r->n_nodes++] = node;
         }
     }
+    collect_ops(ctx, nodes, r);
 }
 
 static void collect_kernel(fg_context *ctx, const fg_kernel_text *t, const fg_error *error,
@@ -75,6 +103,9 @@ static void collect_kernel(fg_context *ctx, const fg_kernel_text *t, const fg_er
     r->flops = 2 * k->macs;
     r->bytes = fg_kernel_bytes(k);
     r->bytes_unfused = fg_kernel_bytes_unfused(k);
+    r->in_bytes = bytes_of(k->in, k->n_in, false);
+    r->weight_bytes = bytes_of(k->in, k->n_in, true);
+    r->out_bytes = bytes_of(k->out, k->n_out, false);
     r->intensity = r->bytes > 0 ? (double)r->flops / (double)r->bytes : 0.0;
     r->class = fg_class_of(r->intensity);
     r->predicted_ms = t->predicted_ms;
@@ -158,6 +189,15 @@ bool fg_report_measured(const fg_report *r) {
     return r->bench && !r->bench->why_not;
 }
 
+bool fg_report_kernels_measured(const fg_report *r) {
+    return fg_report_measured(r) && !r->pairwise;
+}
+
+double fg_report_saved_write_read(int64_t fused, int64_t internal) {
+    double moved = (double)fused + 2.0 * (double)internal;
+    return moved > 0 ? 2.0 * (double)internal / moved : 0.0;
+}
+
 static void collect_kernels(fg_context *ctx, const fg_module *m, const fg_verdict *v, fg_report *r) {
     r->n_kernels = m->n_kernels;
     r->kernels = FG_ARRAY(ctx, m->n_kernels, fg_report_kernel);
@@ -166,32 +206,14 @@ static void collect_kernels(fg_context *ctx, const fg_module *m, const fg_verdic
     count_kinds(r, m);
 }
 
-static void collect_group(fg_context *ctx, const fg_pairwise_group *g, int index, fg_report_kernel *r) {
-    r->name = fg_format(ctx, "group_%d", index);
-    r->pattern = copy(ctx, g->pattern);
-    r->tile = r->why = "";
-    r->boundary = fg_boundary_name(g->boundary);
-    r->nodes = FG_ARRAY(ctx, 2 * g->n_ops, const char *);
-    r->operators = g->n_ops;
-    for (int i = 0; i < g->n_ops; i++) {
-        const fg_pairwise_op *op = g->ops[i];
-        if (op->collapsed) r->nodes[r->n_nodes++] = copy(ctx, fg_node_label(op->collapsed));
-        if (op->node) r->nodes[r->n_nodes++] = copy(ctx, fg_node_label(op->node));
-    }
-    r->flops = g->flops;
-    r->bytes = g->in_bytes + g->out_bytes + g->weight_bytes;
-    r->bytes_unfused = r->bytes + g->internal_bytes;
-    r->intensity = g->intensity;
-    r->class = fg_class_of(r->intensity);
-}
-
-static void collect_groups(fg_context *ctx, const fg_pairwise *p, fg_report *r) {
+static void collect_groups(fg_context *ctx, const fg_target *target, const fg_pairwise *p, fg_report *r) {
     r->pairwise = true;
     r->n_stochastic_depth = p->n_stochastic_depth;
     r->n_dropout = p->n_dropout;
     r->n_kernels = p->n_groups;
     r->kernels = FG_ARRAY(ctx, p->n_groups, fg_report_kernel);
-    for (int i = 0; i < p->n_groups; i++) collect_group(ctx, &p->groups[i], i, &r->kernels[i]);
+    for (int i = 0; i < p->n_groups; i++)
+        fg_report_collect_group(ctx, target, &p->groups[i], i, &r->kernels[i]);
     r->single_op = p->single;
     r->se = p->se;
     r->main = p->main;
@@ -217,7 +239,7 @@ fg_report *fg_report_collect(fg_context *ctx, const fg_report_source *s) {
     r->n_synthetic = s->read->n_synthetic;
     collect_module(ctx, s->module, r);
     if (s->pairwise)
-        collect_groups(ctx, s->pairwise, r);
+        collect_groups(ctx, s->module->target, s->pairwise, r);
     else
         collect_kernels(ctx, s->module, s->verdict, r);
     if (s->verdict) collect_verdict(ctx, s->verdict, r);

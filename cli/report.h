@@ -21,6 +21,14 @@ typedef enum fg_class {
 const char *fg_class_name(fg_class c); /* "compute", "balanced", "memory", "bandwidth" */
 fg_class fg_class_of(double intensity);
 
+/* An operator of a group, for views: an ONNX node, or one of the pairwise partition. */
+typedef struct fg_report_op {
+    const char *type, *name;
+    int64_t flops;
+    int64_t in_bytes, weight_bytes, out_bytes; /* each operand once */
+    bool synthesised;                          /* put back by --fx-compat */
+} fg_report_op;
+
 typedef struct fg_report_kernel {
     const char *name, *pattern, *tile, *why, *boundary;
     const char **nodes; /* labels of the ONNX nodes that it covers, in order */
@@ -30,6 +38,9 @@ typedef struct fg_report_kernel {
     int64_t flops; /* 2 per multiply-add of Conv, ConvTranspose, Gemm, MatMul */
     int64_t bytes; /* inputs, weights, outputs once each */
     int64_t bytes_unfused;
+    int64_t in_bytes, weight_bytes, out_bytes; /* sum: bytes */
+    fg_report_op *ops;
+    int n_ops;
     double intensity;
     fg_class class;
     double predicted_ms;
@@ -37,6 +48,13 @@ typedef struct fg_report_kernel {
     fg_error error;
     bool checked; /* error is valid */
 } fg_report_kernel;
+
+/* Totals of a grouping, for comparing one with another. */
+typedef struct fg_report_totals {
+    int groups, single;
+    int64_t bytes_fused, bytes_internal; /* counted the study's way */
+    double mean_intensity;
+} fg_report_totals;
 
 typedef struct fg_report {
     const char *model;   /* file as the user named it */
@@ -51,6 +69,10 @@ typedef struct fg_report {
     int n_kernels;
     bool pairwise; /* kernels[] are groups of the pairwise partition; no code is made from them */
     int n_stochastic_depth, n_dropout; /* operators synthesised in it */
+    const struct fg_report *own,
+        *paired;                /* the model's two partitions, this one among them; NULL: not known */
+    fg_report_totals recounted; /* own, counted the way of the pairwise partition */
+    int gates;                  /* squeeze-and-excitation products in the graph, however they are grouped */
     /* sums over kernels */
     int operators, single_op, se, main;
     int64_t flops, bytes_fused, bytes_unfused;
@@ -79,10 +101,23 @@ typedef struct fg_report_source {
 /* Copies into ctx. */
 fg_report *fg_report_collect(fg_context *ctx, const fg_report_source *source);
 
+/* The same with the other partition beside it (own, paired, recounted, gates). source->pairwise is given;
+ * show_pairwise says which of the two is returned. */
+const fg_report *fg_report_collect_both(fg_context *ctx, const fg_report_source *source, bool show_pairwise);
+
+/* Fills in r from group number `index` of the pairwise partition. */
+void fg_report_collect_group(fg_context *ctx, const fg_target *target, const fg_pairwise_group *g, int index,
+                             fg_report_kernel *r);
+
 bool fg_report_measured(const fg_report *r); /* --bench was asked for and could time */
 
-double fg_report_saved(const fg_report *r);      /* 1 - fused / unfused bytes */
-double fg_report_efficiency(const fg_report *r); /* operators per kernel */
+double fg_report_saved(const fg_report *r); /* 1 - fused / unfused bytes */
+
+/* The same if each intermediate tensor of the pairwise accounting is written and read: 2I / (fused + 2I). */
+double fg_report_saved_write_read(int64_t fused, int64_t internal);
+
+bool fg_report_kernels_measured(const fg_report *r); /* --bench timed the groups of r */
+double fg_report_efficiency(const fg_report *r);     /* operators per kernel */
 const char *fg_verify_mode_name(fg_verify_mode mode);
 
 typedef struct fg_report_style {
@@ -92,15 +127,16 @@ typedef struct fg_report_style {
 } fg_report_style;
 
 void fg_report_summary(const fg_report *r, const fg_report_style *style,
-                       fg_text *out); /* header, totals, verdict */
+                       fg_text *out);                  /* header, totals, verdict */
+void fg_report_head(const fg_report *r, fg_text *out); /* model, target, partition */
 void fg_report_text(const fg_report *r, const fg_report_style *style,
                     fg_text *out); /* and the kernel table */
 void fg_report_bench(const fg_report *r, const fg_report_style *style,
                      fg_text *out); /* times, kernels by their share */
-void fg_report_comparison(fg_context *ctx, int n, fg_report *const *r, const fg_report_style *style,
+void fg_report_comparison(fg_context *ctx, int n, const fg_report *const *r, const fg_report_style *style,
                           fg_text *out);
 
 /* The JSON of docs/report.md: one object, or an array if n > 1. */
-void fg_report_json(fg_context *ctx, int n, fg_report *const *r, fg_text *out);
+void fg_report_json(fg_context *ctx, int n, const fg_report *const *r, fg_text *out);
 
 #endif

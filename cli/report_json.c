@@ -101,8 +101,8 @@ static void add_patterns(builder *b, cJSON *parent, const fg_report *r) {
     }
 }
 
-static void add_partition(builder *b, cJSON *parent, const fg_report *r) {
-    cJSON *p = attach(b, parent, "partition", cJSON_CreateObject());
+static void add_partition(builder *b, cJSON *parent, const char *key, const fg_report *r) {
+    cJSON *p = attach(b, parent, key, cJSON_CreateObject());
     add_string(b, p, "kind", r->pairwise ? "pairwise" : "fused");
     add_int(b, p, "synthesised", r->n_stochastic_depth + r->n_dropout);
     add_int(b, p, "operators", r->operators);
@@ -114,10 +114,28 @@ static void add_partition(builder *b, cJSON *parent, const fg_report *r) {
     add_int(b, p, "bytes_fused", r->bytes_fused);
     add_int(b, p, "bytes_unfused", r->bytes_unfused);
     add_double(b, p, "memory_saved", fg_report_saved(r));
+    if (r->pairwise)
+        add_double(b, p, "memory_saved_write_read",
+                   fg_report_saved_write_read(r->bytes_fused, r->bytes_unfused - r->bytes_fused));
     add_double(b, p, "mean_intensity", r->mean_intensity);
     cJSON *classes = attach(b, p, "classes", cJSON_CreateObject());
     for (int c = 0; c < FG_CLASS_COUNT; c++) add_int(b, classes, fg_class_name((fg_class)c), r->classes[c]);
     add_patterns(b, p, r);
+}
+
+/* Both partitions, and fusegen's own counted the way of the pairwise one. */
+static void add_comparison(builder *b, cJSON *parent, const fg_report *r) {
+    if (!r->own || !r->paired) return;
+    const fg_report_totals *t = &r->recounted;
+    cJSON *o = attach(b, parent, "partitions", cJSON_CreateObject());
+    add_partition(b, o, "fused", r->own);
+    add_partition(b, o, "pairwise", r->paired);
+    cJSON *c = attach(b, o, "fused_counted_pairwise", cJSON_CreateObject());
+    add_int(b, c, "subgraphs", t->groups);
+    add_int(b, c, "single_op", t->single);
+    add_int(b, c, "bytes_fused", t->bytes_fused);
+    add_int(b, c, "bytes_unfused", t->bytes_fused + t->bytes_internal);
+    add_double(b, c, "mean_intensity", t->mean_intensity);
 }
 
 static void add_kernel(builder *b, cJSON *parent, const fg_report_kernel *k, bool measured) {
@@ -185,10 +203,11 @@ static void fill_report(builder *b, cJSON *o, const fg_report *r) {
     add_int(b, o, "flops", r->flops);
     add_double(b, o, "predicted_ms", r->predicted_ms);
     add_known(b, o, "measured_ms", fg_report_measured(r), r->bench ? r->bench->wall.median_ms : 0);
-    add_partition(b, o, r);
+    add_partition(b, o, "partition", r);
+    add_comparison(b, o, r);
     cJSON *kernels = attach(b, o, "kernels", cJSON_CreateArray());
     for (int i = 0; i < r->n_kernels; i++)
-        add_kernel(b, kernels, &r->kernels[i], fg_report_measured(r) && !r->pairwise);
+        add_kernel(b, kernels, &r->kernels[i], fg_report_kernels_measured(r));
     add_verify(b, o, r);
     if (r->bench) add_bench(b, o, r->bench);
 }
@@ -197,7 +216,7 @@ static void release(void *root) {
     cJSON_Delete(root);
 }
 
-void fg_report_json(fg_context *ctx, int n, fg_report *const *r, fg_text *out) {
+void fg_report_json(fg_context *ctx, int n, const fg_report *const *r, fg_text *out) {
     builder b = {ctx, NULL};
     b.root = need(&b, n == 1 ? cJSON_CreateObject() : cJSON_CreateArray());
     fg_defer(ctx, release, b.root);

@@ -9,20 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* 12345678 as "12.3 M": three digits that matter. */
-static const char *scaled(fg_context *ctx, double x, const char *unit) {
-    static const char *const prefixes[] = {"", "k", "M", "G", "T"};
-    size_t i = 0;
-    while (fabs(x) >= 999.5 && i + 1 < FG_COUNT(prefixes)) {
-        x /= 1000;
-        i++;
-    }
-    int decimals = i == 0 || x >= 99.95 ? 0 : x >= 9.995 ? 1 : 2;
-    return fg_format(ctx, "%.*f %s%s", decimals, x, prefixes[i], unit);
-}
-
 static const char *bytes(fg_context *ctx, int64_t n) {
-    return scaled(ctx, (double)n, "B");
+    return fg_scaled(ctx, (double)n, "B");
 }
 
 static const char *paint(const fg_report_style *style, const char *code) {
@@ -94,6 +82,17 @@ static void head(fg_context *ctx, const fg_report *r, fg_text *out) {
                    r->target_description);
 }
 
+void fg_report_head(const fg_report *r, fg_text *out) {
+    head(out->ctx, r, out);
+    if (!r->pairwise) return;
+    fg_text_add(out, "partition pairwise, as a published study groups and counts; no code is made from it\n");
+    if (r->n_stochastic_depth + r->n_dropout)
+        fg_text_printf(out, "          synthesised by --fx-compat: %d stochastic depth, %d dropout\n",
+                       r->n_stochastic_depth, r->n_dropout);
+    else
+        fg_text_add(out, "          no operator is synthesised\n");
+}
+
 /* The study counts an intermediate tensor once; written and read, it costs twice that. */
 static void pairwise_remarks(const fg_report *r, fg_text *out) {
     double once = (double)(r->bytes_unfused - r->bytes_fused), fused = (double)r->bytes_fused;
@@ -114,7 +113,7 @@ static void totals(fg_context *ctx, const fg_report *r, fg_text *out) {
     for (int c = 0; c < FG_CLASS_COUNT; c++)
         fg_text_printf(out, "%s%d %s", c ? ", " : "", r->classes[c], fg_class_name((fg_class)c));
     fg_text_printf(out, "; mean intensity %.2f FLOP/B\n", r->mean_intensity);
-    fg_text_printf(out, "work      %s\n", scaled(ctx, (double)r->flops, "FLOP"));
+    fg_text_printf(out, "work      %s\n", fg_scaled(ctx, (double)r->flops, "FLOP"));
     fg_text_printf(out, "moved     %s; one by one the operators would move %s: %.1f %% saved\n",
                    bytes(ctx, r->bytes_fused), bytes(ctx, r->bytes_unfused), 100 * fg_report_saved(r));
     fg_text_printf(out, "arena     %" PRId64 " bytes (at least %" PRId64 " are live at once)\n",
@@ -223,8 +222,8 @@ static const char *file_name(const char *path) {
     return slash ? slash + 1 : path;
 }
 
-void fg_report_comparison(fg_context *ctx, int n, fg_report *const *reports, const fg_report_style *style,
-                          fg_text *out) {
+void fg_report_comparison(fg_context *ctx, int n, const fg_report *const *reports,
+                          const fg_report_style *style, fg_text *out) {
     static const fg_column columns[] = {{"model", false, 16},  {"nodes", true, 0},    {"operators", true, 0},
                                         {"kernels", true, 0},  {"single", true, 0},   {"MFLOP", true, 0},
                                         {"MB moved", true, 0}, {"unfused", true, 0},  {"saved", true, 0},

@@ -1,5 +1,6 @@
 #include "cli/table.h"
 
+#include <math.h>
 #include <string.h>
 
 #define GAP 2
@@ -35,7 +36,7 @@ void fg_table_add(fg_table *t, const char *format, ...) {
 }
 
 /* Characters, for UTF-8: bytes that do not continue one. */
-static int characters(const char *s) {
+int fg_characters(const char *s) {
     int n = 0;
     for (; *s; s++) n += ((unsigned char)*s & 0xC0) != 0x80;
     return n;
@@ -65,7 +66,7 @@ static void shrink(const fg_table *t, int *widths, int too_much) {
 }
 
 static void print_cell(const char *s, int width, bool right, bool last, fg_text *out) {
-    int n = characters(s);
+    int n = fg_characters(s);
     if (n > width) {
         fg_text_addn(out, s, bytes_of(s, width - 1));
         fg_text_add(out, "\xE2\x80\xA6");
@@ -78,13 +79,31 @@ static void print_cell(const char *s, int width, bool right, bool last, fg_text 
     if (!last) fg_text_printf(out, "%*s", width - n + GAP, "");
 }
 
+void fg_print_cell(const char *s, int width, bool right, fg_text *out) {
+    print_cell(s, width, right, true, out);
+    int n = fg_characters(s);
+    if (!right && n < width) fg_text_printf(out, "%*s", width - n, "");
+}
+
+/* 12345678 as "12.3 M": three digits that matter. */
+const char *fg_scaled(fg_context *ctx, double x, const char *unit) {
+    static const char *const prefixes[] = {"", "k", "M", "G", "T"};
+    size_t i = 0;
+    while (fabs(x) >= 999.5 && i + 1 < FG_COUNT(prefixes)) {
+        x /= 1000;
+        i++;
+    }
+    int decimals = i == 0 || x >= 99.95 ? 0 : x >= 9.995 ? 1 : 2;
+    return fg_format(ctx, "%.*f %s%s", decimals, x, prefixes[i], unit);
+}
+
 void fg_table_print(const fg_table *t, int width, fg_text *out) {
     int *widths = FG_ARRAY(t->ctx, t->n_columns, int);
     int total = -GAP;
     for (int c = 0; c < t->n_columns; c++) {
-        widths[c] = characters(t->columns[c].title);
+        widths[c] = fg_characters(t->columns[c].title);
         for (int i = c; i < t->n_cells; i += t->n_columns) {
-            int n = characters(t->cells[i]);
+            int n = fg_characters(t->cells[i]);
             if (n > widths[c]) widths[c] = n;
         }
         total += widths[c] + GAP;

@@ -38,6 +38,8 @@ static const struct key {
     {"peak_gflops", NUMBER, offsetof(fg_target, peak_gflops), 0.0001, 1e9},
     {"joules_per_flop", NUMBER, offsetof(fg_target, joules_per_flop), 0, 1},
     {"joules_per_byte", NUMBER, offsetof(fg_target, joules_per_byte), 0, 1},
+    {"schedule", NUMBER, offsetof(fg_target, schedule), 0.0001, 1e4},
+    {"report_only", BOOL, offsetof(fg_target, report_only), 0, 0},
     {"arena_align", INT, offsetof(fg_target, arena_align), 4, 4096},
     {"flash_bytes", BYTES, offsetof(fg_target, flash_bytes), 0, 1e15},
     {"ram_bytes", BYTES, offsetof(fg_target, ram_bytes), 0, 1e15},
@@ -260,9 +262,21 @@ int fg_target_lanes(const fg_target *t) {
     return t->vector_bits / 32;
 }
 
+/* Keys that a file may leave out. */
+static void give_defaults(fg_context *ctx, profile *p) {
+    static const char *const defaults[][2] = {{"schedule", "1"}, {"report_only", "false"}};
+    const reader r = {.ctx = ctx, .file = "defaults"};
+    for (size_t i = 0; i < FG_COUNT(defaults); i++) {
+        const struct key *k = find_key(&r, defaults[i][0]);
+        store(&r, &p->target, k, defaults[i][1]);
+        p->given |= 1ul << (k - keys);
+    }
+}
+
 const fg_target *fg_target_load(fg_context *ctx, const char *name) {
     if (strcmp(name, "host") == 0) name = host_name();
     profile *p = FG_NEW(ctx, profile);
+    give_defaults(ctx, p);
     load(ctx, p, name, 0);
     p->target.name = stem_of(ctx, name);
     return &p->target;

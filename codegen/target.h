@@ -23,6 +23,8 @@ typedef struct fg_target {
     double l1_gbps, l2_gbps, l3_gbps, dram_gbps; /* read bandwidth of one core */
     double peak_gflops;                          /* float32, one core */
     double joules_per_flop, joules_per_byte;
+    double schedule;                /* factor on the compute time in reports; 1 unless given */
+    bool report_only;               /* figures for reports; no code is made for it */
     int arena_align;                /* bytes */
     int64_t flash_bytes, ram_bytes; /* of the board; 0: not limited */
     bool unaligned;                 /* unaligned vector access is fine */

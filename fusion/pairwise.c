@@ -222,20 +222,19 @@ static bool reads(const fg_pairwise_op *op, int before, const fg_pairwise_op *fr
 static void link_users(build *b) {
     fg_pairwise *p = b->p;
     int *count = FG_ARRAY(b->ctx, p->n_ops, int);
-    for (int i = 0; i < p->n_ops; i++) p->ops[i]->group = i; /* positions, for the count */
+    for (int i = 0; i < p->n_ops; i++) p->ops[i]->index = i;
     for (int i = 0; i < p->n_ops; i++)
         for (int j = 0; j < p->ops[i]->n_in; j++)
-            if (p->ops[i]->in[j].from) count[p->ops[i]->in[j].from->group]++;
+            if (p->ops[i]->in[j].from) count[p->ops[i]->in[j].from->index]++;
     for (int i = 0; i < p->n_ops; i++) p->ops[i]->users = FG_ARRAY(b->ctx, count[i], fg_pairwise_op *);
     for (int i = 0; i < p->n_ops; i++) {
         for (int j = 0; j < p->ops[i]->n_in; j++) {
             const fg_pairwise_op *from = p->ops[i]->in[j].from;
             if (!from || reads(p->ops[i], j, from)) continue;
-            fg_pairwise_op *maker = p->ops[from->group];
+            fg_pairwise_op *maker = p->ops[from->index];
             maker->users[maker->n_users++] = p->ops[i];
         }
     }
-    for (int i = 0; i < p->n_ops; i++) p->ops[i]->group = -1;
 }
 
 /* ---- grouping ---- */
@@ -273,25 +272,39 @@ static const char *pattern_of(fg_context *ctx, const fg_pairwise_group *g) {
     return g->n_ops > 3 ? fg_format(ctx, "%s_+%dmore", name, g->n_ops - 3) : name;
 }
 
-static bool read_outside(const fg_pairwise_op *op) {
+/* ---- accounting ---- */
+
+static bool read_outside(const fg_pairwise_op *op, const int *group) {
     for (int i = 0; i < op->n_users; i++)
-        if (op->users[i]->group != op->group) return true;
+        if (group[op->users[i]->index] != group[op->index]) return true;
     return !op->n_users || op->is_output;
 }
 
-static void count(fg_pairwise_group *g) {
-    for (int i = 0; i < g->n_ops; i++) {
-        const fg_pairwise_op *op = g->ops[i];
-        for (int j = 0; j < op->n_in; j++) {
-            bool inside = op->in[j].from && op->in[j].from->group == op->group;
-            *(inside ? &g->internal_bytes : &g->in_bytes) += op->in[j].bytes;
-        }
-        if (read_outside(op)) g->out_bytes += op->out_bytes;
-        g->weight_bytes += op->weight_bytes;
-        g->flops += op->flops;
+static void count_op(const fg_pairwise_op *op, const int *group, fg_pairwise_group *g) {
+    for (int i = 0; i < op->n_in; i++) {
+        const fg_pairwise_op *from = op->in[i].from;
+        bool inside = from && group[from->index] == group[op->index];
+        *(inside ? &g->internal_bytes : &g->in_bytes) += op->in[i].bytes;
     }
-    int64_t moved = g->in_bytes + g->out_bytes + g->weight_bytes;
-    g->intensity = (double)g->flops / (double)(moved > 0 ? moved : 1);
+    if (read_outside(op, group)) g->out_bytes += op->out_bytes;
+    g->weight_bytes += op->weight_bytes;
+    g->flops += op->flops;
+}
+
+static void count(const fg_pairwise *p, const int *group, fg_pairwise_group *groups, int n_groups) {
+    for (int i = 0; i < p->n_ops; i++) count_op(p->ops[i], group, &groups[group[i]]);
+    for (int i = 0; i < n_groups; i++) {
+        fg_pairwise_group *g = &groups[i];
+        int64_t moved = g->in_bytes + g->out_bytes + g->weight_bytes;
+        g->intensity = (double)g->flops / (double)(moved > 0 ? moved : 1);
+    }
+}
+
+fg_pairwise_group *fg_pairwise_recount(fg_context *ctx, const fg_pairwise *p, const int *group,
+                                       int n_groups) {
+    fg_pairwise_group *groups = FG_ARRAY(ctx, n_groups, fg_pairwise_group);
+    count(p, group, groups, n_groups);
+    return groups;
 }
 
 static void add_group(build *b, fg_pairwise_op *first) {
@@ -313,10 +326,12 @@ static void add_group(build *b, fg_pairwise_op *first) {
 static void add_up(build *b) {
     static const char main_path[] = CONV "_" BN "_SiLU_+3more";
     fg_pairwise *p = b->p;
+    int *group = FG_ARRAY(b->ctx, p->n_ops, int);
+    for (int i = 0; i < p->n_ops; i++) group[i] = p->ops[i]->group;
+    count(p, group, p->groups, p->n_groups);
     for (int i = 0; i < p->n_groups; i++) {
         fg_pairwise_group *g = &p->groups[i];
         g->pattern = pattern_of(b->ctx, g);
-        count(g);
         p->single += g->n_ops == 1;
         p->se += strstr(g->pattern, POOL) != NULL;
         p->main += strncmp(g->pattern, main_path, sizeof main_path - 1) == 0;

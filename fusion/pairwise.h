@@ -37,6 +37,7 @@ struct fg_pairwise_op {
     int n_users;
     bool is_output; /* the graph returns it */
     int64_t out_bytes, weight_bytes, flops;
+    int index; /* position in ops[] */
     int group; /* index of its group */
 };
 
@@ -62,5 +63,9 @@ typedef struct fg_pairwise {
 
 /* g: as read and inferred, not rewritten; it is not changed. The result lives in g's context. */
 fg_pairwise *fg_pairwise_partition(fg_graph *g, const fg_pairwise_options *options);
+
+/* The same accounting of another grouping of the same operators: group[i], below n_groups, is that of
+ * ops[i]. Fills in the bytes, FLOPs and intensity of n_groups groups, nothing else of them; in ctx. */
+fg_pairwise_group *fg_pairwise_recount(fg_context *ctx, const fg_pairwise *p, const int *group, int n_groups);
 
 #endif

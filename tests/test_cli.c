@@ -78,7 +78,6 @@ static void options_of_later_versions_are_refused_by_name(void **state) {
         {"--precision", "bf16", "--precision bf16"},
         {"--verify=emulator", NULL, "--verify emulator"},
         {"--report=html", NULL, "--report html"},
-        {"--quantify", NULL, "--quantify"},
         {"--optimize=flash", NULL, "--optimize flash"},
     };
     for (size_t i = 0; i < sizeof later / sizeof *later; i++) {
@@ -127,6 +126,9 @@ static void bad_values_are_refused(void **state) {
         {"--partition", "greedy"},
         {"--fx-compat", "sd,x"},
         {"--fx-compat", "sd,"},
+        {"--max-nodes", "0"},
+        {"--start", "-1"},
+        {"--around", ""},
         {"--exact=yes", NULL},
         {"--list-ops=all", NULL},
     };

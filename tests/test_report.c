@@ -196,6 +196,9 @@ static void the_pairwise_partition_is_the_studys(void **state) {
     assert_true(number(p, "single_op") == 22);
     assert_true(number(p, "se") == 16);
     assert_true(number(p, "main") == 16);
+    assert_true(number(at(at(json, "partitions"), "fused_counted_pairwise"), "bytes_fused") < 77266864);
+    assert_true(number(at(at(json, "partitions"), "pairwise"), "subgraphs") == 71);
+    assert_true(number(at(at(json, "partitions"), "fused"), "subgraphs") <= 50);
     assert_true(number(p, "bytes_fused") == 77266864);
     assert_true(number(p, "bytes_unfused") == 144111504);
     assert_true(number(json, "flops") == 771629504);
@@ -224,7 +227,7 @@ static void large_integers_keep_all_their_digits(void **state) {
                    .flops = INT64_MAX,
                    .bytes_fused = INT64_MAX - 1,
                    .checked = ""};
-    fg_report *list[] = {&r};
+    const fg_report *list[] = {&r};
     fg_text text = fg_text_new(ctx);
     fg_report_json(ctx, 1, list, &text);
     tool_expect_text(text.data, "9223372036854775807");

@@ -71,6 +71,7 @@ static void every_embedded_target_is_complete_and_consistent(void **state) {
         assert_true((t->l1_bytes > 0) == (t->l1_gbps > 0));
         assert_true((t->l2_bytes > 0) == (t->l2_gbps > 0));
         assert_true((t->l3_bytes > 0) == (t->l3_gbps > 0));
+        if (t->report_only) continue; /* a peak for reports, not that of its pipes */
         const double by_pipes = 2.0 * t->ghz * fg_target_lanes(t) * t->fma_per_cycle;
         assert_true(t->peak_gflops <= by_pipes * 1.01);
         assert_true(t->peak_gflops >= by_pipes * 0.3);
