@@ -325,12 +325,18 @@ static fg_trial time_trial(void *user, const fg_tuning *tuning, int candidate) {
 }
 
 static void note_tuning(job *j, const fg_tune_result *r) {
+    fg_console *console = j->session->console;
     fg_console_note(
-        j->session->console, j->ctx, j->model,
-        "tuning: %d candidates in %.0f s, %d of %d choices changed, kernels take %.3f ms instead of %.3f "
+        console, j->ctx, j->model,
+        "tuning: %d candidate%s in %.0f s, %d of %d choices changed, kernels take %.3f ms instead of %.3f "
         "ms%s",
-        r->trials, r->seconds, r->changed, r->n, r->tuned_ms, r->model_ms,
+        r->trials, r->trials == 1 ? "" : "s", r->seconds, r->changed, r->n, r->tuned_ms, r->model_ms,
         j->options->tune_file ? "" : "; the choices are used now and not kept: --tune-file FILE keeps them");
+    if (r->trials == 1 && r->n)
+        fg_console_note(
+            console, j->ctx, j->model,
+            "tuning: there was no time to compare anything: a candidate takes %.0f s; try --tune=%.0f",
+            r->seconds, 60 + 4 * r->seconds);
 }
 
 /* --tune measures, --tune-file alone reads; what was measured goes through the same text, so that both
