@@ -89,7 +89,8 @@ class Worker:
         filled = sorted(self.spoilt)[:max(0, wanted - len(self.wall))]
         ms = [1e3 * s for s in self.wall + filled]
         return {"min_ms": 1e3 * min(self.wall or filled), "median_ms": statistics.median(ms), "runs": len(ms),
-                "disturbed": len(filled), "redone": len(self.spoilt) - len(filled), "memory_mb": self.ask(do="memory")["mb"], "version": self.version}
+                "disturbed": len(filled), "redone": len(self.spoilt) - len(filled),
+                "memory_mb": self.ask(do="memory")["mb"], "version": self.version}
 
 
 def deviation(outputs, reference):

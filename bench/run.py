@@ -207,16 +207,17 @@ def measure_all(o):
     import contenders
     import engines
     import show
-    if not os.access(o.fusegen, os.X_OK):
-        sys.exit("bench: error: no %s; build fusegen, or name it with --fusegen" % o.fusegen)
-    o.fusegen = os.path.abspath(o.fusegen)
     known = list(engines.GENERATED) + list(engines.PEERS)
     chosen = o.engines.split(",") if o.engines else known
     for engine in chosen:
         if engine not in known:
             sys.exit("bench: error: engine '%s' is none of %s" % (engine, ", ".join(known)))
+    wanted = o.kernels or any(e in engines.GENERATED for e in chosen)
+    if wanted and not os.access(o.fusegen, os.X_OK):
+        sys.exit("bench: error: no %s; build fusegen, or name it with --fusegen" % o.fusegen)
+    o.fusegen = os.path.abspath(o.fusegen)
     record = new_record(o)
-    print("%s; peak of one core: %s GFLOP/s\n" % (record["cpu_name"], record["peak"]), flush=True)
+    print("%s; peak of one core: %s GFLOP/s\n" % (record["cpu_name"], record["peak"] or "(not measured)"), flush=True)
     if o.kernels and not record["peak"]:
         sys.exit("bench: error: without a compiler for peak.c there is no peak to compare with")
     for name in o.model or show.goals():
