@@ -213,6 +213,63 @@ TEST(the_fairer_saving_is_as_published) {
     }
 }
 
+/* ---- fusegen's own partition beside it ---- */
+
+static int covered(const fg_kernel *k) {
+    int n = 0;
+    for (int i = 0; i < k->n_nodes; i++) n += k->nodes[i]->n_covers;
+    return n;
+}
+
+/* Kernel of each operator; one that was put back goes with what it reads. */
+static const int *kernels_of(fg_context *ctx, const fg_graph *g, const fg_pairwise *p,
+                             const fg_partition *own) {
+    int *of_node = FG_ARRAY(ctx, g->n_nodes, int), *of_op = FG_ARRAY(ctx, p->n_ops, int);
+    for (int i = 0; i < g->n_nodes; i++) of_node[i] = -1;
+    for (int i = 0; i < own->n_kernels; i++)
+        for (int j = 0; j < own->kernels[i]->n_nodes; j++)
+            for (int c = 0; c < own->kernels[i]->nodes[j]->n_covers; c++)
+                of_node[own->kernels[i]->nodes[j]->covers[c]->index] = i;
+    for (int i = 0; i < p->n_ops; i++) {
+        const fg_pairwise_op *op = p->ops[i];
+        of_op[i] = op->node ? of_node[op->node->index] : of_op[op->in[0].from->index];
+        assert_true(of_op[i] >= 0);
+    }
+    return of_op;
+}
+
+static void own_is_better(fg_context *ctx, const row *r, int most_kernels) {
+    const fg_fusion_options options = {.fuse = true};
+    fg_graph *g = read_model(ctx, r->model);
+    fg_infer(g);
+    const fg_pairwise *p = fg_pairwise_partition(g, &both);
+    fg_graph *rewritten = fg_graph_clone(g);
+    fg_canonicalise(rewritten, &options);
+    const fg_partition *own = fg_partition_graph(rewritten, &options);
+    assert_true(own->n_kernels <= most_kernels);
+    for (int i = 0; i < own->n_kernels; i++) assert_true(covered(own->kernels[i]) > 1);
+    int64_t moved = 0, inside = 0;
+    const fg_pairwise_group *groups = fg_pairwise_recount(ctx, p, kernels_of(ctx, g, p, own), own->n_kernels);
+    for (int i = 0; i < own->n_kernels; i++) {
+        moved += groups[i].in_bytes + groups[i].out_bytes + groups[i].weight_bytes;
+        inside += groups[i].internal_bytes;
+    }
+    assert_true(moved < p->bytes_fused);
+    assert_true(inside > p->bytes_internal);
+}
+
+/* Three kernels for each block of the main path, and two for the rest. */
+TEST(own_partition_beats_the_study_s_in_every_row) {
+    (void)arg;
+    for (size_t i = 0; i < FG_COUNT(fx); i++) {
+        fg_context *own = fg_context_new();
+        assert_non_null(own);
+        own_is_better(own, &fx[i], 3 * fx[i].se + 2);
+        fg_context_free(own);
+    }
+    (void)ctx;
+}
+
 /* ---- rules, on small graphs ---- */
 
 static const fg_pairwise *of(fg_graph *g, fg_value *result) {
@@ -300,6 +357,7 @@ int main(void) {
         cmocka_unit_test(resnet34_with_its_normalisations_is_the_study_s),
         cmocka_unit_test(synthesised_operators_are_counted_and_have_no_node),
         cmocka_unit_test(the_fairer_saving_is_as_published),
+        cmocka_unit_test(own_partition_beats_the_study_s_in_every_row),
         cmocka_unit_test(a_fork_ends_a_group_and_the_graph_s_output_counts_as_a_consumer),
         cmocka_unit_test(silu_is_one_operator_and_its_gate_counts_twice),
         cmocka_unit_test(a_join_ends_a_group_before_it),
