@@ -11,7 +11,8 @@
 #define ARGS(...) ((const char *[]){__VA_ARGS__, NULL})
 #define MODELS    FG_SOURCE_DIR "/tests/models/"
 #define WARNINGS                                                                                             \
-    "-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Wpedantic", "-Wdouble-promotion", "-Werror"
+    "-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Wpedantic", "-Wdouble-promotion",          \
+        "-Wstrict-prototypes", "-Wmissing-prototypes", "-Wundef", "-Wvla", "-Wcast-qual", "-Werror"
 #define RUN_BOUND 1e-4 /* of RMS; as --tolerance */
 
 static const char *const compilers[] = {"gcc", "clang"};
