@@ -20,7 +20,12 @@ void fg_tail_open(fg_emit *e, fg_tail *t, fg_nest *nest, const fg_dims *dims) {
     t->result = n > 0 ? s->epilogue[n - 1]->out[0] : s->anchor->out[0];
     FG_REQUIRE(e->ctx, "tail", e->k->n_stages == 1 && t->result->shape.rank == s->anchor->out[0]->shape.rank);
     fg_compute_type(e->ctx, t->result->dtype);
-    fg_emit_output(e, "y", t->result);
+    if (fg_slot_of(e, t->result)->place != FG_PLACE_NONE) {
+        fg_emit_output(e, "y", t->result);
+    } else { /* only another output of the anchor is wanted: all elements go where nobody looks */
+        const fg_dtype_info *type = fg_dtype_get(t->result->dtype);
+        fg_emit_scratch(e, "y", type->c_type, (size_t)type->bits / 8, e->lanes);
+    }
     t->y = fg_nest_add_in(e, nest, t->result, t->result->shape.rank, dims);
     t->operand = nest->n;
     if (n == 0) {

@@ -294,7 +294,11 @@ static void set_sizes(const fg_winograd_kernel *q, const fg_source *s, fg_templa
     const fg_convolution *c = q->c;
     const int64_t vectors = divide_up(c->oc, q->e->lanes);
     fg_template_int(t, "STORE", q->stored != NULL);
-    fg_template_int(t, "TAP", q->e->k->tap != NULL);
+    const fg_node *tap = q->e->k->tap;
+    const int64_t *ts = tap ? fg_layout_of(q->e, tap->out[0])->stride : NULL;
+    fg_template_int(t, "TAP", tap != NULL);
+    fg_template_int(t, "TB", ts ? ts[0] : 0);
+    fg_template_int(t, "TC", ts ? ts[1] : 0);
     fg_template_text(t, "MEAN", fg_format(q->e->ctx, "(1.0f / %lld.0f)", (long long)(c->oh * c->ow)));
     fg_template_int(t, "YB", q->yb);
     fg_template_text(t, "XNAME", s->pointer);

@@ -50,6 +50,26 @@ TEST(taps_are_parts_of_concatenations) {
     }
 }
 
+/* The same, of a convolution by Winograd's transforms; a border counts as a part. 40024 */
+TEST(squeezes_of_transformed_convolutions_have_a_border) {
+    (void)arg;
+    fg_graph *g = new_graph(ctx, 17);
+    fg_value *x = conv(g, channels_last(g, "2x32x12x12"), "32x32x3x3", 1);
+    check(g, conv(g, NODE(g, "GlobalAveragePool", x), "21x32x3x3", 1));
+}
+
+/* Of a pool's two outputs only the second is read. 40238 */
+TEST(pools_tell_where_the_greatest_elements_are_without_telling_what) {
+    (void)arg;
+    fg_graph *g = new_graph(ctx, 17);
+    fg_value *x = input(g, "x", "2x3x6x5"), *out[2] = {fg_graph_value(g, "most"), fg_graph_value(g, "where")};
+    fg_node *n = fg_graph_node(g, "MaxPool", 1, &x, 2, out);
+    n->name = "pool";
+    out[0]->producer = out[1]->producer = n;
+    WITH_INTS(g, out[0], "kernel_shape", 2, 2);
+    check(g, out[1]);
+}
+
 /* Nobody but the squeeze reads what a depthwise convolution makes. 396 */
 TEST(depthwise_convolutions_store_nothing_but_the_squeeze) {
     (void)arg;
@@ -103,6 +123,8 @@ int main(void) {
         cmocka_unit_test(gates_write_and_read_values_with_a_border),
         cmocka_unit_test(gates_of_matrices_add_an_operand_per_image),
         cmocka_unit_test(taps_are_parts_of_concatenations),
+        cmocka_unit_test(squeezes_of_transformed_convolutions_have_a_border),
+        cmocka_unit_test(pools_tell_where_the_greatest_elements_are_without_telling_what),
         cmocka_unit_test(depthwise_convolutions_store_nothing_but_the_squeeze),
         cmocka_unit_test(matrix_products_beside_convolutions_have_columns_at_a_stride),
         cmocka_unit_test(last_windows_of_pools_hang_over_the_edge),
