@@ -3,15 +3,17 @@
  *     differential --seed 1 --count 1000             graphs of the seeds 1 to 1000
  *     differential --seed 77 --count 1 --onnx DIR    a failing one, reduced and written as a model file
  *
- * Options: --all-targets (else two fused and one unfused configuration a graph), --cc PERCENT (that share of
- * graphs goes through the C compiler too), --keep-going, --no-reduce, --dump. A graph is checked in a process
- * of its own, so a crash or a hang of the generator is a failure like any other. Graphs with an operator that
- * has no lowering count as skipped. Exit status: 0 all passed, 1 something failed, 2 wrong usage. */
+ * Options: --seconds N (starts no graph after that time), --all-targets (else two fused and one unfused
+ * configuration a graph), --cc PERCENT (that share of graphs goes through the C compiler too), --keep-going,
+ * --no-reduce, --dump. A graph is checked in a process of its own, so a crash or a hang of the generator is a
+ * failure like any other. Graphs with an operator that has no lowering count as skipped. Exit status: 0 all
+ * passed, 1 something failed, 2 wrong usage. */
 #include "random_graph.h"
 
 #include <getopt.h>
 #include <signal.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "onnx_graph.h"
@@ -22,7 +24,7 @@ enum { SECONDS = 100, REDUCTIONS = 400, SKIPPED_OPS = 64 };
 typedef struct settings {
     uint64_t seed;
     int64_t count;
-    int cc;
+    int cc, seconds;
     bool all_targets, keep_going, reduce, dump;
     const char *onnx;
 } settings;
@@ -573,19 +575,17 @@ static bool run_seed(const settings *s, uint64_t seed, tally *t) {
 }
 
 static bool parse(int argc, char **argv, settings *s) {
-    static const struct option options[] = {{"seed", required_argument, NULL, 's'},
-                                            {"count", required_argument, NULL, 'n'},
-                                            {"cc", required_argument, NULL, 'c'},
-                                            {"onnx", required_argument, NULL, 'o'},
-                                            {"all-targets", no_argument, NULL, 'a'},
-                                            {"keep-going", no_argument, NULL, 'k'},
-                                            {"no-reduce", no_argument, NULL, 'r'},
-                                            {"dump", no_argument, NULL, 'd'},
-                                            {NULL, 0, NULL, 0}};
+    static const struct option options[] = {
+        {"seed", required_argument, NULL, 's'},    {"count", required_argument, NULL, 'n'},
+        {"seconds", required_argument, NULL, 't'}, {"cc", required_argument, NULL, 'c'},
+        {"onnx", required_argument, NULL, 'o'},    {"all-targets", no_argument, NULL, 'a'},
+        {"keep-going", no_argument, NULL, 'k'},    {"no-reduce", no_argument, NULL, 'r'},
+        {"dump", no_argument, NULL, 'd'},          {NULL, 0, NULL, 0}};
     for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         switch (c) {
         case 's': s->seed = strtoull(optarg, NULL, 10); break;
         case 'n': s->count = strtoll(optarg, NULL, 10); break;
+        case 't': s->seconds = atoi(optarg); break;
         case 'c': s->cc = atoi(optarg); break;
         case 'o': s->onnx = optarg; break;
         case 'a': s->all_targets = true; break;
@@ -602,11 +602,15 @@ int main(int argc, char **argv) {
     settings s = {.seed = 1, .count = 100, .reduce = true};
     static tally t;
     if (!parse(argc, argv, &s)) {
-        fprintf(stderr, "usage: differential [--seed N] [--count M] [--cc PERCENT] [--onnx DIR] "
-                        "[--all-targets] [--keep-going] [--no-reduce] [--dump]\n");
+        fprintf(stderr,
+                "usage: differential [--seed N] [--count M] [--seconds N] [--cc PERCENT] [--onnx DIR] "
+                "[--all-targets] [--keep-going] [--no-reduce] [--dump]\n");
         return 2;
     }
-    for (int64_t i = 0; i < s.count && run_seed(&s, s.seed + (uint64_t)i, &t); i++) {
+    const time_t begin = time(NULL);
+    for (int64_t i = 0; i < s.count && (s.seconds == 0 || time(NULL) - begin < s.seconds) &&
+                        run_seed(&s, s.seed + (uint64_t)i, &t);
+         i++) {
     }
     printf("%lld graphs of %.1f nodes on average: %lld passed, %lld failed, %lld skipped in part, %lld "
            "ill-conditioned\n",

@@ -70,7 +70,7 @@ static fg_value *batch_normalization(grower *s, fg_value *x) {
 
 static void set_pads(grower *s, fg_value *y, int axes, int64_t k, const int64_t *dilation) {
     static const char *const kinds[] = {"SAME_UPPER", "SAME_LOWER", "VALID"};
-    int64_t pads[4];
+    int64_t pads[6];
     if (rng_chance(&s->r, 15)) {
         with_text(s->g, y, "auto_pad", kinds[rng_range(&s->r, 0, 2)]);
         return;

@@ -72,4 +72,7 @@ typedef void grow_step(grower *s);
 grow_step block_conv, block_residual, block_inverted_residual, block_squeeze_excite, block_dense,
     block_inception, block_shuffle, block_head, block_attention, block_mlp, block_resample;
 
+grow_step layer_wide_conv, layer_transposed_conv, layer_dynamic_conv, layer_volume, layer_rare_pool,
+    layer_group_norm, layer_triangle, layer_top, layer_embedding;
+
 #endif
