@@ -467,23 +467,31 @@ static bool any_view(const fg_cli_options *o) {
     return any;
 }
 
+/* Each model's views, then what is said of all of them together. */
+static void render_views(session *s, const fg_report_style *style, fg_text *out) {
+    bool each = any_view(s->options);
+    for (int i = 0; each && i < s->n_reports; i++) {
+        if (i) fg_text_add(out, "\n");
+        fg_view_print(s->reports[i], s->options, style, out);
+    }
+    if (s->options->view[FG_VIEW_ENERGY]) {
+        fg_text_add(out, "\n");
+        fg_view_sweep(s->n_reports, s->reports, style, out);
+    }
+    if (s->options->family) {
+        if (each) fg_text_add(out, "\n");
+        fg_view_family(s->n_reports, s->reports, style, out);
+    }
+}
+
 static void render(session *s, const fg_report_option *option, fg_text *out) {
     fg_report_style style = {.width = option->file ? 0 : fg_console_width(),
                              .color = !option->file && fg_color_on(s->options->color, stdout),
                              .verbose = s->options->verbose};
     if (option->format == FG_REPORT_JSON) {
         fg_report_json(s->ctx, s->n_reports, s->reports, out);
-    } else if (s->options->family) {
-        for (int i = 0; any_view(s->options) && i < s->n_reports; i++) {
-            fg_view_print(s->reports[i], s->options, &style, out);
-            fg_text_add(out, "\n");
-        }
-        fg_view_family(s->n_reports, s->reports, &style, out);
-    } else if (any_view(s->options)) {
-        for (int i = 0; i < s->n_reports; i++) {
-            if (i) fg_text_add(out, "\n");
-            fg_view_print(s->reports[i], s->options, &style, out);
-        }
+    } else if (any_view(s->options) || s->options->family) {
+        render_views(s, &style, out);
     } else if (s->n_reports > 1) {
         for (int i = 0; style.verbose && i < s->n_reports; i++) {
             fg_report_text(s->reports[i], &style, out);

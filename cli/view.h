@@ -22,6 +22,9 @@ void fg_view_visualize(const fg_report *r, const fg_window *window, const fg_rep
 /* Several models: one table, and the study's criteria. */
 void fg_view_family(int n, const fg_report *const *r, const fg_report_style *style, fg_text *out);
 
+/* --energy for several models, sweeps and element types. */
+void fg_view_sweep(int n, const fg_report *const *r, const fg_report_style *style, fg_text *out);
+
 /* Heading, then each view that is asked for. */
 void fg_view_print(const fg_report *r, const fg_cli_options *o, const fg_report_style *style, fg_text *out);
 

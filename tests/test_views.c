@@ -229,6 +229,30 @@ static void published_energies_are_cited_beside_the_true_ones(void **state) {
     tool_remove(folder);
 }
 
+/* Arithmetic and traffic of activations grow with the batch, weights do not. */
+static void energies_of_a_sweep_stand_in_one_table(void **state) {
+    char folder[] = TOOL_FOLDER;
+    (void)state;
+    tool_folder(folder);
+    tool_result r = run(folder, ARGS(MODELS "resnet18.dyn.graph.onnx", "--dim", "batch=1,8",
+                                     "--partition=pairwise", "--target", "study-cpu", "--energy"));
+    tool_expect(&r, 0);
+    const char *table = strstr(r.out, "energy, models by targets\n");
+    assert_non_null(table);
+    for (int i = 0; i < 2; i++) {
+        static const char *const rows[] = {"  resnet18.dyn.graph.onnx batch=1  float32 ",
+                                           "  resnet18.dyn.graph.onnx batch=8  float32 "};
+        const char *row = strstr(table, rows[i]);
+        assert_non_null(row);
+        char *line = strndup(row, strcspn(row, "\n"));
+        tool_expect_text(line, i ? " 290.3 " : " 36.28 "); /* 3628146688 x batch / 100e9 */
+        free(line);
+    }
+    tool_expect_text(table, "batch=8  int8 ");
+    tool_free(&r);
+    tool_remove(folder);
+}
+
 static void a_report_only_target_makes_no_code(void **state) {
     char folder[] = TOOL_FOLDER;
     (void)state;
@@ -366,6 +390,7 @@ int main(void) {
         cmocka_unit_test(a_family_is_one_table_and_its_criteria),
         cmocka_unit_test(what_is_synthesised_is_said),
         cmocka_unit_test(published_energies_are_cited_beside_the_true_ones),
+        cmocka_unit_test(energies_of_a_sweep_stand_in_one_table),
         cmocka_unit_test(a_report_only_target_makes_no_code),
         cmocka_unit_test(a_name_that_is_nowhere_is_refused),
         cmocka_unit_test(boxes_fit_the_terminal),
