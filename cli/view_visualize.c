@@ -128,7 +128,9 @@ void fg_view_visualize(const fg_report *r, const fg_window *window, const fg_rep
     for (int i = 0; i < r->n_kernels; i++) {
         const fg_report_kernel *k = &r->kernels[i];
         int first = s.first > at ? s.first - at : 0, end = s.end < at + k->n_ops ? s.end - at : k->n_ops;
-        if (first < end) add_group(&c, k, first, end, at);
+        /* a copy between layouts stands for no operator, and still is a kernel */
+        bool copy = !k->n_ops && at >= s.first && (at < s.end || s.end == n);
+        if (first < end || copy) add_group(&c, k, first, end, at);
         at += k->n_ops;
     }
     if (s.end < n) fg_text_printf(out, "  ... %d operators after\n", n - s.end);

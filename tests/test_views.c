@@ -336,6 +336,24 @@ static void boxes_have_the_colour_of_their_class(void **state) {
     fg_context_free(ctx);
 }
 
+static void a_kernel_without_operators_is_drawn(void **state) {
+    static const fg_window all = {0};
+    const fg_report_style plain = {0};
+    fg_report_kernel two[] = {kernel, kernel};
+    fg_report r = report;
+    (void)state;
+    two[0].name = "copy_x";
+    two[0].n_ops = 0;
+    r.kernels = two;
+    r.n_kernels = 2;
+    fg_context *ctx = fg_context_new();
+    fg_text text = fg_text_new(ctx);
+    fg_view_visualize(&r, &all, &plain, &text);
+    tool_expect_text(text.data, "┌ copy_x: Unfused\n");
+    tool_expect_text(text.data, "   0  Conv2d  a/rather/long/name/of/an/operator  ┌ group_0: Unfused\n");
+    fg_context_free(ctx);
+}
+
 static void advice_follows_from_the_numbers(void **state) {
     const fg_report_style plain = {0};
     fg_report_kernel good = kernel;
@@ -395,6 +413,7 @@ int main(void) {
         cmocka_unit_test(a_name_that_is_nowhere_is_refused),
         cmocka_unit_test(boxes_fit_the_terminal),
         cmocka_unit_test(boxes_have_the_colour_of_their_class),
+        cmocka_unit_test(a_kernel_without_operators_is_drawn),
         cmocka_unit_test(advice_follows_from_the_numbers),
         cmocka_unit_test(criteria_can_fail),
     };
