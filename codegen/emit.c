@@ -174,6 +174,22 @@ const char *fg_part_to(const fg_emit *e, int64_t n) {
     return fg_format(e->ctx, e->parallel ? "FG_TO(%lld)" : "%lld", (long long)n);
 }
 
+void fg_template_part(fg_template *t, const fg_emit *e, const char *name, bool divided, int64_t n,
+                      int64_t whole, int64_t step) {
+    fg_context *ctx = e->ctx;
+    const char *from = "0", *to = fg_format(ctx, "%lld", (long long)(whole * step));
+    if (divided && e->parallel) {
+        const char *times = step == 1 ? "" : fg_format(ctx, " * %lld", (long long)step),
+                   *end = fg_part_to(e, n);
+        from = fg_format(ctx, "%s%s", fg_part_from(e, n), times);
+        if (whole < n)
+            end = fg_format(ctx, "(%s < %lld ? %s : %lld)", end, (long long)whole, end, (long long)whole);
+        to = fg_format(ctx, "%s%s", end, times);
+    }
+    fg_template_text(t, fg_format(ctx, "%s_FROM", name), from);
+    fg_template_text(t, fg_format(ctx, "%s_TO", name), to);
+}
+
 fg_template *fg_emit_template(fg_emit *e) {
     fg_template *t = fg_template_new(e->ctx);
     fg_template_int(t, "VL", e->lanes);

@@ -97,6 +97,11 @@ bool fg_emit_parallel(fg_emit *e);
 /* First and last + 1 of n steps that belong to this part: C expressions ("0" and "n" without threads). */
 const char *fg_part_from(const fg_emit *e, int64_t n);
 const char *fg_part_to(const fg_emit *e, int64_t n);
+/* Sets the texts NAME_FROM and NAME_TO, the bounds of a loop of n steps of `step` that goes over the first
+ * `whole` of them only (what is left is the last part's, in code of its own); divided: among the parts, else
+ * all of it. */
+void fg_template_part(fg_template *t, const fg_emit *e, const char *name, bool divided, int64_t n,
+                      int64_t whole, int64_t step);
 
 /* Appends one line; then render with a template or append more. */
 void fg_line(fg_emit *e, const char *format, ...) FG_PRINTF(2, 3);

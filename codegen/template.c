@@ -528,7 +528,8 @@ static void run_use(fg_template *t, const fg_titem *item, fg_text *out) {
     call(t, item, &callee, out);
 }
 
-/* The lines of text as one, separated by single spaces; nothing if all are blank. */
+/* The lines of text as one, separated by single spaces (none before a comma or semicolon); nothing if all are
+ * blank. */
 static void add_joined(const char *text, fg_text *out) {
     bool any = false;
     while (*text != '\0') {
@@ -539,7 +540,7 @@ static void add_joined(const char *text, fg_text *out) {
             n--;
         }
         if (n > 0) {
-            fg_text_addn(out, " ", any ? 1 : 0);
+            fg_text_addn(out, " ", any && *text != ',' && *text != ';' ? 1 : 0);
             fg_text_addn(out, text, n);
             any = true;
         }

@@ -8,7 +8,8 @@
  *     //@ def NAME(a, b) ... //@ end  a sub-template; parameters are integers; sees the variables of its
  * caller too
  *     //@ use NAME(EXPR, EXPR)
- *     //@ join ... //@ end            the lines made inside become one line, separated by single spaces
+ *     //@ join ... //@ end            the lines made inside become one line, separated by single spaces, none
+ * before , and ;
  *     //@ hook NAME rest of line      calls the hook with the rest of the line after substitution
  *     @EXPR@                          an integer expression in decimal, or the text of a text parameter
  *     //# ...                         a comment for the template's reader; dropped

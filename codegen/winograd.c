@@ -335,18 +335,11 @@ static void set_split(const fg_winograd_kernel *q, fg_template *t) {
                   chunks = divide_up(w->ty * w->tx, w->chunk);
     const int64_t panels = divide_up(vectors, nv), full = vectors / nv;
     const bool parts = e->parallel, by_panel = parts && (e->k->tap || chunks < 4 * e->m->options.threads);
-    const char *to = fg_part_to(e, panels);
-    fg_template_text(t, "T_FROM", parts && !by_panel ? fg_part_from(e, chunks) : "0");
-    fg_template_text(t, "T_TO",
-                     parts && !by_panel ? fg_part_to(e, chunks) : fg_format(ctx, "%lld", (long long)chunks));
-    fg_template_text(t, "N_FROM", by_panel ? fg_part_from(e, panels) : "0");
-    fg_template_text(t, "N_TO",
-                     !by_panel ? fg_format(ctx, "%lld", (long long)full)
-                     : full < panels
-                         ? fg_format(ctx, "(%s < %lld ? %s : %lld)", to, (long long)full, to, (long long)full)
-                         : to);
+    fg_template_part(t, e, "T", parts && !by_panel, chunks, chunks, w->chunk);
+    fg_template_part(t, e, "N", by_panel, panels, full, nv * lanes);
     /* Channels of those panels; what the last, narrower panel holds belongs to the last part. */
     const long long whole = (long long)(q->c->oc / lanes * lanes), width = (long long)(nv * lanes);
+    const char *to = fg_part_to(e, panels);
     fg_template_text(t, "C_FROM",
                      by_panel ? fg_format(ctx, "%s * %lld", fg_part_from(e, panels), width) : "0");
     fg_template_text(

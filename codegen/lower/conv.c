@@ -257,31 +257,18 @@ static const char *choose_split(const fg_conv_kernel *q) {
 }
 
 static void set_split(const fg_conv_kernel *q, fg_template *t) {
-    fg_context *ctx = q->e->ctx;
     const fg_emit *e = q->e;
-    const bool row = strcmp(q->split, "row") == 0, pixel = strcmp(q->split, "pixel") == 0,
-               panel = strcmp(q->split, "panel") == 0, block = strcmp(q->split, "block") == 0;
-    const int64_t lanes = e->lanes, nv = q->tile.nv, tiles = q->w / q->tile.mr;
-    const int64_t panels = (q->vectors + nv - 1) / nv,
-                  full = q->ocm % (nv * lanes) == 0 ? panels : q->vectors / nv - (q->vectors % nv == 0);
+    const bool pixel = strcmp(q->split, "pixel") == 0, panel = strcmp(q->split, "panel") == 0;
+    const int64_t width = q->tile.nv * e->lanes, tiles = q->w / q->tile.mr;
+    const int64_t panels = (q->vectors + q->tile.nv - 1) / q->tile.nv;
+    /* Panels that are full to the last lane: what REST and LANES leave of them, see the template. */
+    const int64_t full =
+        q->ocm % width == 0 ? panels : q->vectors / q->tile.nv - (q->vectors % q->tile.nv == 0);
     fg_template_text(t, "SPLIT", q->split);
-    fg_template_text(t, "Y_FROM", row ? fg_part_from(e, q->h) : "0");
-    fg_template_text(t, "Y_TO", row ? fg_part_to(e, q->h) : fg_format(ctx, "%lld", (long long)q->h));
-    fg_template_text(t, "PX_FROM",
-                     pixel ? fg_format(ctx, "%s * %d", fg_part_from(e, tiles), q->tile.mr) : "0");
-    fg_template_text(t, "PX_TO",
-                     pixel ? fg_format(ctx, "%s * %d", fg_part_to(e, tiles), q->tile.mr)
-                           : fg_format(ctx, "%lld", (long long)(tiles * q->tile.mr)));
-    fg_template_text(t, "N_FROM", panel ? fg_part_from(e, panels) : "0");
-    fg_template_text(t, "N_TO",
-                     panel && full < panels
-                         ? fg_format(ctx, "(%s < %lld ? %s : %lld)", fg_part_to(e, panels), (long long)full,
-                                     fg_part_to(e, panels), (long long)full)
-                     : panel ? fg_part_to(e, panels)
-                             : fg_format(ctx, "%lld", (long long)full));
-    fg_template_text(t, "BLOCK_FROM", block ? fg_part_from(e, q->blocks) : "0");
-    fg_template_text(t, "BLOCK_TO",
-                     block ? fg_part_to(e, q->blocks) : fg_format(ctx, "%lld", (long long)q->blocks));
+    fg_template_part(t, e, "Y", strcmp(q->split, "row") == 0, q->h, q->h, 1);
+    fg_template_part(t, e, "PX", pixel, tiles, tiles, q->tile.mr);
+    fg_template_part(t, e, "N", panel, panels, full, width);
+    fg_template_part(t, e, "BLOCK", strcmp(q->split, "block") == 0, q->blocks, q->blocks, 1);
     const char *last = "if (c->part == c->parts - 1)";
     fg_template_text(t, "ONLY_LAST_PIXELS", pixel ? last : "");
     fg_template_text(t, "ONLY_LAST_PANEL", panel ? last : "");

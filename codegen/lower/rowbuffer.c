@@ -166,23 +166,14 @@ static const char *choose_split(const fg_rowbuffer *q) {
 
 static void set_split(const fg_rowbuffer *q, fg_template *t) {
     const fg_emit *e = q->e;
-    fg_context *ctx = e->ctx;
-    const bool block = strcmp(q->split, "block") == 0, vector = strcmp(q->split, "vector") == 0,
-               row = strcmp(q->split, "row") == 0;
-    const int64_t vectors = q->v.channels / e->lanes, whole = q->producer ? q->v.channels / q->cb : 0;
-    const int64_t blocks = q->producer ? (q->v.channels + q->cb - 1) / q->cb : 0;
+    const bool block = strcmp(q->split, "block") == 0, vector = strcmp(q->split, "vector") == 0;
+    const int64_t vectors = q->v.channels / e->lanes, cb = q->producer ? q->cb : 1,
+                  c = q->producer ? q->v.channels : 0;
     const char *last = "if (c->part == c->parts - 1)";
     fg_template_text(t, "SPLIT", q->split);
-    fg_template_text(t, "Y_FROM", row ? fg_part_from(e, q->v.oh) : "0");
-    fg_template_text(t, "Y_TO", row ? fg_part_to(e, q->v.oh) : fg_format(ctx, "%lld", (long long)q->v.oh));
-    fg_template_text(t, "J_FROM", vector ? fg_part_from(e, vectors) : "0");
-    fg_template_text(t, "J_TO", vector ? fg_part_to(e, vectors) : "0");
-    fg_template_text(t, "N_FROM", block ? fg_part_from(e, blocks) : "0");
-    fg_template_text(t, "N_TO",
-                     !block           ? fg_format(ctx, "%lld", (long long)whole)
-                     : whole < blocks ? fg_format(ctx, "(%s < %lld ? %s : %lld)", fg_part_to(e, blocks),
-                                                  (long long)whole, fg_part_to(e, blocks), (long long)whole)
-                                      : fg_part_to(e, blocks));
+    fg_template_part(t, e, "Y", strcmp(q->split, "row") == 0, q->v.oh, q->v.oh, 1);
+    fg_template_part(t, e, "J", vector, vectors, vectors, e->lanes);
+    fg_template_part(t, e, "N", block, (c + cb - 1) / cb, c / cb, cb);
     fg_template_text(t, "ONLY_LAST_BLOCK", block ? last : "");
     fg_template_text(t, "ONLY_LAST_VECTOR", vector ? last : "");
 }
