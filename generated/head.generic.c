@@ -132,7 +132,7 @@ FG_KERNEL void head_generic_stem_conv_3x3_relu(const fg_call *c)
             }
         }
         for (int block = 0; block < 1; block++) {
-            for (int n = 0 * 3; n < 2 * 3; n += 3) {
+            for (int n = 0; n < 6; n += 3) {
                 for (int y = 0; y < 6; y++) {
                     for (int px = 0; px < 8; px += 4)
                     {
@@ -140,17 +140,17 @@ FG_KERNEL void head_generic_stem_conv_3x3_relu(const fg_call *c)
                         const float *wt = w + (block * 6 + n) * 27;
                         const float *bt = bias + block * 6 + n;
                         float *yt = out + b * 480 + y * 60 + px * 6 + block * 6 + n;
-                        fg_v c0_0 = fg_load(bt + 0) , c0_1 = fg_load(bt + 1) , c0_2 = fg_load(bt + 2) ;
-                        fg_v c1_0 = fg_load(bt + 0) , c1_1 = fg_load(bt + 1) , c1_2 = fg_load(bt + 2) ;
-                        fg_v c2_0 = fg_load(bt + 0) , c2_1 = fg_load(bt + 1) , c2_2 = fg_load(bt + 2) ;
-                        fg_v c3_0 = fg_load(bt + 0) , c3_1 = fg_load(bt + 1) , c3_2 = fg_load(bt + 2) ;
+                        fg_v c0_0 = fg_load(bt + 0), c0_1 = fg_load(bt + 1), c0_2 = fg_load(bt + 2);
+                        fg_v c1_0 = fg_load(bt + 0), c1_1 = fg_load(bt + 1), c1_2 = fg_load(bt + 2);
+                        fg_v c2_0 = fg_load(bt + 0), c2_1 = fg_load(bt + 1), c2_2 = fg_load(bt + 2);
+                        fg_v c3_0 = fg_load(bt + 0), c3_1 = fg_load(bt + 1), c3_2 = fg_load(bt + 2);
                         for (int ky = 0; ky < 3; ky++)
                             for (int kx = 0; kx < 3; kx++)
                         {
                             const float *xk = xt + ky * 17 + kx * 1;
                             FG_OPAQUE(xk);
                             for (int k = 0; k < 3; k++, xk += 238, wt += 3) {
-                                const fg_v w0 = fg_load(wt + 0) , w1 = fg_load(wt + 1) , w2 = fg_load(wt + 2) ;
+                                const fg_v w0 = fg_load(wt + 0), w1 = fg_load(wt + 1), w2 = fg_load(wt + 2);
                                 FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1); FG_FMAS(c0_2, xk[0], w2);
                                 FG_FMAS(c1_0, xk[2], w0); FG_FMAS(c1_1, xk[2], w1); FG_FMAS(c1_2, xk[2], w2);
                                 FG_FMAS(c2_0, xk[4], w0); FG_FMAS(c2_1, xk[4], w1); FG_FMAS(c2_2, xk[4], w2);
@@ -213,14 +213,14 @@ FG_KERNEL void head_generic_branch1_conv_1x1_relu(const fg_call *c)
                         const float *wt = w + (block * 5 + n) * 6;
                         const float *bt = bias + block * 5 + n;
                         float *yt = out + b * 672 + y * 112 + px * 14 + block * 5 + n;
-                        fg_v c0_0 = fg_load(bt + 0) , c0_1 = fg_load(bt + 1) , c0_2 = fg_load(bt + 2) ;
-                        fg_v c1_0 = fg_load(bt + 0) , c1_1 = fg_load(bt + 1) , c1_2 = fg_load(bt + 2) ;
-                        fg_v c2_0 = fg_load(bt + 0) , c2_1 = fg_load(bt + 1) , c2_2 = fg_load(bt + 2) ;
-                        fg_v c3_0 = fg_load(bt + 0) , c3_1 = fg_load(bt + 1) , c3_2 = fg_load(bt + 2) ;
+                        fg_v c0_0 = fg_load(bt + 0), c0_1 = fg_load(bt + 1), c0_2 = fg_load(bt + 2);
+                        fg_v c1_0 = fg_load(bt + 0), c1_1 = fg_load(bt + 1), c1_2 = fg_load(bt + 2);
+                        fg_v c2_0 = fg_load(bt + 0), c2_1 = fg_load(bt + 1), c2_2 = fg_load(bt + 2);
+                        fg_v c3_0 = fg_load(bt + 0), c3_1 = fg_load(bt + 1), c3_2 = fg_load(bt + 2);
                         {
                             const float *xk = xt;
                             for (int k = 0; k < 6; k++, xk += 1, wt += 3) {
-                                const fg_v w0 = fg_load(wt + 0) , w1 = fg_load(wt + 1) , w2 = fg_load(wt + 2) ;
+                                const fg_v w0 = fg_load(wt + 0), w1 = fg_load(wt + 1), w2 = fg_load(wt + 2);
                                 FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1); FG_FMAS(c0_2, xk[0], w2);
                                 FG_FMAS(c1_0, xk[6], w0); FG_FMAS(c1_1, xk[6], w1); FG_FMAS(c1_2, xk[6], w2);
                                 FG_FMAS(c2_0, xk[12], w0); FG_FMAS(c2_1, xk[12], w1); FG_FMAS(c2_2, xk[12], w2);
@@ -263,14 +263,14 @@ FG_KERNEL void head_generic_branch1_conv_1x1_relu(const fg_call *c)
                         const float *wt = w + (block * 5 + n) * 6;
                         const float *bt = bias + block * 5 + n;
                         float *yt = out + b * 672 + y * 112 + px * 14 + block * 5 + n;
-                        fg_v c0_0 = fg_load(bt + 0) , c0_1 = fg_load(bt + 1) ;
-                        fg_v c1_0 = fg_load(bt + 0) , c1_1 = fg_load(bt + 1) ;
-                        fg_v c2_0 = fg_load(bt + 0) , c2_1 = fg_load(bt + 1) ;
-                        fg_v c3_0 = fg_load(bt + 0) , c3_1 = fg_load(bt + 1) ;
+                        fg_v c0_0 = fg_load(bt + 0), c0_1 = fg_load(bt + 1);
+                        fg_v c1_0 = fg_load(bt + 0), c1_1 = fg_load(bt + 1);
+                        fg_v c2_0 = fg_load(bt + 0), c2_1 = fg_load(bt + 1);
+                        fg_v c3_0 = fg_load(bt + 0), c3_1 = fg_load(bt + 1);
                         {
                             const float *xk = xt;
                             for (int k = 0; k < 6; k++, xk += 1, wt += 2) {
-                                const fg_v w0 = fg_load(wt + 0) , w1 = fg_load(wt + 1) ;
+                                const fg_v w0 = fg_load(wt + 0), w1 = fg_load(wt + 1);
                                 FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1);
                                 FG_FMAS(c1_0, xk[6], w0); FG_FMAS(c1_1, xk[6], w1);
                                 FG_FMAS(c2_0, xk[12], w0); FG_FMAS(c2_1, xk[12], w1);
@@ -317,7 +317,7 @@ FG_KERNEL void head_generic_branch2_conv_3x3_hardswish(const fg_call *c)
     const float *bias = (const float *)(const void *)(c->weights + 2944);
     for (int b = 0; b < 2; b++) {
         for (int block = 0; block < 1; block++) {
-            for (int n = 0 * 3; n < 3 * 3; n += 3) {
+            for (int n = 0; n < 9; n += 3) {
                 for (int y = 0; y < 6; y++) {
                     for (int px = 0; px < 8; px += 4)
                     {
@@ -325,15 +325,15 @@ FG_KERNEL void head_generic_branch2_conv_3x3_hardswish(const fg_call *c)
                         const float *wt = w + (block * 9 + n) * 54;
                         const float *bt = bias + block * 9 + n;
                         float *yt = out + b * 672 + y * 112 + px * 14 + block * 9 + n;
-                        fg_v c0_0 = fg_load(bt + 0) , c0_1 = fg_load(bt + 1) , c0_2 = fg_load(bt + 2) ;
-                        fg_v c1_0 = fg_load(bt + 0) , c1_1 = fg_load(bt + 1) , c1_2 = fg_load(bt + 2) ;
-                        fg_v c2_0 = fg_load(bt + 0) , c2_1 = fg_load(bt + 1) , c2_2 = fg_load(bt + 2) ;
-                        fg_v c3_0 = fg_load(bt + 0) , c3_1 = fg_load(bt + 1) , c3_2 = fg_load(bt + 2) ;
+                        fg_v c0_0 = fg_load(bt + 0), c0_1 = fg_load(bt + 1), c0_2 = fg_load(bt + 2);
+                        fg_v c1_0 = fg_load(bt + 0), c1_1 = fg_load(bt + 1), c1_2 = fg_load(bt + 2);
+                        fg_v c2_0 = fg_load(bt + 0), c2_1 = fg_load(bt + 1), c2_2 = fg_load(bt + 2);
+                        fg_v c3_0 = fg_load(bt + 0), c3_1 = fg_load(bt + 1), c3_2 = fg_load(bt + 2);
                         for (int ky = 0; ky < 3; ky++)
                         {
                             const float *xk = xt + ky * 60;
                             for (int k = 0; k < 18; k++, xk += 1, wt += 3) {
-                                const fg_v w0 = fg_load(wt + 0) , w1 = fg_load(wt + 1) , w2 = fg_load(wt + 2) ;
+                                const fg_v w0 = fg_load(wt + 0), w1 = fg_load(wt + 1), w2 = fg_load(wt + 2);
                                 FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1); FG_FMAS(c0_2, xk[0], w2);
                                 FG_FMAS(c1_0, xk[6], w0); FG_FMAS(c1_1, xk[6], w1); FG_FMAS(c1_2, xk[6], w2);
                                 FG_FMAS(c2_0, xk[12], w0); FG_FMAS(c2_1, xk[12], w1); FG_FMAS(c2_2, xk[12], w2);
@@ -404,11 +404,11 @@ FG_KERNEL void head_generic_dense_classifier(const fg_call *c)
             const float *wt = weights0 + n * 14;
             const float *bt = bias0 + n;
             float *yt = out + b * 10 + n;
-            fg_v c0_0 = fg_load(bt + 0) , c0_1 = fg_load(bt + 1) , c0_2 = fg_load(bt + 2) , c0_3 = fg_load(bt + 3) ;
+            fg_v c0_0 = fg_load(bt + 0), c0_1 = fg_load(bt + 1), c0_2 = fg_load(bt + 2), c0_3 = fg_load(bt + 3);
             {
                 const float *xk = xt;
                 for (int k = 0; k < 14; k++, xk += 1, wt += 4) {
-                    const fg_v w0 = fg_load(wt + 0) , w1 = fg_load(wt + 1) , w2 = fg_load(wt + 2) , w3 = fg_load(wt + 3) ;
+                    const fg_v w0 = fg_load(wt + 0), w1 = fg_load(wt + 1), w2 = fg_load(wt + 2), w3 = fg_load(wt + 3);
                     FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1); FG_FMAS(c0_2, xk[0], w2); FG_FMAS(c0_3, xk[0], w3);
                 }
             }
@@ -424,11 +424,11 @@ FG_KERNEL void head_generic_dense_classifier(const fg_call *c)
                 const float *wt = weights0 + n * 14;
                 const float *bt = bias0 + n;
                 float *yt = out + b * 10 + n;
-                fg_v c0_0 = fg_load(bt + 0) , c0_1 = fg_load(bt + 1) ;
+                fg_v c0_0 = fg_load(bt + 0), c0_1 = fg_load(bt + 1);
                 {
                     const float *xk = xt;
                     for (int k = 0; k < 14; k++, xk += 1, wt += 2) {
-                        const fg_v w0 = fg_load(wt + 0) , w1 = fg_load(wt + 1) ;
+                        const fg_v w0 = fg_load(wt + 0), w1 = fg_load(wt + 1);
                         FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1);
                     }
                 }

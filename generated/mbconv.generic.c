@@ -194,7 +194,7 @@ FG_KERNEL void mbconv_generic_depthwise_expand_depthwise_5x5_silu(const fg_call 
     const float *dbias = (const float *)(const void *)(c->weights + 2688);
     for (int i = 0; i < 70; i += 1) fg_store(ring + i, fg_zero());
     for (int b = 0; b < 1; b++) {
-        for (int n = 0 * 1; n < 20 * 1; n += 1)
+        for (int n = 0; n < 20; n += 1)
         {
             float sums[1];
             for (int j = 0; j < 1; j += 1) fg_store(sums + j, fg_zero());
@@ -214,20 +214,20 @@ FG_KERNEL void mbconv_generic_depthwise_expand_depthwise_5x5_silu(const fg_call 
                             const float *wt = w + n * 6;
                             const float *bt = bias + n;
                             float *yt = to + (px + 2) * 1;
-                            fg_v c0_0 = fg_load(bt + 0) ;
-                            fg_v c1_0 = fg_load(bt + 0) ;
-                            fg_v c2_0 = fg_load(bt + 0) ;
-                            fg_v c3_0 = fg_load(bt + 0) ;
-                            fg_v c4_0 = fg_load(bt + 0) ;
-                            fg_v c5_0 = fg_load(bt + 0) ;
-                            fg_v c6_0 = fg_load(bt + 0) ;
-                            fg_v c7_0 = fg_load(bt + 0) ;
-                            fg_v c8_0 = fg_load(bt + 0) ;
-                            fg_v c9_0 = fg_load(bt + 0) ;
+                            fg_v c0_0 = fg_load(bt + 0);
+                            fg_v c1_0 = fg_load(bt + 0);
+                            fg_v c2_0 = fg_load(bt + 0);
+                            fg_v c3_0 = fg_load(bt + 0);
+                            fg_v c4_0 = fg_load(bt + 0);
+                            fg_v c5_0 = fg_load(bt + 0);
+                            fg_v c6_0 = fg_load(bt + 0);
+                            fg_v c7_0 = fg_load(bt + 0);
+                            fg_v c8_0 = fg_load(bt + 0);
+                            fg_v c9_0 = fg_load(bt + 0);
                             {
                                 const float *xk = xt;
                                 for (int k = 0; k < 6; k++, xk += 1, wt += 1) {
-                                    const fg_v w0 = fg_load(wt + 0) ;
+                                    const fg_v w0 = fg_load(wt + 0);
                                     FG_FMAS(c0_0, xk[0], w0);
                                     FG_FMAS(c1_0, xk[6], w0);
                                     FG_FMAS(c2_0, xk[12], w0);
@@ -272,11 +272,11 @@ FG_KERNEL void mbconv_generic_depthwise_expand_depthwise_5x5_silu(const fg_call 
                     {
                         const int px = 0;
                         {
-                            fg_v a0 = bd , a1 = bd , a2 = bd , a3 = bd , a4 = bd ;
+                            fg_v a0 = bd, a1 = bd, a2 = bd, a3 = bd, a4 = bd;
                             const float *wk = wd;
                             for (int ky = 0; ky < 5; ky++) {
                                 const float *q = r[ky] + j + px * 2;
-                                const fg_v w0 = fg_load(wk + 0) , w1 = fg_load(wk + 1) , w2 = fg_load(wk + 2) , w3 = fg_load(wk + 3) , w4 = fg_load(wk + 4) ;
+                                const fg_v w0 = fg_load(wk + 0), w1 = fg_load(wk + 1), w2 = fg_load(wk + 2), w3 = fg_load(wk + 3), w4 = fg_load(wk + 4);
                                 wk += 5;
                                 fg_v v;
                                 v = fg_load(q + 0); FG_FMA(a0, v, w0);
@@ -351,11 +351,11 @@ FG_KERNEL void mbconv_generic_excite_gate(const fg_call *c)
             const float *wt = weights0 + n * 20;
             const float *bt = bias0 + n;
             float *yt = h1 + n;
-            fg_v c0_0 = fg_load(bt + 0) , c0_1 = fg_load(bt + 1) , c0_2 = fg_load(bt + 2) , c0_3 = fg_load(bt + 3) ;
+            fg_v c0_0 = fg_load(bt + 0), c0_1 = fg_load(bt + 1), c0_2 = fg_load(bt + 2), c0_3 = fg_load(bt + 3);
             {
                 const float *xk = xt;
                 for (int k = 0; k < 20; k++, xk += 1, wt += 4) {
-                    const fg_v w0 = fg_load(wt + 0) , w1 = fg_load(wt + 1) , w2 = fg_load(wt + 2) , w3 = fg_load(wt + 3) ;
+                    const fg_v w0 = fg_load(wt + 0), w1 = fg_load(wt + 1), w2 = fg_load(wt + 2), w3 = fg_load(wt + 3);
                     FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1); FG_FMAS(c0_2, xk[0], w2); FG_FMAS(c0_3, xk[0], w3);
                 }
             }
@@ -375,11 +375,11 @@ FG_KERNEL void mbconv_generic_excite_gate(const fg_call *c)
                 const float *wt = weights0 + n * 20;
                 const float *bt = bias0 + n;
                 float *yt = h1 + n;
-                fg_v c0_0 = fg_load(bt + 0) ;
+                fg_v c0_0 = fg_load(bt + 0);
                 {
                     const float *xk = xt;
                     for (int k = 0; k < 20; k++, xk += 1, wt += 1) {
-                        const fg_v w0 = fg_load(wt + 0) ;
+                        const fg_v w0 = fg_load(wt + 0);
                         FG_FMAS(c0_0, xk[0], w0);
                     }
                 }
@@ -393,11 +393,11 @@ FG_KERNEL void mbconv_generic_excite_gate(const fg_call *c)
             const float *wt = weights1 + n * 5;
             const float *bt = bias1 + n;
             float *yt = out + b * 0 + n;
-            fg_v c0_0 = fg_load(bt + 0) , c0_1 = fg_load(bt + 1) , c0_2 = fg_load(bt + 2) , c0_3 = fg_load(bt + 3) ;
+            fg_v c0_0 = fg_load(bt + 0), c0_1 = fg_load(bt + 1), c0_2 = fg_load(bt + 2), c0_3 = fg_load(bt + 3);
             {
                 const float *xk = xt;
                 for (int k = 0; k < 5; k++, xk += 1, wt += 4) {
-                    const fg_v w0 = fg_load(wt + 0) , w1 = fg_load(wt + 1) , w2 = fg_load(wt + 2) , w3 = fg_load(wt + 3) ;
+                    const fg_v w0 = fg_load(wt + 0), w1 = fg_load(wt + 1), w2 = fg_load(wt + 2), w3 = fg_load(wt + 3);
                     FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1); FG_FMAS(c0_2, xk[0], w2); FG_FMAS(c0_3, xk[0], w3);
                 }
             }
@@ -440,7 +440,7 @@ FG_KERNEL void mbconv_generic_project(const fg_call *c)
             }
         }
         for (int block = 0; block < 1; block++) {
-            for (int n = 0 * 1; n < 9 * 1; n += 1) {
+            for (int n = 0; n < 9; n += 1) {
                 for (int y = 0; y < 1; y++) {
                     for (int px = 0; px < 24; px += 12)
                     {
@@ -448,22 +448,22 @@ FG_KERNEL void mbconv_generic_project(const fg_call *c)
                         const float *wt = w + (block * 9 + n) * 20;
                         const float *bt = bias + block * 9 + n;
                         float *yt = out + b * 315 + y * 45 + px * 9 + block * 9 + n;
-                        fg_v c0_0 = fg_load(bt + 0) ;
-                        fg_v c1_0 = fg_load(bt + 0) ;
-                        fg_v c2_0 = fg_load(bt + 0) ;
-                        fg_v c3_0 = fg_load(bt + 0) ;
-                        fg_v c4_0 = fg_load(bt + 0) ;
-                        fg_v c5_0 = fg_load(bt + 0) ;
-                        fg_v c6_0 = fg_load(bt + 0) ;
-                        fg_v c7_0 = fg_load(bt + 0) ;
-                        fg_v c8_0 = fg_load(bt + 0) ;
-                        fg_v c9_0 = fg_load(bt + 0) ;
-                        fg_v c10_0 = fg_load(bt + 0) ;
-                        fg_v c11_0 = fg_load(bt + 0) ;
+                        fg_v c0_0 = fg_load(bt + 0);
+                        fg_v c1_0 = fg_load(bt + 0);
+                        fg_v c2_0 = fg_load(bt + 0);
+                        fg_v c3_0 = fg_load(bt + 0);
+                        fg_v c4_0 = fg_load(bt + 0);
+                        fg_v c5_0 = fg_load(bt + 0);
+                        fg_v c6_0 = fg_load(bt + 0);
+                        fg_v c7_0 = fg_load(bt + 0);
+                        fg_v c8_0 = fg_load(bt + 0);
+                        fg_v c9_0 = fg_load(bt + 0);
+                        fg_v c10_0 = fg_load(bt + 0);
+                        fg_v c11_0 = fg_load(bt + 0);
                         {
                             const float *xk = xt;
                             for (int k = 0; k < 20; k++, xk += 1, wt += 1) {
-                                const fg_v w0 = fg_load(wt + 0) ;
+                                const fg_v w0 = fg_load(wt + 0);
                                 FG_FMAS(c0_0, xk[0], w0);
                                 FG_FMAS(c1_0, xk[20], w0);
                                 FG_FMAS(c2_0, xk[40], w0);
@@ -498,21 +498,21 @@ FG_KERNEL void mbconv_generic_project(const fg_call *c)
                             const float *wt = w + (block * 9 + n) * 20;
                             const float *bt = bias + block * 9 + n;
                             float *yt = out + b * 315 + y * 45 + px * 9 + block * 9 + n;
-                            fg_v c0_0 = fg_load(bt + 0) ;
-                            fg_v c1_0 = fg_load(bt + 0) ;
-                            fg_v c2_0 = fg_load(bt + 0) ;
-                            fg_v c3_0 = fg_load(bt + 0) ;
-                            fg_v c4_0 = fg_load(bt + 0) ;
-                            fg_v c5_0 = fg_load(bt + 0) ;
-                            fg_v c6_0 = fg_load(bt + 0) ;
-                            fg_v c7_0 = fg_load(bt + 0) ;
-                            fg_v c8_0 = fg_load(bt + 0) ;
-                            fg_v c9_0 = fg_load(bt + 0) ;
-                            fg_v c10_0 = fg_load(bt + 0) ;
+                            fg_v c0_0 = fg_load(bt + 0);
+                            fg_v c1_0 = fg_load(bt + 0);
+                            fg_v c2_0 = fg_load(bt + 0);
+                            fg_v c3_0 = fg_load(bt + 0);
+                            fg_v c4_0 = fg_load(bt + 0);
+                            fg_v c5_0 = fg_load(bt + 0);
+                            fg_v c6_0 = fg_load(bt + 0);
+                            fg_v c7_0 = fg_load(bt + 0);
+                            fg_v c8_0 = fg_load(bt + 0);
+                            fg_v c9_0 = fg_load(bt + 0);
+                            fg_v c10_0 = fg_load(bt + 0);
                             {
                                 const float *xk = xt;
                                 for (int k = 0; k < 20; k++, xk += 1, wt += 1) {
-                                    const fg_v w0 = fg_load(wt + 0) ;
+                                    const fg_v w0 = fg_load(wt + 0);
                                     FG_FMAS(c0_0, xk[0], w0);
                                     FG_FMAS(c1_0, xk[20], w0);
                                     FG_FMAS(c2_0, xk[40], w0);

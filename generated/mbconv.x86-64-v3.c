@@ -443,7 +443,7 @@ FG_KERNEL void mbconv_x86_64_v3_depthwise_expand_depthwise_5x5_silu(const fg_cal
     const float *dbias = (const float *)(const void *)(c->weights + 3136);
     for (int i = 0; i < 560; i += 8) fg_store(ring + i, fg_zero());
     for (int b = 0; b < 1; b++) {
-        for (int n = 0 * 8; n < 2 * 8; n += 8)
+        for (int n = 0; n < 16; n += 8)
         {
             float sums[8];
             for (int j = 0; j < 8; j += 8) fg_store(sums + j, fg_zero());
@@ -463,20 +463,20 @@ FG_KERNEL void mbconv_x86_64_v3_depthwise_expand_depthwise_5x5_silu(const fg_cal
                             const float *wt = w + n * 6;
                             const float *bt = bias + n;
                             float *yt = to + (px + 2) * 8;
-                            fg_v c0_0 = fg_load(bt + 0) ;
-                            fg_v c1_0 = fg_load(bt + 0) ;
-                            fg_v c2_0 = fg_load(bt + 0) ;
-                            fg_v c3_0 = fg_load(bt + 0) ;
-                            fg_v c4_0 = fg_load(bt + 0) ;
-                            fg_v c5_0 = fg_load(bt + 0) ;
-                            fg_v c6_0 = fg_load(bt + 0) ;
-                            fg_v c7_0 = fg_load(bt + 0) ;
-                            fg_v c8_0 = fg_load(bt + 0) ;
-                            fg_v c9_0 = fg_load(bt + 0) ;
+                            fg_v c0_0 = fg_load(bt + 0);
+                            fg_v c1_0 = fg_load(bt + 0);
+                            fg_v c2_0 = fg_load(bt + 0);
+                            fg_v c3_0 = fg_load(bt + 0);
+                            fg_v c4_0 = fg_load(bt + 0);
+                            fg_v c5_0 = fg_load(bt + 0);
+                            fg_v c6_0 = fg_load(bt + 0);
+                            fg_v c7_0 = fg_load(bt + 0);
+                            fg_v c8_0 = fg_load(bt + 0);
+                            fg_v c9_0 = fg_load(bt + 0);
                             {
                                 const float *xk = xt;
                                 for (int k = 0; k < 6; k++, xk += 1, wt += 8) {
-                                    const fg_v w0 = fg_load(wt + 0) ;
+                                    const fg_v w0 = fg_load(wt + 0);
                                     FG_FMAS(c0_0, xk[0], w0);
                                     FG_FMAS(c1_0, xk[6], w0);
                                     FG_FMAS(c2_0, xk[12], w0);
@@ -521,11 +521,11 @@ FG_KERNEL void mbconv_x86_64_v3_depthwise_expand_depthwise_5x5_silu(const fg_cal
                     {
                         const int px = 0;
                         {
-                            fg_v a0 = bd , a1 = bd , a2 = bd , a3 = bd , a4 = bd ;
+                            fg_v a0 = bd, a1 = bd, a2 = bd, a3 = bd, a4 = bd;
                             const float *wk = wd;
                             for (int ky = 0; ky < 5; ky++) {
                                 const float *q = r[ky] + j + px * 16;
-                                const fg_v w0 = fg_load(wk + 0) , w1 = fg_load(wk + 8) , w2 = fg_load(wk + 16) , w3 = fg_load(wk + 24) , w4 = fg_load(wk + 32) ;
+                                const fg_v w0 = fg_load(wk + 0), w1 = fg_load(wk + 8), w2 = fg_load(wk + 16), w3 = fg_load(wk + 24), w4 = fg_load(wk + 32);
                                 wk += 40;
                                 fg_v v;
                                 v = fg_load(q + 0); FG_FMA(a0, v, w0);
@@ -591,20 +591,20 @@ FG_KERNEL void mbconv_x86_64_v3_depthwise_expand_depthwise_5x5_silu(const fg_cal
                                 const float *wt = w + n * 6;
                                 const float *bt = bias + n;
                                 float *yt = to + (px + 2) * 8;
-                                fg_v c0_0 = fg_load(bt + 0) ;
-                                fg_v c1_0 = fg_load(bt + 0) ;
-                                fg_v c2_0 = fg_load(bt + 0) ;
-                                fg_v c3_0 = fg_load(bt + 0) ;
-                                fg_v c4_0 = fg_load(bt + 0) ;
-                                fg_v c5_0 = fg_load(bt + 0) ;
-                                fg_v c6_0 = fg_load(bt + 0) ;
-                                fg_v c7_0 = fg_load(bt + 0) ;
-                                fg_v c8_0 = fg_load(bt + 0) ;
-                                fg_v c9_0 = fg_load(bt + 0) ;
+                                fg_v c0_0 = fg_load(bt + 0);
+                                fg_v c1_0 = fg_load(bt + 0);
+                                fg_v c2_0 = fg_load(bt + 0);
+                                fg_v c3_0 = fg_load(bt + 0);
+                                fg_v c4_0 = fg_load(bt + 0);
+                                fg_v c5_0 = fg_load(bt + 0);
+                                fg_v c6_0 = fg_load(bt + 0);
+                                fg_v c7_0 = fg_load(bt + 0);
+                                fg_v c8_0 = fg_load(bt + 0);
+                                fg_v c9_0 = fg_load(bt + 0);
                                 {
                                     const float *xk = xt;
                                     for (int k = 0; k < 6; k++, xk += 1, wt += 8) {
-                                        const fg_v w0 = fg_load(wt + 0) ;
+                                        const fg_v w0 = fg_load(wt + 0);
                                         FG_FMAS(c0_0, xk[0], w0);
                                         FG_FMAS(c1_0, xk[6], w0);
                                         FG_FMAS(c2_0, xk[12], w0);
@@ -650,11 +650,11 @@ FG_KERNEL void mbconv_x86_64_v3_depthwise_expand_depthwise_5x5_silu(const fg_cal
                             {
                                 const int px = 0;
                                 {
-                                    fg_v a0 = bd , a1 = bd , a2 = bd , a3 = bd , a4 = bd ;
+                                    fg_v a0 = bd, a1 = bd, a2 = bd, a3 = bd, a4 = bd;
                                     const float *wk = wd;
                                     for (int ky = 0; ky < 5; ky++) {
                                         const float *q = r[ky] + j + px * 16;
-                                        const fg_v w0 = fg_load(wk + 0) , w1 = fg_load(wk + 8) , w2 = fg_load(wk + 16) , w3 = fg_load(wk + 24) , w4 = fg_load(wk + 32) ;
+                                        const fg_v w0 = fg_load(wk + 0), w1 = fg_load(wk + 8), w2 = fg_load(wk + 16), w3 = fg_load(wk + 24), w4 = fg_load(wk + 32);
                                         wk += 40;
                                         fg_v v;
                                         v = fg_load(q + 0); FG_FMA(a0, v, w0);
@@ -731,11 +731,11 @@ FG_KERNEL void mbconv_x86_64_v3_excite_gate(const fg_call *c)
                 const float *wt = weights0 + n * 20;
                 const float *bt = bias0 + n;
                 float *yt = h1 + n;
-                fg_v c0_0 = fg_load(bt + 0) ;
+                fg_v c0_0 = fg_load(bt + 0);
                 {
                     const float *xk = xt;
                     for (int k = 0; k < 20; k++, xk += 1, wt += 8) {
-                        const fg_v w0 = fg_load(wt + 0) ;
+                        const fg_v w0 = fg_load(wt + 0);
                         FG_FMAS(c0_0, xk[0], w0);
                     }
                 }
@@ -750,11 +750,11 @@ FG_KERNEL void mbconv_x86_64_v3_excite_gate(const fg_call *c)
                 const float *wt = weights1 + n * 5;
                 const float *bt = bias1 + n;
                 float *yt = out + b * 0 + n;
-                fg_v c0_0 = fg_load(bt + 0) , c0_1 = fg_load(bt + 8) , c0_2 = fg_load(bt + 16) ;
+                fg_v c0_0 = fg_load(bt + 0), c0_1 = fg_load(bt + 8), c0_2 = fg_load(bt + 16);
                 {
                     const float *xk = xt;
                     for (int k = 0; k < 5; k++, xk += 1, wt += 24) {
-                        const fg_v w0 = fg_load(wt + 0) , w1 = fg_load(wt + 8) , w2 = fg_load(wt + 16) ;
+                        const fg_v w0 = fg_load(wt + 0), w1 = fg_load(wt + 8), w2 = fg_load(wt + 16);
                         FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1); FG_FMAS(c0_2, xk[0], w2);
                     }
                 }
@@ -805,22 +805,22 @@ FG_KERNEL void mbconv_x86_64_v3_project(const fg_call *c)
                         const float *wt = w + (block * 16 + n) * 20;
                         const float *bt = bias + block * 16 + n;
                         float *yt = out + b * 315 + y * 45 + px * 9 + block * 9 + n;
-                        fg_v c0_0 = fg_load(bt + 0) ;
-                        fg_v c1_0 = fg_load(bt + 0) ;
-                        fg_v c2_0 = fg_load(bt + 0) ;
-                        fg_v c3_0 = fg_load(bt + 0) ;
-                        fg_v c4_0 = fg_load(bt + 0) ;
-                        fg_v c5_0 = fg_load(bt + 0) ;
-                        fg_v c6_0 = fg_load(bt + 0) ;
-                        fg_v c7_0 = fg_load(bt + 0) ;
-                        fg_v c8_0 = fg_load(bt + 0) ;
-                        fg_v c9_0 = fg_load(bt + 0) ;
-                        fg_v c10_0 = fg_load(bt + 0) ;
-                        fg_v c11_0 = fg_load(bt + 0) ;
+                        fg_v c0_0 = fg_load(bt + 0);
+                        fg_v c1_0 = fg_load(bt + 0);
+                        fg_v c2_0 = fg_load(bt + 0);
+                        fg_v c3_0 = fg_load(bt + 0);
+                        fg_v c4_0 = fg_load(bt + 0);
+                        fg_v c5_0 = fg_load(bt + 0);
+                        fg_v c6_0 = fg_load(bt + 0);
+                        fg_v c7_0 = fg_load(bt + 0);
+                        fg_v c8_0 = fg_load(bt + 0);
+                        fg_v c9_0 = fg_load(bt + 0);
+                        fg_v c10_0 = fg_load(bt + 0);
+                        fg_v c11_0 = fg_load(bt + 0);
                         {
                             const float *xk = xt;
                             for (int k = 0; k < 20; k++, xk += 1, wt += 8) {
-                                const fg_v w0 = fg_load(wt + 0) ;
+                                const fg_v w0 = fg_load(wt + 0);
                                 FG_FMAS(c0_0, xk[0], w0);
                                 FG_FMAS(c1_0, xk[20], w0);
                                 FG_FMAS(c2_0, xk[40], w0);
@@ -855,21 +855,21 @@ FG_KERNEL void mbconv_x86_64_v3_project(const fg_call *c)
                             const float *wt = w + (block * 16 + n) * 20;
                             const float *bt = bias + block * 16 + n;
                             float *yt = out + b * 315 + y * 45 + px * 9 + block * 9 + n;
-                            fg_v c0_0 = fg_load(bt + 0) ;
-                            fg_v c1_0 = fg_load(bt + 0) ;
-                            fg_v c2_0 = fg_load(bt + 0) ;
-                            fg_v c3_0 = fg_load(bt + 0) ;
-                            fg_v c4_0 = fg_load(bt + 0) ;
-                            fg_v c5_0 = fg_load(bt + 0) ;
-                            fg_v c6_0 = fg_load(bt + 0) ;
-                            fg_v c7_0 = fg_load(bt + 0) ;
-                            fg_v c8_0 = fg_load(bt + 0) ;
-                            fg_v c9_0 = fg_load(bt + 0) ;
-                            fg_v c10_0 = fg_load(bt + 0) ;
+                            fg_v c0_0 = fg_load(bt + 0);
+                            fg_v c1_0 = fg_load(bt + 0);
+                            fg_v c2_0 = fg_load(bt + 0);
+                            fg_v c3_0 = fg_load(bt + 0);
+                            fg_v c4_0 = fg_load(bt + 0);
+                            fg_v c5_0 = fg_load(bt + 0);
+                            fg_v c6_0 = fg_load(bt + 0);
+                            fg_v c7_0 = fg_load(bt + 0);
+                            fg_v c8_0 = fg_load(bt + 0);
+                            fg_v c9_0 = fg_load(bt + 0);
+                            fg_v c10_0 = fg_load(bt + 0);
                             {
                                 const float *xk = xt;
                                 for (int k = 0; k < 20; k++, xk += 1, wt += 8) {
-                                    const fg_v w0 = fg_load(wt + 0) ;
+                                    const fg_v w0 = fg_load(wt + 0);
                                     FG_FMAS(c0_0, xk[0], w0);
                                     FG_FMAS(c1_0, xk[20], w0);
                                     FG_FMAS(c2_0, xk[40], w0);
@@ -907,22 +907,22 @@ FG_KERNEL void mbconv_x86_64_v3_project(const fg_call *c)
                         const float *wt = w + (block * 16 + n) * 20;
                         const float *bt = bias + block * 16 + n;
                         float *yt = out + b * 315 + y * 45 + px * 9 + block * 9 + n;
-                        fg_v c0_0 = fg_load(bt + 0) ;
-                        fg_v c1_0 = fg_load(bt + 0) ;
-                        fg_v c2_0 = fg_load(bt + 0) ;
-                        fg_v c3_0 = fg_load(bt + 0) ;
-                        fg_v c4_0 = fg_load(bt + 0) ;
-                        fg_v c5_0 = fg_load(bt + 0) ;
-                        fg_v c6_0 = fg_load(bt + 0) ;
-                        fg_v c7_0 = fg_load(bt + 0) ;
-                        fg_v c8_0 = fg_load(bt + 0) ;
-                        fg_v c9_0 = fg_load(bt + 0) ;
-                        fg_v c10_0 = fg_load(bt + 0) ;
-                        fg_v c11_0 = fg_load(bt + 0) ;
+                        fg_v c0_0 = fg_load(bt + 0);
+                        fg_v c1_0 = fg_load(bt + 0);
+                        fg_v c2_0 = fg_load(bt + 0);
+                        fg_v c3_0 = fg_load(bt + 0);
+                        fg_v c4_0 = fg_load(bt + 0);
+                        fg_v c5_0 = fg_load(bt + 0);
+                        fg_v c6_0 = fg_load(bt + 0);
+                        fg_v c7_0 = fg_load(bt + 0);
+                        fg_v c8_0 = fg_load(bt + 0);
+                        fg_v c9_0 = fg_load(bt + 0);
+                        fg_v c10_0 = fg_load(bt + 0);
+                        fg_v c11_0 = fg_load(bt + 0);
                         {
                             const float *xk = xt;
                             for (int k = 0; k < 20; k++, xk += 1, wt += 8) {
-                                const fg_v w0 = fg_load(wt + 0) ;
+                                const fg_v w0 = fg_load(wt + 0);
                                 FG_FMAS(c0_0, xk[0], w0);
                                 FG_FMAS(c1_0, xk[20], w0);
                                 FG_FMAS(c2_0, xk[40], w0);
@@ -957,21 +957,21 @@ FG_KERNEL void mbconv_x86_64_v3_project(const fg_call *c)
                             const float *wt = w + (block * 16 + n) * 20;
                             const float *bt = bias + block * 16 + n;
                             float *yt = out + b * 315 + y * 45 + px * 9 + block * 9 + n;
-                            fg_v c0_0 = fg_load(bt + 0) ;
-                            fg_v c1_0 = fg_load(bt + 0) ;
-                            fg_v c2_0 = fg_load(bt + 0) ;
-                            fg_v c3_0 = fg_load(bt + 0) ;
-                            fg_v c4_0 = fg_load(bt + 0) ;
-                            fg_v c5_0 = fg_load(bt + 0) ;
-                            fg_v c6_0 = fg_load(bt + 0) ;
-                            fg_v c7_0 = fg_load(bt + 0) ;
-                            fg_v c8_0 = fg_load(bt + 0) ;
-                            fg_v c9_0 = fg_load(bt + 0) ;
-                            fg_v c10_0 = fg_load(bt + 0) ;
+                            fg_v c0_0 = fg_load(bt + 0);
+                            fg_v c1_0 = fg_load(bt + 0);
+                            fg_v c2_0 = fg_load(bt + 0);
+                            fg_v c3_0 = fg_load(bt + 0);
+                            fg_v c4_0 = fg_load(bt + 0);
+                            fg_v c5_0 = fg_load(bt + 0);
+                            fg_v c6_0 = fg_load(bt + 0);
+                            fg_v c7_0 = fg_load(bt + 0);
+                            fg_v c8_0 = fg_load(bt + 0);
+                            fg_v c9_0 = fg_load(bt + 0);
+                            fg_v c10_0 = fg_load(bt + 0);
                             {
                                 const float *xk = xt;
                                 for (int k = 0; k < 20; k++, xk += 1, wt += 8) {
-                                    const fg_v w0 = fg_load(wt + 0) ;
+                                    const fg_v w0 = fg_load(wt + 0);
                                     FG_FMAS(c0_0, xk[0], w0);
                                     FG_FMAS(c1_0, xk[20], w0);
                                     FG_FMAS(c2_0, xk[40], w0);

@@ -494,20 +494,20 @@ FG_KERNEL void mbconv_x86_64_v4_depthwise_expand_depthwise_5x5_silu(const fg_cal
                                 const float *wt = w + n * 6;
                                 const float *bt = bias + n;
                                 float *yt = to + (px + 2) * 32;
-                                fg_v c0_0 = fg_load(bt + 0) , c0_1 = fg_load(bt + 16) ;
-                                fg_v c1_0 = fg_load(bt + 0) , c1_1 = fg_load(bt + 16) ;
-                                fg_v c2_0 = fg_load(bt + 0) , c2_1 = fg_load(bt + 16) ;
-                                fg_v c3_0 = fg_load(bt + 0) , c3_1 = fg_load(bt + 16) ;
-                                fg_v c4_0 = fg_load(bt + 0) , c4_1 = fg_load(bt + 16) ;
-                                fg_v c5_0 = fg_load(bt + 0) , c5_1 = fg_load(bt + 16) ;
-                                fg_v c6_0 = fg_load(bt + 0) , c6_1 = fg_load(bt + 16) ;
-                                fg_v c7_0 = fg_load(bt + 0) , c7_1 = fg_load(bt + 16) ;
-                                fg_v c8_0 = fg_load(bt + 0) , c8_1 = fg_load(bt + 16) ;
-                                fg_v c9_0 = fg_load(bt + 0) , c9_1 = fg_load(bt + 16) ;
+                                fg_v c0_0 = fg_load(bt + 0), c0_1 = fg_load(bt + 16);
+                                fg_v c1_0 = fg_load(bt + 0), c1_1 = fg_load(bt + 16);
+                                fg_v c2_0 = fg_load(bt + 0), c2_1 = fg_load(bt + 16);
+                                fg_v c3_0 = fg_load(bt + 0), c3_1 = fg_load(bt + 16);
+                                fg_v c4_0 = fg_load(bt + 0), c4_1 = fg_load(bt + 16);
+                                fg_v c5_0 = fg_load(bt + 0), c5_1 = fg_load(bt + 16);
+                                fg_v c6_0 = fg_load(bt + 0), c6_1 = fg_load(bt + 16);
+                                fg_v c7_0 = fg_load(bt + 0), c7_1 = fg_load(bt + 16);
+                                fg_v c8_0 = fg_load(bt + 0), c8_1 = fg_load(bt + 16);
+                                fg_v c9_0 = fg_load(bt + 0), c9_1 = fg_load(bt + 16);
                                 {
                                     const float *xk = xt;
                                     for (int k = 0; k < 6; k++, xk += 1, wt += 32) {
-                                        const fg_v w0 = fg_load(wt + 0) , w1 = fg_load(wt + 16) ;
+                                        const fg_v w0 = fg_load(wt + 0), w1 = fg_load(wt + 16);
                                         FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1);
                                         FG_FMAS(c1_0, xk[6], w0); FG_FMAS(c1_1, xk[6], w1);
                                         FG_FMAS(c2_0, xk[12], w0); FG_FMAS(c2_1, xk[12], w1);
@@ -572,11 +572,11 @@ FG_KERNEL void mbconv_x86_64_v4_depthwise_expand_depthwise_5x5_silu(const fg_cal
                         {
                             const int px = 0;
                             {
-                                fg_v a0 = bd , a1 = bd , a2 = bd , a3 = bd , a4 = bd ;
+                                fg_v a0 = bd, a1 = bd, a2 = bd, a3 = bd, a4 = bd;
                                 const float *wk = wd;
                                 for (int ky = 0; ky < 5; ky++) {
                                     const float *q = r[ky] + j + px * 64;
-                                    const fg_v w0 = fg_load(wk + 0) , w1 = fg_load(wk + 16) , w2 = fg_load(wk + 32) , w3 = fg_load(wk + 48) , w4 = fg_load(wk + 64) ;
+                                    const fg_v w0 = fg_load(wk + 0), w1 = fg_load(wk + 16), w2 = fg_load(wk + 32), w3 = fg_load(wk + 48), w4 = fg_load(wk + 64);
                                     wk += 80;
                                     fg_v v;
                                     v = fg_load(q + 0); FG_FMA(a0, v, w0);
@@ -622,11 +622,11 @@ FG_KERNEL void mbconv_x86_64_v4_depthwise_expand_depthwise_5x5_silu(const fg_cal
                             {
                                 const int px = 0;
                                 {
-                                    fg_v a0 = bd , a1 = bd , a2 = bd , a3 = bd , a4 = bd ;
+                                    fg_v a0 = bd, a1 = bd, a2 = bd, a3 = bd, a4 = bd;
                                     const float *wk = wd;
                                     for (int ky = 0; ky < 5; ky++) {
                                         const float *q = r[ky] + j + px * 64;
-                                        const fg_v w0 = fg_load(wk + 0) , w1 = fg_load(wk + 16) , w2 = fg_load(wk + 32) , w3 = fg_load(wk + 48) , w4 = fg_load(wk + 64) ;
+                                        const fg_v w0 = fg_load(wk + 0), w1 = fg_load(wk + 16), w2 = fg_load(wk + 32), w3 = fg_load(wk + 48), w4 = fg_load(wk + 64);
                                         wk += 80;
                                         fg_v v;
                                         v = fg_load(q + 0); FG_FMA(a0, v, w0);
@@ -709,11 +709,11 @@ FG_KERNEL void mbconv_x86_64_v4_excite_gate(const fg_call *c)
                 const float *wt = weights0 + n * 20;
                 const float *bt = bias0 + n;
                 float *yt = h1 + n;
-                fg_v c0_0 = fg_load(bt + 0) ;
+                fg_v c0_0 = fg_load(bt + 0);
                 {
                     const float *xk = xt;
                     for (int k = 0; k < 20; k++, xk += 1, wt += 16) {
-                        const fg_v w0 = fg_load(wt + 0) ;
+                        const fg_v w0 = fg_load(wt + 0);
                         FG_FMAS(c0_0, xk[0], w0);
                     }
                 }
@@ -728,11 +728,11 @@ FG_KERNEL void mbconv_x86_64_v4_excite_gate(const fg_call *c)
                 const float *wt = weights1 + n * 5;
                 const float *bt = bias1 + n;
                 float *yt = out + b * 0 + n;
-                fg_v c0_0 = fg_load(bt + 0) , c0_1 = fg_load(bt + 16) ;
+                fg_v c0_0 = fg_load(bt + 0), c0_1 = fg_load(bt + 16);
                 {
                     const float *xk = xt;
                     for (int k = 0; k < 5; k++, xk += 1, wt += 32) {
-                        const fg_v w0 = fg_load(wt + 0) , w1 = fg_load(wt + 16) ;
+                        const fg_v w0 = fg_load(wt + 0), w1 = fg_load(wt + 16);
                         FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1);
                     }
                 }
@@ -782,28 +782,28 @@ FG_KERNEL void mbconv_x86_64_v4_project(const fg_call *c)
                             const float *wt = w + (block * 16 + n) * 20;
                             const float *bt = bias + block * 16 + n;
                             float *yt = out + b * 315 + y * 45 + px * 9 + block * 9 + n;
-                            fg_v c0_0 = fg_load(bt + 0) ;
-                            fg_v c1_0 = fg_load(bt + 0) ;
-                            fg_v c2_0 = fg_load(bt + 0) ;
-                            fg_v c3_0 = fg_load(bt + 0) ;
-                            fg_v c4_0 = fg_load(bt + 0) ;
-                            fg_v c5_0 = fg_load(bt + 0) ;
-                            fg_v c6_0 = fg_load(bt + 0) ;
-                            fg_v c7_0 = fg_load(bt + 0) ;
-                            fg_v c8_0 = fg_load(bt + 0) ;
-                            fg_v c9_0 = fg_load(bt + 0) ;
-                            fg_v c10_0 = fg_load(bt + 0) ;
-                            fg_v c11_0 = fg_load(bt + 0) ;
-                            fg_v c12_0 = fg_load(bt + 0) ;
-                            fg_v c13_0 = fg_load(bt + 0) ;
-                            fg_v c14_0 = fg_load(bt + 0) ;
-                            fg_v c15_0 = fg_load(bt + 0) ;
-                            fg_v c16_0 = fg_load(bt + 0) ;
-                            fg_v c17_0 = fg_load(bt + 0) ;
+                            fg_v c0_0 = fg_load(bt + 0);
+                            fg_v c1_0 = fg_load(bt + 0);
+                            fg_v c2_0 = fg_load(bt + 0);
+                            fg_v c3_0 = fg_load(bt + 0);
+                            fg_v c4_0 = fg_load(bt + 0);
+                            fg_v c5_0 = fg_load(bt + 0);
+                            fg_v c6_0 = fg_load(bt + 0);
+                            fg_v c7_0 = fg_load(bt + 0);
+                            fg_v c8_0 = fg_load(bt + 0);
+                            fg_v c9_0 = fg_load(bt + 0);
+                            fg_v c10_0 = fg_load(bt + 0);
+                            fg_v c11_0 = fg_load(bt + 0);
+                            fg_v c12_0 = fg_load(bt + 0);
+                            fg_v c13_0 = fg_load(bt + 0);
+                            fg_v c14_0 = fg_load(bt + 0);
+                            fg_v c15_0 = fg_load(bt + 0);
+                            fg_v c16_0 = fg_load(bt + 0);
+                            fg_v c17_0 = fg_load(bt + 0);
                             {
                                 const float *xk = xt;
                                 for (int k = 0; k < 20; k++, xk += 1, wt += 16) {
-                                    const fg_v w0 = fg_load(wt + 0) ;
+                                    const fg_v w0 = fg_load(wt + 0);
                                     FG_FMAS(c0_0, xk[0], w0);
                                     FG_FMAS(c1_0, xk[20], w0);
                                     FG_FMAS(c2_0, xk[40], w0);
@@ -851,27 +851,27 @@ FG_KERNEL void mbconv_x86_64_v4_project(const fg_call *c)
                             const float *wt = w + (block * 16 + n) * 20;
                             const float *bt = bias + block * 16 + n;
                             float *yt = out + b * 315 + y * 45 + px * 9 + block * 9 + n;
-                            fg_v c0_0 = fg_load(bt + 0) ;
-                            fg_v c1_0 = fg_load(bt + 0) ;
-                            fg_v c2_0 = fg_load(bt + 0) ;
-                            fg_v c3_0 = fg_load(bt + 0) ;
-                            fg_v c4_0 = fg_load(bt + 0) ;
-                            fg_v c5_0 = fg_load(bt + 0) ;
-                            fg_v c6_0 = fg_load(bt + 0) ;
-                            fg_v c7_0 = fg_load(bt + 0) ;
-                            fg_v c8_0 = fg_load(bt + 0) ;
-                            fg_v c9_0 = fg_load(bt + 0) ;
-                            fg_v c10_0 = fg_load(bt + 0) ;
-                            fg_v c11_0 = fg_load(bt + 0) ;
-                            fg_v c12_0 = fg_load(bt + 0) ;
-                            fg_v c13_0 = fg_load(bt + 0) ;
-                            fg_v c14_0 = fg_load(bt + 0) ;
-                            fg_v c15_0 = fg_load(bt + 0) ;
-                            fg_v c16_0 = fg_load(bt + 0) ;
+                            fg_v c0_0 = fg_load(bt + 0);
+                            fg_v c1_0 = fg_load(bt + 0);
+                            fg_v c2_0 = fg_load(bt + 0);
+                            fg_v c3_0 = fg_load(bt + 0);
+                            fg_v c4_0 = fg_load(bt + 0);
+                            fg_v c5_0 = fg_load(bt + 0);
+                            fg_v c6_0 = fg_load(bt + 0);
+                            fg_v c7_0 = fg_load(bt + 0);
+                            fg_v c8_0 = fg_load(bt + 0);
+                            fg_v c9_0 = fg_load(bt + 0);
+                            fg_v c10_0 = fg_load(bt + 0);
+                            fg_v c11_0 = fg_load(bt + 0);
+                            fg_v c12_0 = fg_load(bt + 0);
+                            fg_v c13_0 = fg_load(bt + 0);
+                            fg_v c14_0 = fg_load(bt + 0);
+                            fg_v c15_0 = fg_load(bt + 0);
+                            fg_v c16_0 = fg_load(bt + 0);
                             {
                                 const float *xk = xt;
                                 for (int k = 0; k < 20; k++, xk += 1, wt += 16) {
-                                    const fg_v w0 = fg_load(wt + 0) ;
+                                    const fg_v w0 = fg_load(wt + 0);
                                     FG_FMAS(c0_0, xk[0], w0);
                                     FG_FMAS(c1_0, xk[20], w0);
                                     FG_FMAS(c2_0, xk[40], w0);

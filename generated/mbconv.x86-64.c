@@ -447,7 +447,7 @@ FG_KERNEL void mbconv_x86_64_depthwise_expand_depthwise_5x5_silu(const fg_call *
     const float *dbias = (const float *)(const void *)(c->weights + 2688);
     for (int i = 0; i < 280; i += 4) fg_store(ring + i, fg_zero());
     for (int b = 0; b < 1; b++) {
-        for (int n = 0 * 4; n < 5 * 4; n += 4)
+        for (int n = 0; n < 20; n += 4)
         {
             float sums[4];
             for (int j = 0; j < 4; j += 4) fg_store(sums + j, fg_zero());
@@ -467,20 +467,20 @@ FG_KERNEL void mbconv_x86_64_depthwise_expand_depthwise_5x5_silu(const fg_call *
                             const float *wt = w + n * 6;
                             const float *bt = bias + n;
                             float *yt = to + (px + 2) * 4;
-                            fg_v c0_0 = fg_load(bt + 0) ;
-                            fg_v c1_0 = fg_load(bt + 0) ;
-                            fg_v c2_0 = fg_load(bt + 0) ;
-                            fg_v c3_0 = fg_load(bt + 0) ;
-                            fg_v c4_0 = fg_load(bt + 0) ;
-                            fg_v c5_0 = fg_load(bt + 0) ;
-                            fg_v c6_0 = fg_load(bt + 0) ;
-                            fg_v c7_0 = fg_load(bt + 0) ;
-                            fg_v c8_0 = fg_load(bt + 0) ;
-                            fg_v c9_0 = fg_load(bt + 0) ;
+                            fg_v c0_0 = fg_load(bt + 0);
+                            fg_v c1_0 = fg_load(bt + 0);
+                            fg_v c2_0 = fg_load(bt + 0);
+                            fg_v c3_0 = fg_load(bt + 0);
+                            fg_v c4_0 = fg_load(bt + 0);
+                            fg_v c5_0 = fg_load(bt + 0);
+                            fg_v c6_0 = fg_load(bt + 0);
+                            fg_v c7_0 = fg_load(bt + 0);
+                            fg_v c8_0 = fg_load(bt + 0);
+                            fg_v c9_0 = fg_load(bt + 0);
                             {
                                 const float *xk = xt;
                                 for (int k = 0; k < 6; k++, xk += 1, wt += 4) {
-                                    const fg_v w0 = fg_load(wt + 0) ;
+                                    const fg_v w0 = fg_load(wt + 0);
                                     FG_FMAS(c0_0, xk[0], w0);
                                     FG_FMAS(c1_0, xk[6], w0);
                                     FG_FMAS(c2_0, xk[12], w0);
@@ -525,11 +525,11 @@ FG_KERNEL void mbconv_x86_64_depthwise_expand_depthwise_5x5_silu(const fg_call *
                     {
                         const int px = 0;
                         {
-                            fg_v a0 = bd , a1 = bd , a2 = bd , a3 = bd , a4 = bd ;
+                            fg_v a0 = bd, a1 = bd, a2 = bd, a3 = bd, a4 = bd;
                             const float *wk = wd;
                             for (int ky = 0; ky < 5; ky++) {
                                 const float *q = r[ky] + j + px * 8;
-                                const fg_v w0 = fg_load(wk + 0) , w1 = fg_load(wk + 4) , w2 = fg_load(wk + 8) , w3 = fg_load(wk + 12) , w4 = fg_load(wk + 16) ;
+                                const fg_v w0 = fg_load(wk + 0), w1 = fg_load(wk + 4), w2 = fg_load(wk + 8), w3 = fg_load(wk + 12), w4 = fg_load(wk + 16);
                                 wk += 20;
                                 fg_v v;
                                 v = fg_load(q + 0); FG_FMA(a0, v, w0);
@@ -605,11 +605,11 @@ FG_KERNEL void mbconv_x86_64_excite_gate(const fg_call *c)
                 const float *wt = weights0 + n * 20;
                 const float *bt = bias0 + n;
                 float *yt = h1 + n;
-                fg_v c0_0 = fg_load(bt + 0) , c0_1 = fg_load(bt + 4) ;
+                fg_v c0_0 = fg_load(bt + 0), c0_1 = fg_load(bt + 4);
                 {
                     const float *xk = xt;
                     for (int k = 0; k < 20; k++, xk += 1, wt += 8) {
-                        const fg_v w0 = fg_load(wt + 0) , w1 = fg_load(wt + 4) ;
+                        const fg_v w0 = fg_load(wt + 0), w1 = fg_load(wt + 4);
                         FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1);
                     }
                 }
@@ -625,11 +625,11 @@ FG_KERNEL void mbconv_x86_64_excite_gate(const fg_call *c)
             const float *wt = weights1 + n * 5;
             const float *bt = bias1 + n;
             float *yt = out + b * 0 + n;
-            fg_v c0_0 = fg_load(bt + 0) , c0_1 = fg_load(bt + 4) , c0_2 = fg_load(bt + 8) , c0_3 = fg_load(bt + 12) , c0_4 = fg_load(bt + 16) ;
+            fg_v c0_0 = fg_load(bt + 0), c0_1 = fg_load(bt + 4), c0_2 = fg_load(bt + 8), c0_3 = fg_load(bt + 12), c0_4 = fg_load(bt + 16);
             {
                 const float *xk = xt;
                 for (int k = 0; k < 5; k++, xk += 1, wt += 20) {
-                    const fg_v w0 = fg_load(wt + 0) , w1 = fg_load(wt + 4) , w2 = fg_load(wt + 8) , w3 = fg_load(wt + 12) , w4 = fg_load(wt + 16) ;
+                    const fg_v w0 = fg_load(wt + 0), w1 = fg_load(wt + 4), w2 = fg_load(wt + 8), w3 = fg_load(wt + 12), w4 = fg_load(wt + 16);
                     FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1); FG_FMAS(c0_2, xk[0], w2); FG_FMAS(c0_3, xk[0], w3); FG_FMAS(c0_4, xk[0], w4);
                 }
             }
@@ -674,7 +674,7 @@ FG_KERNEL void mbconv_x86_64_project(const fg_call *c)
             }
         }
         for (int block = 0; block < 1; block++) {
-            for (int n = 0 * 4; n < 2 * 4; n += 4) {
+            for (int n = 0; n < 8; n += 4) {
                 for (int y = 0; y < 1; y++) {
                     for (int px = 0; px < 24; px += 12)
                     {
@@ -682,22 +682,22 @@ FG_KERNEL void mbconv_x86_64_project(const fg_call *c)
                         const float *wt = w + (block * 12 + n) * 20;
                         const float *bt = bias + block * 12 + n;
                         float *yt = out + b * 315 + y * 45 + px * 9 + block * 9 + n;
-                        fg_v c0_0 = fg_load(bt + 0) ;
-                        fg_v c1_0 = fg_load(bt + 0) ;
-                        fg_v c2_0 = fg_load(bt + 0) ;
-                        fg_v c3_0 = fg_load(bt + 0) ;
-                        fg_v c4_0 = fg_load(bt + 0) ;
-                        fg_v c5_0 = fg_load(bt + 0) ;
-                        fg_v c6_0 = fg_load(bt + 0) ;
-                        fg_v c7_0 = fg_load(bt + 0) ;
-                        fg_v c8_0 = fg_load(bt + 0) ;
-                        fg_v c9_0 = fg_load(bt + 0) ;
-                        fg_v c10_0 = fg_load(bt + 0) ;
-                        fg_v c11_0 = fg_load(bt + 0) ;
+                        fg_v c0_0 = fg_load(bt + 0);
+                        fg_v c1_0 = fg_load(bt + 0);
+                        fg_v c2_0 = fg_load(bt + 0);
+                        fg_v c3_0 = fg_load(bt + 0);
+                        fg_v c4_0 = fg_load(bt + 0);
+                        fg_v c5_0 = fg_load(bt + 0);
+                        fg_v c6_0 = fg_load(bt + 0);
+                        fg_v c7_0 = fg_load(bt + 0);
+                        fg_v c8_0 = fg_load(bt + 0);
+                        fg_v c9_0 = fg_load(bt + 0);
+                        fg_v c10_0 = fg_load(bt + 0);
+                        fg_v c11_0 = fg_load(bt + 0);
                         {
                             const float *xk = xt;
                             for (int k = 0; k < 20; k++, xk += 1, wt += 4) {
-                                const fg_v w0 = fg_load(wt + 0) ;
+                                const fg_v w0 = fg_load(wt + 0);
                                 FG_FMAS(c0_0, xk[0], w0);
                                 FG_FMAS(c1_0, xk[20], w0);
                                 FG_FMAS(c2_0, xk[40], w0);
@@ -732,21 +732,21 @@ FG_KERNEL void mbconv_x86_64_project(const fg_call *c)
                             const float *wt = w + (block * 12 + n) * 20;
                             const float *bt = bias + block * 12 + n;
                             float *yt = out + b * 315 + y * 45 + px * 9 + block * 9 + n;
-                            fg_v c0_0 = fg_load(bt + 0) ;
-                            fg_v c1_0 = fg_load(bt + 0) ;
-                            fg_v c2_0 = fg_load(bt + 0) ;
-                            fg_v c3_0 = fg_load(bt + 0) ;
-                            fg_v c4_0 = fg_load(bt + 0) ;
-                            fg_v c5_0 = fg_load(bt + 0) ;
-                            fg_v c6_0 = fg_load(bt + 0) ;
-                            fg_v c7_0 = fg_load(bt + 0) ;
-                            fg_v c8_0 = fg_load(bt + 0) ;
-                            fg_v c9_0 = fg_load(bt + 0) ;
-                            fg_v c10_0 = fg_load(bt + 0) ;
+                            fg_v c0_0 = fg_load(bt + 0);
+                            fg_v c1_0 = fg_load(bt + 0);
+                            fg_v c2_0 = fg_load(bt + 0);
+                            fg_v c3_0 = fg_load(bt + 0);
+                            fg_v c4_0 = fg_load(bt + 0);
+                            fg_v c5_0 = fg_load(bt + 0);
+                            fg_v c6_0 = fg_load(bt + 0);
+                            fg_v c7_0 = fg_load(bt + 0);
+                            fg_v c8_0 = fg_load(bt + 0);
+                            fg_v c9_0 = fg_load(bt + 0);
+                            fg_v c10_0 = fg_load(bt + 0);
                             {
                                 const float *xk = xt;
                                 for (int k = 0; k < 20; k++, xk += 1, wt += 4) {
-                                    const fg_v w0 = fg_load(wt + 0) ;
+                                    const fg_v w0 = fg_load(wt + 0);
                                     FG_FMAS(c0_0, xk[0], w0);
                                     FG_FMAS(c1_0, xk[20], w0);
                                     FG_FMAS(c2_0, xk[40], w0);
@@ -784,22 +784,22 @@ FG_KERNEL void mbconv_x86_64_project(const fg_call *c)
                         const float *wt = w + (block * 12 + n) * 20;
                         const float *bt = bias + block * 12 + n;
                         float *yt = out + b * 315 + y * 45 + px * 9 + block * 9 + n;
-                        fg_v c0_0 = fg_load(bt + 0) ;
-                        fg_v c1_0 = fg_load(bt + 0) ;
-                        fg_v c2_0 = fg_load(bt + 0) ;
-                        fg_v c3_0 = fg_load(bt + 0) ;
-                        fg_v c4_0 = fg_load(bt + 0) ;
-                        fg_v c5_0 = fg_load(bt + 0) ;
-                        fg_v c6_0 = fg_load(bt + 0) ;
-                        fg_v c7_0 = fg_load(bt + 0) ;
-                        fg_v c8_0 = fg_load(bt + 0) ;
-                        fg_v c9_0 = fg_load(bt + 0) ;
-                        fg_v c10_0 = fg_load(bt + 0) ;
-                        fg_v c11_0 = fg_load(bt + 0) ;
+                        fg_v c0_0 = fg_load(bt + 0);
+                        fg_v c1_0 = fg_load(bt + 0);
+                        fg_v c2_0 = fg_load(bt + 0);
+                        fg_v c3_0 = fg_load(bt + 0);
+                        fg_v c4_0 = fg_load(bt + 0);
+                        fg_v c5_0 = fg_load(bt + 0);
+                        fg_v c6_0 = fg_load(bt + 0);
+                        fg_v c7_0 = fg_load(bt + 0);
+                        fg_v c8_0 = fg_load(bt + 0);
+                        fg_v c9_0 = fg_load(bt + 0);
+                        fg_v c10_0 = fg_load(bt + 0);
+                        fg_v c11_0 = fg_load(bt + 0);
                         {
                             const float *xk = xt;
                             for (int k = 0; k < 20; k++, xk += 1, wt += 4) {
-                                const fg_v w0 = fg_load(wt + 0) ;
+                                const fg_v w0 = fg_load(wt + 0);
                                 FG_FMAS(c0_0, xk[0], w0);
                                 FG_FMAS(c1_0, xk[20], w0);
                                 FG_FMAS(c2_0, xk[40], w0);
@@ -834,21 +834,21 @@ FG_KERNEL void mbconv_x86_64_project(const fg_call *c)
                             const float *wt = w + (block * 12 + n) * 20;
                             const float *bt = bias + block * 12 + n;
                             float *yt = out + b * 315 + y * 45 + px * 9 + block * 9 + n;
-                            fg_v c0_0 = fg_load(bt + 0) ;
-                            fg_v c1_0 = fg_load(bt + 0) ;
-                            fg_v c2_0 = fg_load(bt + 0) ;
-                            fg_v c3_0 = fg_load(bt + 0) ;
-                            fg_v c4_0 = fg_load(bt + 0) ;
-                            fg_v c5_0 = fg_load(bt + 0) ;
-                            fg_v c6_0 = fg_load(bt + 0) ;
-                            fg_v c7_0 = fg_load(bt + 0) ;
-                            fg_v c8_0 = fg_load(bt + 0) ;
-                            fg_v c9_0 = fg_load(bt + 0) ;
-                            fg_v c10_0 = fg_load(bt + 0) ;
+                            fg_v c0_0 = fg_load(bt + 0);
+                            fg_v c1_0 = fg_load(bt + 0);
+                            fg_v c2_0 = fg_load(bt + 0);
+                            fg_v c3_0 = fg_load(bt + 0);
+                            fg_v c4_0 = fg_load(bt + 0);
+                            fg_v c5_0 = fg_load(bt + 0);
+                            fg_v c6_0 = fg_load(bt + 0);
+                            fg_v c7_0 = fg_load(bt + 0);
+                            fg_v c8_0 = fg_load(bt + 0);
+                            fg_v c9_0 = fg_load(bt + 0);
+                            fg_v c10_0 = fg_load(bt + 0);
                             {
                                 const float *xk = xt;
                                 for (int k = 0; k < 20; k++, xk += 1, wt += 4) {
-                                    const fg_v w0 = fg_load(wt + 0) ;
+                                    const fg_v w0 = fg_load(wt + 0);
                                     FG_FMAS(c0_0, xk[0], w0);
                                     FG_FMAS(c1_0, xk[20], w0);
                                     FG_FMAS(c2_0, xk[40], w0);

@@ -201,7 +201,7 @@ FG_KERNEL void residual_generic_conv1_conv_3x3_silu(const fg_call *c)
             }
         }
         for (int block = 0; block < 1; block++) {
-            for (int n = 0 * 1; n < 7 * 1; n += 1) {
+            for (int n = 0; n < 7; n += 1) {
                 for (int y = 0; y < 9; y++) {
                     {
                         const int px = 0;
@@ -210,22 +210,22 @@ FG_KERNEL void residual_generic_conv1_conv_3x3_silu(const fg_call *c)
                             const float *wt = w + (block * 7 + n) * 45;
                             const float *bt = bias + block * 7 + n;
                             float *yt = out + b * 1001 + y * 91 + px * 7 + block * 7 + n;
-                            fg_v c0_0 = fg_load(bt + 0) ;
-                            fg_v c1_0 = fg_load(bt + 0) ;
-                            fg_v c2_0 = fg_load(bt + 0) ;
-                            fg_v c3_0 = fg_load(bt + 0) ;
-                            fg_v c4_0 = fg_load(bt + 0) ;
-                            fg_v c5_0 = fg_load(bt + 0) ;
-                            fg_v c6_0 = fg_load(bt + 0) ;
-                            fg_v c7_0 = fg_load(bt + 0) ;
-                            fg_v c8_0 = fg_load(bt + 0) ;
-                            fg_v c9_0 = fg_load(bt + 0) ;
-                            fg_v c10_0 = fg_load(bt + 0) ;
+                            fg_v c0_0 = fg_load(bt + 0);
+                            fg_v c1_0 = fg_load(bt + 0);
+                            fg_v c2_0 = fg_load(bt + 0);
+                            fg_v c3_0 = fg_load(bt + 0);
+                            fg_v c4_0 = fg_load(bt + 0);
+                            fg_v c5_0 = fg_load(bt + 0);
+                            fg_v c6_0 = fg_load(bt + 0);
+                            fg_v c7_0 = fg_load(bt + 0);
+                            fg_v c8_0 = fg_load(bt + 0);
+                            fg_v c9_0 = fg_load(bt + 0);
+                            fg_v c10_0 = fg_load(bt + 0);
                             for (int ky = 0; ky < 3; ky++)
                             {
                                 const float *xk = xt + ky * 65;
                                 for (int k = 0; k < 15; k++, xk += 1, wt += 1) {
-                                    const fg_v w0 = fg_load(wt + 0) ;
+                                    const fg_v w0 = fg_load(wt + 0);
                                     FG_FMAS(c0_0, xk[0], w0);
                                     FG_FMAS(c1_0, xk[5], w0);
                                     FG_FMAS(c2_0, xk[10], w0);
@@ -289,7 +289,7 @@ FG_KERNEL void residual_generic_conv2_conv_3x3_add_relu(const fg_call *c)
     const float *p0 = (const float *)(const void *)(c->arena + 392);
     for (int b = 0; b < 1; b++) {
         for (int block = 0; block < 1; block++) {
-            for (int n = 0 * 1; n < 7 * 1; n += 1) {
+            for (int n = 0; n < 7; n += 1) {
                 for (int y = 0; y < 9; y++) {
                     {
                         const int px = 0;
@@ -299,22 +299,22 @@ FG_KERNEL void residual_generic_conv2_conv_3x3_add_relu(const fg_call *c)
                             const float *bt = bias + block * 7 + n;
                             float *yt = out + b * 693 + y * 77 + px * 7 + block * 7 + n;
                             const float *pq0 = p0 + y * 91 + px * 7 + n;
-                            fg_v c0_0 = fg_load(bt + 0) ;
-                            fg_v c1_0 = fg_load(bt + 0) ;
-                            fg_v c2_0 = fg_load(bt + 0) ;
-                            fg_v c3_0 = fg_load(bt + 0) ;
-                            fg_v c4_0 = fg_load(bt + 0) ;
-                            fg_v c5_0 = fg_load(bt + 0) ;
-                            fg_v c6_0 = fg_load(bt + 0) ;
-                            fg_v c7_0 = fg_load(bt + 0) ;
-                            fg_v c8_0 = fg_load(bt + 0) ;
-                            fg_v c9_0 = fg_load(bt + 0) ;
-                            fg_v c10_0 = fg_load(bt + 0) ;
+                            fg_v c0_0 = fg_load(bt + 0);
+                            fg_v c1_0 = fg_load(bt + 0);
+                            fg_v c2_0 = fg_load(bt + 0);
+                            fg_v c3_0 = fg_load(bt + 0);
+                            fg_v c4_0 = fg_load(bt + 0);
+                            fg_v c5_0 = fg_load(bt + 0);
+                            fg_v c6_0 = fg_load(bt + 0);
+                            fg_v c7_0 = fg_load(bt + 0);
+                            fg_v c8_0 = fg_load(bt + 0);
+                            fg_v c9_0 = fg_load(bt + 0);
+                            fg_v c10_0 = fg_load(bt + 0);
                             for (int ky = 0; ky < 3; ky++)
                             {
                                 const float *xk = xt + ky * 91;
                                 for (int k = 0; k < 21; k++, xk += 1, wt += 1) {
-                                    const fg_v w0 = fg_load(wt + 0) ;
+                                    const fg_v w0 = fg_load(wt + 0);
                                     FG_FMAS(c0_0, xk[0], w0);
                                     FG_FMAS(c1_0, xk[7], w0);
                                     FG_FMAS(c2_0, xk[14], w0);
