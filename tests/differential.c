@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "fusion/patterns.h"
 #include "onnx_graph.h"
 #include "verify/verify.h"
 
@@ -212,9 +213,12 @@ static fg_graph *copy_graph(fg_context *ctx, const fg_graph *from, const edit *e
 
 typedef enum outcome { PASSED, SKIPPED, ILL_CONDITIONED, FAILED } outcome;
 
+enum { PATTERNS = 64 };
+
 typedef struct result {
     outcome outcome;
-    char op[128]; /* without lowering */
+    bool matched[PATTERNS]; /* rows of the pattern table that formed a kernel */
+    char op[128];           /* without lowering */
     char text[1200];
 } result;
 
@@ -264,6 +268,11 @@ static void check_body(fg_context *ctx, void *arg) {
     const fg_fusion_options fusion = {.fuse = k->fuse};
     fg_canonicalise(g, &fusion);
     fg_partition *p = fg_partition_graph(g, &fusion);
+    for (int i = 0; i < p->n_kernels; i++) {
+        for (int row = 0; row < fg_patterns_count && row < PATTERNS; row++) {
+            k->r->matched[row] = k->r->matched[row] || p->kernels[i]->pattern == &fg_patterns[row];
+        }
+    }
     const fg_codegen_options codegen = {.prefix = "t",
                                         .file_stem = "t",
                                         .model_file = "t.onnx",
@@ -503,6 +512,7 @@ typedef struct tally {
         char op[128];
         int64_t n;
     } missing[SKIPPED_OPS];
+    int64_t matched[PATTERNS]; /* graphs, by row of the pattern table */
 } tally;
 
 static void count_skipped(tally *t, const char *op) {
@@ -562,6 +572,9 @@ static bool run_seed(const settings *s, uint64_t seed, tally *t) {
     t->run++;
     t->nodes += g->n_nodes;
     d.r = check_apart(g, seed, s);
+    for (int i = 0; i < PATTERNS; i++) {
+        t->matched[i] += d.r.matched[i];
+    }
     if (d.r.outcome == SKIPPED) {
         count_skipped(t, d.r.op);
     } else if (d.r.outcome == ILL_CONDITIONED) {
@@ -619,6 +632,10 @@ int main(int argc, char **argv) {
            (long long)t.skipped, (long long)t.ill_conditioned);
     for (int i = 0; i < SKIPPED_OPS && t.missing[i].n > 0; i++) {
         printf("%6lld skipped  %s\n", (long long)t.missing[i].n, t.missing[i].op);
+    }
+    for (int i = 0; i < fg_patterns_count && i < PATTERNS; i++) {
+        printf("%6lld with kernels  %s: %s\n", (long long)t.matched[i], fg_patterns[i].name,
+               fg_patterns[i].sequence);
     }
     return t.failed != 0;
 }

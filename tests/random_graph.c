@@ -761,6 +761,8 @@ static const struct {
     {block_attention, {0, 0, 10, 1}},
     {block_mlp, {1, 2, 14, 2}},
     {layer_wide_conv, {3, 0, 0, 0}},
+    {layer_stem, {3, 0, 0, 0}},
+    {layer_pooled_conv, {3, 0, 0, 0}},
     {layer_transposed_conv, {2, 3, 0, 1}},
     {layer_dynamic_conv, {1, 1, 0, 1}},
     {layer_volume, {0, 0, 0, 4}},

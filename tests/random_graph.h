@@ -73,6 +73,6 @@ grow_step block_conv, block_residual, block_inverted_residual, block_squeeze_exc
     block_inception, block_shuffle, block_head, block_attention, block_mlp, block_resample;
 
 grow_step layer_wide_conv, layer_transposed_conv, layer_dynamic_conv, layer_volume, layer_rare_pool,
-    layer_group_norm, layer_triangle, layer_top, layer_embedding;
+    layer_stem, layer_pooled_conv, layer_group_norm, layer_triangle, layer_top, layer_embedding;
 
 #endif

@@ -156,3 +156,42 @@ void layer_embedding(grower *s) {
                      grow_weights(s, 2, (const int64_t[]){dim[shape.rank - 1], table[1]}, 0, 1)));
     }
 }
+
+/* How a network begins: a picture of few channels, a wide window, a pool or a depthwise convolution. */
+void layer_stem(grower *s) {
+    const int64_t dim[] = {rng_range(&s->r, 1, 2), rng_range(&s->r, 1, 4), rng_range(&s->r, 8, 28),
+                           rng_range(&s->r, 8, 28)};
+    const fg_shape shape = shape_make(4, dim);
+    const int64_t k = 2 * rng_range(&s->r, 1, 3) + 1, out = rng_range(&s->r, 1, 24), p = k / 2;
+    const int64_t w[] = {out, dim[1], k, k}, dw[] = {out, 1, 3, 3}, stride = rng_range(&s->r, 1, 2);
+    const int64_t edge = rng_range(&s->r, 0, 1), window = rng_range(&s->r, 2, 3);
+    fg_value *x = grow_input(s, FG_FLOAT, &shape), *y;
+    y = NODE(s->g, "Conv", x, grow_weights(s, 4, w, 0, 1 / sqrt((double)(dim[1] * k * k))),
+             grow_weights(s, 1, &out, 0, 0.3));
+    y = grow(s, WITH_INTS(s->g, WITH_INTS(s->g, y, "pads", p, p, p, p), "strides", stride, stride));
+    y = rng_chance(&s->r, 80) ? activation(s, y) : y;
+    if (rng_chance(&s->r, 60)) {
+        y = WITH_INTS(s->g, NODE(s->g, "MaxPool", y), "kernel_shape", window, window);
+        y = WITH_INTS(s->g, y, "pads", edge, 0, edge, rng_range(&s->r, 0, 1));
+    } else {
+        y = with_int(s->g, NODE(s->g, "Conv", y, grow_weights(s, 4, dw, 0, 0.3)), "group", out);
+        y = WITH_INTS(s->g, y, "pads", edge, edge, edge, edge);
+    }
+    y = grow(s, WITH_INTS(s->g, y, "strides", rng_range(&s->r, 1, 3), 2));
+    if (rng_chance(&s->r, 50)) {
+        activation(s, y);
+    }
+}
+
+/* How it ends: nobody but the global pool reads the last convolution. */
+void layer_pooled_conv(grower *s) {
+    fg_value *x = pick(s, FG_FLOAT, 4, 4);
+    bool depthwise = rng_chance(&s->r, 30);
+    const int64_t c = x->shape.dim[1], out = depthwise ? c : rng_range(&s->r, 1, 40);
+    fg_value *y = convolution(s, x, out, rng_chance(&s->r, 60) ? 1 : 3, 1, depthwise ? c : 1);
+    y = rng_chance(&s->r, 80) ? activation(s, y) : y;
+    y = grow(s, NODE(s->g, "GlobalAveragePool", y));
+    if (rng_chance(&s->r, 30)) {
+        grow(s, NODE(s->g, "Flatten", y));
+    }
+}
