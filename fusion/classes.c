@@ -168,8 +168,9 @@ fg_operand_form fg_operand_form_of(const fg_value *v, const fg_shape *s, fg_chan
     if (offset < 0 || s->rank < 1 || axis >= s->rank) {
         return FG_OPERAND_OTHER;
     }
-    /* Constants lie row-major, but the chain runs along the channels. */
-    bool by_channel_first = v->data != NULL && channels == FG_CHANNELS_SECOND && inner_count(s, 2) != 1;
+    /* Constants and values of fewer dimensions lie row-major, but the chain runs along the channels. */
+    bool by_channel_first =
+        (v->data != NULL || offset > 0) && channels == FG_CHANNELS_SECOND && inner_count(s, 2) != 1;
     bool full = true, channel = true, pixel = channels == FG_CHANNELS_SECOND && s->rank == 4;
     for (int i = 0; i < s->rank; i++) {
         int64_t extent = i < offset ? 1 : v->shape.dim[i - offset];

@@ -824,6 +824,7 @@ static void one_step(grower *s, int style) {
 /* Values that nobody reads become outputs, and some that are read. */
 static void choose_outputs(grower *s) {
     fg_graph *g = s->g;
+    const int forks = rng_chance(&s->r, 25) ? 25 : 4; /* per cent */
     for (int i = s->n_pool - 1; i >= 0 && g->n_outputs < OUTPUTS_MAX; i--) {
         fg_value *v = s->pool[i].v;
         bool read = false;
@@ -833,7 +834,7 @@ static void choose_outputs(grower *s) {
                 read = read || (n->in[k] == v && n->out[0]->shape_known);
             }
         }
-        if (!v->is_input && (!read || rng_chance(&s->r, 4))) {
+        if (!v->is_input && (!read || rng_chance(&s->r, forks))) {
             output(g, v);
         }
     }

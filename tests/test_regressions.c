@@ -93,6 +93,20 @@ TEST(matrix_products_beside_convolutions_have_columns_at_a_stride) {
     check(g, NODE(g, "Tanh", NODE(g, "Add", y, c)));
 }
 
+/* An operand without the images' dimension lies row-major, whatever the result does. 300109, 401647 */
+TEST(operands_of_fewer_dimensions_join_convolutions) {
+    (void)arg;
+    static const char *const operands[] = {"4x7", "4x1", "7", "1x7"};
+    for (size_t i = 0; i < FG_COUNT(operands); i++) {
+        fg_graph *g = new_graph(ctx, 11);
+        fg_value *y = NODE(g, "Conv", input(g, "x", "1x3x7"), parameter(g, "v", "4x3x1"));
+        check(g, NODE(g, "Sub", y, input(g, "o", operands[i])));
+    }
+    fg_graph *g = new_graph(ctx, 11);
+    fg_value *y = conv(g, input(g, "x", "2x3x5x6"), "4x3x3x3", 1);
+    check(g, NODE(g, "Add", input(g, "o", "4x5x6"), y));
+}
+
 /* auto_pad = VALID leaves the window that ceil_mode adds hanging over the edge. 304, 1085 */
 TEST(last_windows_of_pools_hang_over_the_edge) {
     (void)arg;
@@ -127,6 +141,7 @@ int main(void) {
         cmocka_unit_test(pools_tell_where_the_greatest_elements_are_without_telling_what),
         cmocka_unit_test(depthwise_convolutions_store_nothing_but_the_squeeze),
         cmocka_unit_test(matrix_products_beside_convolutions_have_columns_at_a_stride),
+        cmocka_unit_test(operands_of_fewer_dimensions_join_convolutions),
         cmocka_unit_test(last_windows_of_pools_hang_over_the_edge),
         cmocka_unit_test(pools_with_pads_add_a_tensor),
     };
