@@ -29,9 +29,11 @@ static int64_t stride_along(const fg_emit *e, const fg_value *v, int d, int rank
 
 /* A constant that varies along the channels only is stored once more, padded to whole vectors. */
 static bool pack_channels(fg_epilogue *p, const char *name, const fg_value *v, const fg_access *a,
-                          int64_t channels) {
+                          int64_t channels, bool grouped) {
     if (!v->data || a->b || a->y || a->x || a->n == 0) return false;
-    const int64_t padded = (channels + p->e->lanes - 1) / p->e->lanes * p->e->lanes;
+    /* The last vector of every group is read whole, so that of the last group may begin anywhere. */
+    const int64_t vectors = (channels + p->e->lanes - 1) / p->e->lanes + grouped,
+                  padded = vectors * p->e->lanes;
     float *to = fg_emit_weights(p->e, name, padded);
     for (int64_t i = 0; i < channels; i++) to[i] = (float)fg_const_float(v, i * a->n);
     return true;
@@ -46,6 +48,7 @@ fg_epilogue *fg_epilogue_new(fg_emit *e, const char *prefix, fg_node *const *nod
     p->n_operands = fg_chain_operands(p->chain);
     p->access = FG_ARRAY(e->ctx, p->n_operands + 1, fg_access);
     const int rank = main->shape.rank;
+    const bool grouped = main->producer && fg_attr_int(main->producer, "group", 1) > 1;
     for (int i = 0; i < p->n_operands; i++) {
         fg_value *v = fg_chain_operand(p->chain, i);
         fg_access *a = &p->access[i];
@@ -62,7 +65,7 @@ fg_epilogue *fg_epilogue_new(fg_emit *e, const char *prefix, fg_node *const *nod
             a->y = 0;
         }
         const char *name = fg_format(e->ctx, "%s%d", prefix, i);
-        if (pack_channels(p, name, v, a, main->shape.dim[axes.n])) {
+        if (pack_channels(p, name, v, a, main->shape.dim[axes.n], grouped)) {
             a->n = 1;
             a->padded = true;
         } else {

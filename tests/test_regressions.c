@@ -107,6 +107,14 @@ TEST(operands_of_fewer_dimensions_join_convolutions) {
     check(g, NODE(g, "Add", input(g, "o", "4x5x6"), y));
 }
 
+/* The last vector of the last group reaches further than the channels rounded up to vectors. 801311 */
+TEST(channel_constants_of_grouped_convolutions_are_padded_for_every_group) {
+    (void)arg;
+    fg_graph *g = new_graph(ctx, 18);
+    fg_value *y = conv(g, channels_last(g, "1x2x2x2"), "40x1x1x1", 2);
+    check(g, NODE(g, "PRelu", y, parameter(g, "p", "40x1x1")));
+}
+
 /* auto_pad = VALID leaves the window that ceil_mode adds hanging over the edge. 304, 1085 */
 TEST(last_windows_of_pools_hang_over_the_edge) {
     (void)arg;
@@ -142,6 +150,7 @@ int main(void) {
         cmocka_unit_test(depthwise_convolutions_store_nothing_but_the_squeeze),
         cmocka_unit_test(matrix_products_beside_convolutions_have_columns_at_a_stride),
         cmocka_unit_test(operands_of_fewer_dimensions_join_convolutions),
+        cmocka_unit_test(channel_constants_of_grouped_convolutions_are_padded_for_every_group),
         cmocka_unit_test(last_windows_of_pools_hang_over_the_edge),
         cmocka_unit_test(pools_with_pads_add_a_tensor),
     };
