@@ -148,7 +148,8 @@ static void usage_example(fg_planner *p, const char *P, const char *const *in, c
                      "alignment and must not overlap.\n");
     fg_text_add(out, " * The function keeps no state: calls with different arenas may run at the same time. "
                      "It returns 0, or a negative\n"
-                     " * number if a pointer is null (-1) or the arena is not aligned (-2).\n */\n");
+                     " * number if a pointer is null (-1), the arena is not aligned (-2) or a shape operand "
+                     "contradicts the shapes in this header (-4).\n */\n");
 }
 
 static void make_header(fg_planner *p, const char *const *in, const char *const *outs) {
@@ -245,6 +246,7 @@ static void run_function(fg_planner *p, fg_text *out) {
         fg_text_printf(out, "    if (!arena) return -1;\n    if ((uintptr_t)arena %% %d != 0) return -2;\n",
                        m->arena_align);
     if (blob) fg_text_add(out, "    if (!weights) return -1;\n");
+    fg_operand_checks(p, out);
     fg_text_printf(out, "    call.arena = (unsigned char *)%s;\n", arena);
     if (blob)
         fg_text_add(out, "    call.weights = (const unsigned char *)weights;\n");

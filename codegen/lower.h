@@ -46,6 +46,10 @@ const fg_module *fg_planner_module(const fg_planner *p); /* target and options; 
  * it). */
 int fg_prologue_main(const fg_kernel *k);
 
+/* True if that operand is a graph input whose value is checked at run time against the declared shape of the
+ * result: a lowering may take the declared shape for granted. */
+bool fg_operand_is_checked(const fg_node *n, int operand);
+
 /* ---- wishes (in prefer) ---- */
 
 /* The kernel works on v channels-last: (N, C, spatial...) stored as N, spatial, C; for rank < 3 nothing

@@ -78,4 +78,7 @@ void fg_output_copies(fg_planner *p, int output, fg_text *out);
 /* Position of a raw constant among the weights; places it there first if need be. */
 int64_t fg_place_constant(fg_planner *p, const fg_value *v);
 
+/* Statements of the run function that check shape operands which are graph inputs (see operand_check.c). */
+void fg_operand_checks(fg_planner *p, fg_text *out);
+
 #endif

@@ -45,7 +45,7 @@ typedef struct {
  *
  * Inputs and outputs are row-major as in ONNX, need only their element's alignment and must not overlap.
  * The function keeps no state: calls with different arenas may run at the same time. It returns 0, or a negative
- * number if a pointer is null (-1) or the arena is not aligned (-2).
+ * number if a pointer is null (-1), the arena is not aligned (-2) or a shape operand contradicts the shapes in this header (-4).
  */
 int residual_generic_run(const residual_generic_inputs *in, const residual_generic_outputs *out, void *arena);
 

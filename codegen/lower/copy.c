@@ -198,7 +198,9 @@ static void lower_view(fg_emit *e, const fg_node *n) {
             continue;
         }
         for (int k = 1; k < n->n_in; k++) {
-            fg_need_constant(e, n->in[k]);
+            if (!fg_operand_is_checked(n, k)) {
+                fg_need_constant(e, n->in[k]);
+            }
         }
         FG_REQUIRE(e->ctx, "copy", fg_movement_view(n, i, own, 0, stride, &offset));
         fg_line(e, "{");
@@ -233,7 +235,9 @@ static void lower_tile(fg_emit *e, const fg_node *n) {
     if (!declare(e, "x", x, "y", y)) {
         return;
     }
-    fg_need_constant(e, n->in[1]);
+    if (!fg_operand_is_checked(n, 1)) {
+        fg_need_constant(e, n->in[1]);
+    }
     int64_t from[FG_MAX_RANK], to[FG_MAX_RANK];
     fg_strides_of(e, x, from);
     fg_strides_of(e, y, to);
