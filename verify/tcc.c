@@ -33,8 +33,7 @@ _Noreturn static void refuse(fg_context *ctx, const tcc_library *t, const char *
     bool missing = log && (strstr(log, "include file") || strstr(log, "libtcc1"));
     const char *remedy = "this is a bug of fusegen: please report it; --verify=cc uses a compiler instead";
     if (missing)
-        remedy =
-            "install tcc and the C library's headers (Debian: tcc, libc6-dev), or use --verify=cc";
+        remedy = "install tcc and the C library's headers (Debian: tcc, libc6-dev), or use --verify=cc";
     fg_remedy(ctx, "%s", remedy);
     fg_raise(ctx, FG_TOOLCHAIN, "tcc does not %s the generated code: %s", step, fg_first_error(ctx, log));
 }
