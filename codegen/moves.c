@@ -51,6 +51,10 @@ fg_nest *fg_nest_around(fg_emit *e, const fg_shape *shape, int axis, int n, cons
     return nest;
 }
 
+bool fg_is_wanted(const fg_value *v) {
+    return v != NULL && (v->n_users > 0 || v->is_output);
+}
+
 bool fg_is_empty_result(fg_emit *e, const fg_value *v) {
     if (fg_shape_count(&v->shape) > 0) {
         return false;

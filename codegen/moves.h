@@ -22,6 +22,9 @@ fg_nest *fg_nest_of_value(fg_emit *e, const fg_value *v);
 fg_nest *fg_nest_around(fg_emit *e, const fg_shape *shape, int axis, int n, const fg_value *const *v,
                         int64_t *step);
 
+/* An output that somebody reads or the graph returns; v may be NULL. Others have no place in memory. */
+bool fg_is_wanted(const fg_value *v);
+
 /* For results that are empty. True if there is nothing to do. */
 bool fg_is_empty_result(fg_emit *e, const fg_value *v);
 

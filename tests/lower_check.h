@@ -41,6 +41,29 @@ static inline void check(fg_graph *g, fg_value *result) {
     check_for(g, "generic", true, 5);
 }
 
+/* A node with n_out results, of which all but the first are made outputs of the graph; returns the first. */
+static inline fg_value *several(fg_graph *g, const char *op_type, int n_in, fg_value **in, int n_out) {
+    fg_value *out[8];
+    for (int i = 0; i < n_out; i++) {
+        out[i] = fg_graph_value(g, fg_format(g->ctx, "%s_%d", op_type, i));
+        if (i > 0) {
+            output(g, out[i]);
+        }
+    }
+    fg_graph_node(g, op_type, n_in, in, n_out, out)->name = out[0]->name;
+    return out[0];
+}
+#define SEVERAL(g, op_type, n_out, ...)                                                                      \
+    several((g), (op_type), (int)(sizeof((fg_value *[]){__VA_ARGS__}) / sizeof(fg_value *)),                 \
+            (fg_value *[]){__VA_ARGS__}, (n_out))
+
+static inline fg_value *with_text(fg_graph *g, fg_value *v, const char *name, const char *s) {
+    fg_attr *a = fg_node_set_attr(g->ctx, v->producer, name, FG_ATTR_STRING);
+    a->s = s;
+    a->s_len = strlen(s);
+    return v;
+}
+
 /* A graph input of another type. */
 static inline fg_value *typed_input(fg_graph *g, const char *name, const char *shape, fg_dtype type) {
     fg_value *v = input(g, name, shape);

@@ -7,10 +7,6 @@
 
 enum { FROM, VALUES, INDICES, OPERANDS };
 
-static bool is_wanted(const fg_value *v) {
-    return v != NULL && (v->n_users > 0 || v->is_output);
-}
-
 /* Condition under which x goes before element `other`. */
 static const char *before(fg_context *ctx, fg_dtype t, bool largest, const char *other) {
     const char *tag = fg_ctype_tag(t);
@@ -35,8 +31,8 @@ static const char *target(fg_emit *e, const fg_nest *nest, int i, int64_t step) 
 static void emit(fg_emit *e) {
     const fg_node *n = e->k->stage[0].anchor;
     fg_context *ctx = e->ctx;
-    fg_value *x = n->in[0], *values = is_wanted(n->out[0]) ? n->out[0] : NULL,
-             *indices = n->n_out > 1 && is_wanted(n->out[1]) ? n->out[1] : NULL;
+    fg_value *x = n->in[0], *values = fg_is_wanted(n->out[0]) ? n->out[0] : NULL,
+             *indices = n->n_out > 1 && fg_is_wanted(n->out[1]) ? n->out[1] : NULL;
     fg_value *any = values != NULL ? values : indices;
     FG_REQUIRE(ctx, "topk", any != NULL);
     if (fg_is_empty_result(e, any)) {
