@@ -87,6 +87,14 @@ static bool matrix_axes(const fg_value *v, fg_axes *a, int64_t *images, int64_t 
     if (rank >= 2) *pixels = v->shape.dim[a->x = rank - 2];
     if (rank >= 3) *rows = v->shape.dim[a->y = rank - 3];
     if (rank >= 4) *images = v->shape.dim[a->b = 0];
+    if (*pixels == 1 && *rows > 1) { /* rows of one pixel: one row of pixels, whatever their pitch */
+        const int64_t extent = *rows;
+        const int y = a->y;
+        *rows = *pixels;
+        *pixels = extent;
+        a->y = a->x;
+        a->x = y;
+    }
     return true;
 }
 
