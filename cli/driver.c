@@ -55,6 +55,7 @@ static fg_context *own_context(fg_context *outer, const fg_cli_options *o) {
     fg_limits *limits = fg_context_limits(ctx);
     if (o->max_bytes) limits->bytes = o->max_bytes;
     if (o->max_work) limits->work = o->max_work;
+    if (o->max_text) limits->text = o->max_text;
     return ctx;
 }
 

@@ -368,6 +368,11 @@ static void set_max_bytes(parser *p, const char *value) {
     p->options->max_bytes = integer(p, value, 1, 1024, "a number of bytes (suffixes k, M, G, T)");
 }
 
+static void set_max_text(parser *p, const char *value) {
+    p->options->max_text = integer(p, value, 2, 1024, "a number of bytes (suffixes k, M, G, T)");
+    if (p->options->max_text > INT64_C(1) << 24) fg_raise(p->ctx, FG_USAGE, "--max-text is at most 16M");
+}
+
 static void set_max_work(parser *p, const char *value) {
     p->options->max_work = integer(p, value, 1, 1000, "a number of multiply-adds (suffixes k, M, G, T)");
 }
@@ -432,6 +437,8 @@ static const option_row rows[] = {
      "refuse models that plan more than N bytes of tensors (default: 8G)", set_max_bytes},
     {NULL, "--max-work", NULL, TAKES_VALUE, "N", "refuse more than N multiply-adds of checking (default: 1T)",
      set_max_work},
+    {NULL, "--max-text", NULL, TAKES_VALUE, "N",
+     "plan N bytes for each string that the code makes, its end included (default: 256)", set_max_text},
     {"Checking and measuring", "--verify", NULL, TAKES_OPTIONAL, "tcc|cc|none",
      "compile the code and compare it with the reference, kernel by kernel:\nin this process by tcc "
      "(default), or by the target's own compiler;\nno file is written without a passing verdict",

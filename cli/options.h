@@ -94,7 +94,7 @@ typedef struct fg_cli_options {
     fg_report_option *reports;
     int n_reports;
     bool dump[FG_DUMP_COUNT];
-    int64_t max_bytes, max_work; /* 0: the context's defaults */
+    int64_t max_bytes, max_work, max_text; /* 0: the context's defaults */
     bool quiet, verbose;
     fg_color color;
 } fg_cli_options;

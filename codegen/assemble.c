@@ -84,14 +84,15 @@ static void interface_macros(fg_planner *p, const char *P, const char *const *na
     }
 }
 
-static void interface_struct(fg_planner *p, const char *kind, const char *qualifier, const char *const *names,
+static void interface_struct(fg_planner *p, const char *kind, bool constant, const char *const *names,
                              fg_value **v, int n, fg_text *out) {
     fg_text_add(out, "typedef struct {\n");
     for (int i = 0; i < n; i++)
-        fg_text_printf(out, "    %s%s *%s; /* '%s', %s %s */\n", qualifier, fg_dtype_get(v[i]->dtype)->c_type,
-                       names[i], fg_escape_c_comment(p->ctx, v[i]->name), fg_dtype_get(v[i]->dtype)->name,
+        fg_text_printf(out, "    %s%s; /* '%s', %s %s */\n",
+                       fg_c_pointer(p->ctx, fg_dtype_get(v[i]->dtype)->c_type, constant), names[i],
+                       fg_escape_c_comment(p->ctx, v[i]->name), fg_dtype_get(v[i]->dtype)->name,
                        fg_shape_text(p->ctx, &v[i]->shape));
-    if (n == 0) fg_text_printf(out, "    %svoid *unused;\n", qualifier);
+    if (n == 0) fg_text_printf(out, "    %s;\n", constant ? "const void *unused" : "void *unused");
     fg_text_printf(out, "} %s_%s;\n\n", p->m->options.prefix, kind);
 }
 
@@ -119,6 +120,15 @@ static void parallel_text(const fg_planner *p, const char *name, fg_text *out) {
     fg_template_int(t, "THREADS", o->threads);
     fg_template_int(t, "POOL", o->threads_pool);
     fg_template_render(t, name, out);
+}
+
+static void failure_comment(const fg_planner *p, fg_text *out) {
+    if (!p->m->can_fail) return;
+    fg_text_printf(
+        out,
+        " * It returns %d if a string would be longer than %lld bytes and %d if an extent goes beyond "
+        "its bound.\n * Strings that it makes lie in the arena, until the next run.\n",
+        FG_FAIL_TEXT, (long long)fg_context_limits(p->ctx)->text - 1, FG_FAIL_BOUND);
 }
 
 static void usage_example(fg_planner *p, const char *P, const char *const *in, const char *const *out_names,
@@ -149,7 +159,9 @@ static void usage_example(fg_planner *p, const char *P, const char *const *in, c
     fg_text_add(out, " * The function keeps no state: calls with different arenas may run at the same time. "
                      "It returns 0, or a negative\n"
                      " * number if a pointer is null (-1), the arena is not aligned (-2) or a shape operand "
-                     "contradicts the shapes in this header (-4).\n */\n");
+                     "contradicts the shapes in this header (-4).\n");
+    failure_comment(p, out);
+    fg_text_add(out, " */\n");
 }
 
 static void make_header(fg_planner *p, const char *const *in, const char *const *outs) {
@@ -168,8 +180,8 @@ static void make_header(fg_planner *p, const char *const *in, const char *const 
     interface_macros(p, P, in, p->graph->inputs, p->graph->n_inputs, &t);
     interface_macros(p, P, outs, p->graph->outputs, p->graph->n_outputs, &t);
     fg_text_add(&t, "\n");
-    interface_struct(p, "inputs", "const ", in, p->graph->inputs, p->graph->n_inputs, &t);
-    interface_struct(p, "outputs", "", outs, p->graph->outputs, p->graph->n_outputs, &t);
+    interface_struct(p, "inputs", true, in, p->graph->inputs, p->graph->n_inputs, &t);
+    interface_struct(p, "outputs", false, outs, p->graph->outputs, p->graph->n_outputs, &t);
     parallel_text(p, "parallel_header", &t);
     usage_example(p, P, in, outs, &t);
     fg_text_printf(&t, "int %s_run(%s);\n\n", m->options.prefix, run_parameters(p));
@@ -255,11 +267,12 @@ static void run_function(fg_planner *p, fg_text *out) {
     else
         fg_text_add(out, "    call.weights = 0;\n");
     fg_text_add(out, "    call.part = 0;\n    call.parts = 1;\n");
+    if (m->can_fail) fg_text_add(out, "    int status = 0;\n    call.status = &status;\n");
     if (m->options.threads > 1 && !any_parallel(m))
         fg_text_add(out, "    (void)parallel;\n    (void)fg_split;\n");
     call_kernels(m, out);
     for (int i = 0; i < g->n_outputs; i++) fg_output_copies(p, i, out);
-    fg_text_add(out, "    return 0;\n}\n");
+    fg_text_printf(out, "    return %s;\n}\n", m->can_fail ? "status" : "0");
 }
 
 static void weights_declaration(fg_planner *p, fg_text *out) {
@@ -315,7 +328,9 @@ static void make_source(fg_planner *p, char *const *bodies) {
                     "for threads. */\n"
                     "typedef struct fg_call {\n    const void *const *in;\n    void *const *out;\n    "
                     "unsigned char *arena;\n"
-                    "    const unsigned char *weights;\n    int part, parts;\n} fg_call;\n\n");
+                    "    const unsigned char *weights;\n    int part, parts;\n");
+    if (m->can_fail) fg_text_add(&t, "    int *status; /* that the run function returns */\n");
+    fg_text_add(&t, "} fg_call;\n\n");
     weights_declaration(p, &t);
     fg_text_add(&t, k.data);
     if (m->options.weights == FG_WEIGHTS_INCBIN && m->weights_bytes) fg_incbin(p, &t);

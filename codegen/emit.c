@@ -1,6 +1,7 @@
 /* What lowerings call while they write a kernel: operands, scratch, packed weights. */
 #include <string.h>
 
+#include "codegen/escape.h"
 #include "codegen/planner.h"
 
 static int64_t round_up(int64_t n, int64_t to) {
@@ -60,9 +61,15 @@ static int64_t reserve(fg_planner *p, int64_t bytes) {
     return at;
 }
 
-static void declare(fg_emit *e, const char *qualifier, const char *c_type, const char *name, const char *from,
+const char *fg_c_pointer(fg_context *ctx, const char *c_type, bool constant) {
+    if (c_type[strlen(c_type) - 1] == '*') return fg_format(ctx, constant ? "%sconst *" : "%s*", c_type);
+    return fg_format(ctx, constant ? "const %s *" : "%s *", c_type);
+}
+
+static void declare(fg_emit *e, bool constant, const char *c_type, const char *name, const char *from,
                     const char *after) {
-    fg_line(e, "%s%s *%s = (%s%s *)%s%s;", qualifier, c_type, name, qualifier, c_type, from, after);
+    const char *type = fg_c_pointer(e->ctx, c_type, constant);
+    fg_line(e, "%s%s = (%s)%s%s;", type, name, type, from, after);
 }
 
 /* Bytes to a typed pointer: through void, since the blocks are aligned but the compiler cannot know. */
@@ -78,7 +85,6 @@ static const char *at_mark(fg_emit *e, bool constant, char kind, int id, int64_t
 static void declare_tensor(fg_emit *e, const char *name, fg_value *v, bool output, const char *shift) {
     const fg_slot *s = fg_slot_of(e, v);
     const fg_dtype_info *type = fg_dtype_get(v->dtype);
-    const char *qualifier = output ? "" : "const ";
     const char *from;
     if (s->place == FG_PLACE_ARENA) {
         const int64_t offset = (int64_t)fg_dtype_bytes(v->dtype, s->layout.offset);
@@ -90,7 +96,7 @@ static void declare_tensor(fg_emit *e, const char *name, fg_value *v, bool outpu
     } else {
         fg_raise(e->ctx, FG_INTERNAL, "emit: value '%s' has no place", v->name);
     }
-    declare(e, qualifier, type->c_type, name, from, shift);
+    declare(e, !output, type->c_type, name, from, shift);
 }
 
 int64_t fg_place_constant(fg_planner *p, const fg_value *v) {
@@ -105,14 +111,23 @@ int64_t fg_place_constant(fg_planner *p, const fg_value *v) {
     return at;
 }
 
+void fg_emit_strings(fg_emit *e, const char *name, int64_t n, const char *const *strings) {
+    fg_text_printf(e->out, "static const char *const %s[] = {", name);
+    for (int64_t i = 0; i < n; i++)
+        fg_text_printf(e->out, "%s\"%s\"", i ? ", " : "", fg_escape_c_string(e->ctx, strings[i]));
+    fg_text_add(e->out, n ? "};\n" : "0};\n");
+}
+
 void fg_emit_input(fg_emit *e, const char *name, fg_value *v) {
     const char *type = fg_dtype_get(v->dtype)->c_type;
-    if (v->dtype == FG_STRING)
-        fg_raise(e->ctx, FG_UNSUPPORTED, "string tensor '%s' in generated code", v->name);
+    if (v->data && v->dtype == FG_STRING) {
+        fg_emit_strings(e, name, fg_shape_count(&v->shape), v->data);
+        return;
+    }
     if (v->data) {
         const int64_t at = fg_place_constant(e->planner, v);
         e->kt->weight_bytes += (int64_t)fg_dtype_bytes(v->dtype, fg_shape_count(&v->shape));
-        declare(e, "const ", type, name, at_bytes(e, true, "weights", at), "");
+        declare(e, true, type, name, at_bytes(e, true, "weights", at), "");
         return;
     }
     /* The test hook's fault: the kernel reads its first operand one element late. */
@@ -125,7 +140,7 @@ void fg_emit_output(fg_emit *e, const char *name, fg_value *v) {
     declare_tensor(e, name, v, true, "");
 }
 
-void fg_emit_scratch(fg_emit *e, const char *name, const char *c_type, size_t element_bytes, int64_t count) {
+static int add_scratch(fg_emit *e, int64_t bytes, bool kept) {
     fg_planner *p = e->planner;
     if (p->n_scratch == p->cap_scratch) {
         const int capacity = p->cap_scratch ? 2 * p->cap_scratch : 64;
@@ -134,6 +149,20 @@ void fg_emit_scratch(fg_emit *e, const char *name, const char *c_type, size_t el
         p->scratch = grown;
         p->cap_scratch = capacity;
     }
+    p->scratch[p->n_scratch] = (fg_scratch_plan){.kernel = e->k->index, .bytes = bytes, .kept = kept};
+    return p->n_scratch++;
+}
+
+void fg_emit_kept(fg_emit *e, const char *name, int64_t bytes) {
+    declare(e, false, "char", name, at_mark(e, false, 's', add_scratch(e, bytes, true), 0), "");
+}
+
+const char *fg_emit_failure(fg_emit *e, fg_failure code) {
+    e->m->can_fail = true;
+    return fg_format(e->ctx, "*c->status = %d;", code);
+}
+
+void fg_emit_scratch(fg_emit *e, const char *name, const char *c_type, size_t element_bytes, int64_t count) {
     const int64_t extents[2] = {count, (int64_t)element_bytes};
     int64_t bytes = fg_checked_product(e->ctx, 2, extents);
     const char *own = "";
@@ -143,16 +172,14 @@ void fg_emit_scratch(fg_emit *e, const char *name, const char *c_type, size_t el
         const int64_t all[2] = {bytes, e->m->options.threads};
         bytes = fg_checked_product(e->ctx, 2, all);
     }
-    p->scratch[p->n_scratch] = (fg_scratch_plan){.kernel = e->k->index, .bytes = bytes};
-    declare(e, "", c_type, name, at_mark(e, false, 's', p->n_scratch, 0), own);
-    p->n_scratch++;
+    declare(e, false, c_type, name, at_mark(e, false, 's', add_scratch(e, bytes, false), 0), own);
 }
 
 void *fg_emit_table(fg_emit *e, const char *name, const char *c_type, size_t element_bytes, int64_t count) {
     const int64_t extents[2] = {count, (int64_t)element_bytes};
     const int64_t bytes = fg_checked_product(e->ctx, 2, extents), at = reserve(e->planner, bytes);
     e->kt->weight_bytes += bytes;
-    declare(e, "const ", c_type, name, at_bytes(e, true, "weights", at), "");
+    declare(e, true, c_type, name, at_bytes(e, true, "weights", at), "");
     return e->m->weights + at;
 }
 

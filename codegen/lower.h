@@ -85,6 +85,25 @@ void fg_emit_output(fg_emit *e, const char *name, fg_value *v);
  * called several times. */
 void fg_emit_scratch(fg_emit *e, const char *name, const char *c_type, size_t element_bytes, int64_t count);
 
+/* The same, but left alone by all later kernels, so that results may point into it. Once per kernel; elements
+ * of one byte. */
+void fg_emit_kept(fg_emit *e, const char *name, int64_t bytes);
+
+/* Why a run may return a negative code although its pointers are right; see fg_emit_failure. */
+typedef enum fg_failure { FG_FAIL_TEXT = -5, FG_FAIL_BOUND = -6 } fg_failure;
+
+/* Statement by which the kernel makes PREFIX_run return that code: FG_FAIL_TEXT a string is longer than
+ * planned for, FG_FAIL_BOUND an extent is beyond its bound. The kernel has to go on and stay within its
+ * memory. */
+const char *fg_emit_failure(fg_emit *e, fg_failure code);
+
+/* Declares `static const char *const NAME[] = {...};` of n strings. */
+void fg_emit_strings(fg_emit *e, const char *name, int64_t n, const char *const *strings);
+
+/* "const float *" or "float *" for elements of that C type; "const char *const *" or "const char **" for
+ * strings. */
+const char *fg_c_pointer(fg_context *ctx, const char *c_type, bool constant);
+
 /* Reserves room for `count` floats among the weights, zeroed, aligned to 64 bytes, and declares `const float
  * *NAME = ...;`. The result is valid until the next reservation: fill it at once. */
 float *fg_emit_weights(fg_emit *e, const char *name, int64_t count);

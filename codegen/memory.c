@@ -43,10 +43,12 @@ static void lifetimes(fg_planner *p) {
     }
 }
 
-/* Scratch of one kernel stands together in the table, in kernel order, and is one block. */
+/* Scratch of one kernel stands together in the table, in kernel order, and is one block; what is kept is a
+ * block of its own. */
 static int after_kernel(const fg_planner *p, int scratch) {
-    int i = scratch;
-    while (i < p->n_scratch && p->scratch[i].kernel == p->scratch[scratch].kernel) i++;
+    int i = scratch + 1;
+    if (p->scratch[scratch].kept) return i;
+    while (i < p->n_scratch && p->scratch[i].kernel == p->scratch[scratch].kernel && !p->scratch[i].kept) i++;
     return i;
 }
 
@@ -65,10 +67,11 @@ static int collect(fg_planner *p, fg_block *blocks, int64_t align) {
         blocks[n++] = (fg_block){.first = s->first, .last = s->last, .bytes = bytes, .id = i};
     }
     for (int i = 0; i < p->n_scratch; i = after_kernel(p, i))
-        blocks[n++] = (fg_block){.first = p->scratch[i].kernel,
-                                 .last = p->scratch[i].kernel,
-                                 .bytes = scratch_bytes(p, i, align),
-                                 .id = -1 - i};
+        blocks[n++] =
+            (fg_block){.first = p->scratch[i].kernel,
+                       .last = p->scratch[i].kept ? p->partition->n_kernels - 1 : p->scratch[i].kernel,
+                       .bytes = scratch_bytes(p, i, align),
+                       .id = -1 - i};
     return n;
 }
 
@@ -104,8 +107,13 @@ static int64_t lower_bound(const fg_planner *p, const fg_block *blocks, int n) {
 
 static void place_scratch(fg_planner *p, int scratch, int64_t offset, int64_t align) {
     fg_kernel_text *t = &p->m->kernels[p->scratch[scratch].kernel];
-    t->scratch_base = offset;
-    t->scratch_bytes = scratch_bytes(p, scratch, align);
+    if (p->scratch[scratch].kept) {
+        t->kept_base = offset;
+        t->kept_bytes = p->scratch[scratch].bytes;
+    } else {
+        t->scratch_base = offset;
+        t->scratch_bytes = scratch_bytes(p, scratch, align);
+    }
     for (int i = scratch; i < after_kernel(p, scratch); i++) {
         p->scratch[i].offset = offset;
         offset += round_up(p->scratch[i].bytes, align);

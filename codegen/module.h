@@ -40,6 +40,7 @@ typedef struct fg_kernel_text {
     const char *choice;                  /* what a tune file would say; NULL: there is none */
     const char *why;                     /* one line: why this tile and these loops */
     int64_t scratch_base, scratch_bytes; /* in the arena */
+    int64_t kept_base, kept_bytes;       /* likewise, untouched until the run is over */
     int64_t weight_bytes;                /* of packed weights that it reads */
     int64_t bytes;                       /* moved: inputs, weights, outputs once */
     double predicted_ms;                 /* roofline on the target */
@@ -81,6 +82,7 @@ typedef struct fg_module {
     char *header; /* text of PREFIX.h */
     char *source; /* text of PREFIX.c without the inline weight bytes: everything a reader reads */
     bool uses_libm;
+    bool can_fail; /* kernels may set the status that PREFIX_run returns */
 } fg_module;
 
 /* Plans, packs and emits. */

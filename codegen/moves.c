@@ -4,8 +4,9 @@
 void fg_emit_moves(fg_emit *e, const fg_nest *n, int first, int to, const char *to_pointer, int from,
                    const char *from_pointer, fg_dtype t) {
     const int inner = n->rank - 1;
-    const bool run =
-        inner >= first && n->stride[to][inner] == 1 && n->stride[from][inner] == 1 && n->extent[inner] >= 4;
+    const bool run = t != FG_STRING && /* pointers: the target knows their size */
+                     inner >= first && n->stride[to][inner] == 1 && n->stride[from][inner] == 1 &&
+                     n->extent[inner] >= 4;
     const int last = run ? inner : n->rank;
     const char *a = fg_pointer_to(e->ctx, to_pointer, fg_nest_at(e->ctx, n, to, first, last, "i"));
     const char *b = fg_pointer_to(e->ctx, from_pointer, fg_nest_at(e->ctx, n, from, first, last, "i"));

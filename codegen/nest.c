@@ -172,7 +172,7 @@ const char *fg_pointer_to(fg_context *ctx, const char *pointer, const char *inde
 
 void fg_need_whole_elements(fg_emit *e, const fg_value *v) {
     const fg_dtype_info *info = fg_dtype_get(v->dtype);
-    if (v->dtype == FG_STRING || info->bits < 8) {
+    if (info->bits < 8) {
         fg_raise(e->ctx, FG_UNSUPPORTED, "generated code does not move elements of type %s ('%s')",
                  info->name, v->name);
     }

@@ -34,6 +34,7 @@ typedef struct fg_scratch_plan {
     int kernel;
     int64_t bytes;
     int64_t offset;
+    bool kept; /* until the run is over; a block of its own */
 } fg_scratch_plan;
 
 struct fg_planner {

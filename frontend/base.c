@@ -12,6 +12,7 @@
 #define BIG_ALIGN     ((size_t)64)
 #define DEFAULT_BYTES ((int64_t)8 << 30)
 #define DEFAULT_WORK  ((int64_t)1000000000000)
+#define DEFAULT_TEXT  ((int64_t)256)
 
 /* Small objects are cut from blocks; the header keeps what follows it aligned for any type. */
 typedef struct block {
@@ -70,6 +71,7 @@ fg_context *fg_context_new(void) {
     ctx->bigs.prev = ctx->bigs.next = &ctx->bigs;
     ctx->limits.bytes = DEFAULT_BYTES;
     ctx->limits.work = DEFAULT_WORK;
+    ctx->limits.text = DEFAULT_TEXT;
     return ctx;
 }
 

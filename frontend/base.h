@@ -54,10 +54,11 @@ typedef struct fg_context fg_context;
 /* Progress of long work; total <= 0: unknown. NULL callback: silent. */
 typedef void fg_progress_fn(void *user, const char *stage, int done, int total);
 
-/* Limits against hostile or oversized input; see --max-bytes and --max-work. */
+/* Limits against hostile or oversized input; see --max-bytes, --max-work and --max-text. */
 typedef struct fg_limits {
     int64_t bytes; /* of planned tensors */
     int64_t work;  /* multiply-adds of folding and verification */
+    int64_t text;  /* of a string that generated code makes, its end included */
 } fg_limits;
 
 fg_context *fg_context_new(void); /* NULL only if the first allocation fails */

@@ -147,8 +147,22 @@ static void integer_range(fg_context *ctx, const fg_value *v, int64_t *low, int6
     *count = fg_dtype_get(v->dtype)->is_signed ? 201 : 101;
 }
 
+/* Words of one and more bytes, in both cases, with digits, separators and letters beyond ASCII. */
+static fg_tensor random_strings(fg_context *ctx, const fg_value *v, uint64_t seed) {
+    static const char *const words[] = {"",         "a",    "Monday",  "monday",      "3.25",
+                                        "-17",      "true", "a b  c",  "a-b-c",       "x.y",
+                                        "\xc3\xbc", "0",    "Tuesday", "one, two, 3", "UPPER lower"};
+    int64_t n = fg_shape_count(&v->shape);
+    fg_tensor t = {v->dtype, v->shape, fg_big_alloc(ctx, fg_dtype_bytes(FG_STRING, n) + 1)};
+    uint64_t state = seed ^ hash_name(v->name);
+    for (int64_t i = 0; i < n; i++)
+        ((const char **)t.data)[i] = words[(splitmix64(&state) >> 11) % FG_COUNT(words)];
+    return t;
+}
+
 fg_tensor fg_random_input(fg_context *ctx, const fg_value *v, uint64_t seed) {
     const fg_dtype_info *info = fg_dtype_get(v->dtype);
+    if (v->dtype == FG_STRING) return random_strings(ctx, v, seed);
     bool known = (FG_T_NUMERIC | FG_T(FG_BOOL)) & ((unsigned)v->dtype < 32 ? FG_T(v->dtype) : 0);
     if (!known) {
         fg_remedy(ctx, "give real data with --input %s=FILE.npy", v->name);

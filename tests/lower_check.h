@@ -6,7 +6,9 @@
 #include "graph_builder.h"
 #include "verify/verify.h"
 
-static inline void check_for(fg_graph *read, const char *target, bool fuse, int threads) {
+/* Generates code for a graph that has been inferred, and verifies it; *module: what was generated. */
+static inline const fg_verdict *generate_and_verify(fg_graph *read, const char *target, bool fuse,
+                                                    int threads, const fg_module **module) {
     fg_context *ctx = read->ctx;
     fg_graph *g = fg_graph_clone(read);
     const fg_fusion_options fusion = {.fuse = fuse};
@@ -21,7 +23,13 @@ static inline void check_for(fg_graph *read, const char *target, bool fuse, int 
                                         .fault_kernel = -1};
     fg_module *m = fg_generate(p, fg_target_load(ctx, target), &codegen);
     const fg_verify_options options = {.mode = FG_VERIFY_TCC, .tolerance = 1e-4, .seed = 7};
-    const fg_verdict *v = fg_verify(read, m, &options);
+    *module = m;
+    return fg_verify(read, m, &options);
+}
+
+static inline void check_for(fg_graph *read, const char *target, bool fuse, int threads) {
+    const fg_module *m;
+    const fg_verdict *v = generate_and_verify(read, target, fuse, threads, &m);
     if (!v->passed) {
         fail_msg("%s%s, %d threads: %s\n%s", target, fuse ? "" : " --no-fuse", threads, v->first_failure,
                  m->source);

@@ -110,12 +110,18 @@ static void release(trial *t) {
 
 /* ---- writes outside ---- */
 
+static void copy_kept(const trial *t, unsigned char *to, const unsigned char *from) {
+    if (t->text->kept_bytes > 0)
+        memcpy(to + t->text->kept_base, from + t->text->kept_base, (size_t)t->text->kept_bytes);
+}
+
 static void put_back(const trial *t) {
     for (int i = 0; i < t->kernel->n_out; i++) {
         const fg_slot *s = output_slot(t, i);
         if (is_memory(s)) fg_copy_slot(s, root_in(t->c, s, false), root_in(t->c, s, true));
     }
     fg_space *arena = t->c->mem->arena;
+    copy_kept(t, arena->data, arena->shadow);
     if (t->text->scratch_bytes > 0)
         memcpy(arena->data + t->text->scratch_base, arena->shadow + t->text->scratch_base,
                (size_t)t->text->scratch_bytes);

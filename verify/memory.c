@@ -148,6 +148,7 @@ const fg_space *fg_memory_owner(const fg_memory *mem, const void *address) {
     return NULL;
 }
 
-fg_call fg_memory_call(const fg_memory *mem) {
-    return (fg_call){mem->in_pointer, mem->out_pointer, mem->arena->data, mem->weights->data, 0, 1};
+fg_call fg_memory_call(fg_memory *mem) {
+    return (fg_call){mem->in_pointer, mem->out_pointer, mem->arena->data, mem->weights->data, 0, 1,
+                     &mem->status};
 }

@@ -13,6 +13,7 @@ typedef struct fg_memory {
     fg_space **in, **out;    /* by graph input and output */
     const void **in_pointer; /* what P_inputs holds; at least one entry */
     void **out_pointer;
+    int status; /* that kernels called one by one set */
 } fg_memory;
 
 /* What the memory is for: watching (arena and outputs get a second image, interface tensors are aligned to
@@ -40,6 +41,6 @@ const fg_space *fg_memory_damage(const fg_memory *mem);
 const fg_space *fg_memory_owner(const fg_memory *mem, const void *address);
 
 /* Arguments of a kernel's call. */
-fg_call fg_memory_call(const fg_memory *mem);
+fg_call fg_memory_call(fg_memory *mem);
 
 #endif

@@ -49,8 +49,9 @@ static void emit_move(const fg_move *m) {
     fg_nest *n = m->nest;
     fg_nest_simplify(n, TO, 0, n->rank);
     const int inner = n->rank - 1;
-    const bool run =
-        inner >= 0 && n->stride[TO][inner] == 1 && n->stride[FROM][inner] == 1 && n->extent[inner] >= 4;
+    const bool run = m->dtype != FG_STRING && /* pointers: the target knows their size */
+                     inner >= 0 && n->stride[TO][inner] == 1 && n->stride[FROM][inner] == 1 &&
+                     n->extent[inner] >= 4;
     const int loops = run ? inner : n->rank;
     fg_template *t = fg_emit_template(m->e);
     fg_template_int(t, "LOOPS", loops);

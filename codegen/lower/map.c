@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "codegen/nest.h"
+#include "codegen/text.h"
 
 typedef struct fg_map {
     fg_emit *e;
@@ -115,6 +116,7 @@ static fg_node **chain_of(fg_context *ctx, const fg_kernel *k, int *count) {
 }
 
 static void emit(fg_emit *e) {
+    if (fg_emit_text_map(e)) return;
     int n_nodes;
     fg_node **nodes = chain_of(e->ctx, e->k, &n_nodes);
     FG_REQUIRE(e->ctx, "map", n_nodes > 0 && e->k->n_out == 1);

@@ -1,0 +1,57 @@
+/* Strings: movement, comparison and concatenation, generated against the reference. */
+#include "lower_check.h"
+
+static fg_value *words(fg_graph *g, const char *name, const char *shape) {
+    return typed_input(g, name, shape, FG_STRING);
+}
+
+TEST(strings_are_moved_and_chosen) {
+    (void)arg;
+    fg_graph *g = new_graph(ctx, 20);
+    check(g, NODE(g, "Transpose", words(g, "x", "3x4")));
+    g = new_graph(ctx, 20);
+    check(g, with_int(g, NODE(g, "Concat", words(g, "x", "3x4"), words(g, "y", "3x2")), "axis", 1));
+    g = new_graph(ctx, 20);
+    check(g, NODE(g, "Gather", words(g, "x", "5"), INTS(g, 4, 0, -1)));
+    g = new_graph(ctx, 20);
+    check(g, NODE(g, "Where", typed_input(g, "c", "4", FG_BOOL), words(g, "x", "3x4"), words(g, "y", "1")));
+}
+
+TEST(strings_are_compared_with_broadcasting) {
+    (void)arg;
+    fg_graph *g = new_graph(ctx, 20);
+    check(g, NODE(g, "Equal", words(g, "x", "8x9"), words(g, "y", "9")));
+}
+
+TEST(constant_strings_stand_in_the_text) {
+    (void)arg;
+    fg_graph *g = new_graph(ctx, 20);
+    const char **data = FG_ARRAY(ctx, 2, const char *);
+    data[0] = "a \"quoted\" \\ one?" "?/";
+    data[1] = "";
+    const fg_shape s = {.rank = 1, .dim = {2}};
+    fg_value *c = fg_graph_const(g, "c", FG_STRING, &s, data);
+    check(g, NODE(g, "StringConcat", words(g, "x", "3x2"), c));
+}
+
+TEST(a_string_that_gets_too_long_is_reported) {
+    (void)arg;
+    fg_context_limits(ctx)->text = 4;
+    fg_graph *g = new_graph(ctx, 20);
+    fg_value *y = NODE(g, "StringConcat", words(g, "x", "40"), words(g, "y", "40"));
+    const fg_module *m;
+    output(g, y);
+    fg_graph_link(g);
+    fg_infer(g);
+    const fg_verdict *v = generate_and_verify(g, "generic", true, 1, &m);
+    assert_false(v->passed);
+    assert_non_null(strstr(m->source, "*c->status = -5"));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(strings_are_moved_and_chosen),
+                                       cmocka_unit_test(strings_are_compared_with_broadcasting),
+                                       cmocka_unit_test(constant_strings_stand_in_the_text),
+                                       cmocka_unit_test(a_string_that_gets_too_long_is_reported)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
