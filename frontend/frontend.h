@@ -40,6 +40,9 @@ void fg_infer(fg_graph *g);
 /* Infers a single node that a rewrite made (op bound by op_type, domain and g->opset). */
 void fg_infer_node(fg_graph *g, fg_node *n);
 
+/* The same for a node whose row is set already; it may be one of a newer opset than the graph's. */
+void fg_infer_bound_node(fg_graph *g, fg_node *n);
+
 /* ---- tensors from files ---- */
 fg_tensor fg_read_tensor_file(fg_context *ctx, const char *path); /* .npy or .pb (TensorProto) by suffix */
 
@@ -58,7 +61,8 @@ void fg_run_free(fg_run *r);
  * everywhere. */
 fg_tensor fg_random_input(fg_context *ctx, const fg_value *v, uint64_t seed);
 
-/* Multiply-adds of Conv, ConvTranspose, Gemm, MatMul; 0 for others. */
+/* Multiply-adds of Conv, ConvTranspose, Gemm, MatMul; of other operators what inference has set as attribute
+ * FG_MACS, 0 if nothing. */
 int64_t fg_node_macs(const fg_node *n);
 
 /* The graph as text, one node a line, for --dump and tests. */

@@ -161,9 +161,7 @@ static bool has_outputs(const fg_node *n) {
     return false;
 }
 
-static void infer_one(fg_graph *g, fg_node *n, int64_t *spent) {
-    fg_context_set_node(g->ctx, n);
-    bind(g, n);
+static void infer_bound(fg_graph *g, fg_node *n, int64_t *spent) {
     check_arity(g, n);
     check_inputs(g, n);
     if (has_outputs(n)) {
@@ -171,6 +169,12 @@ static void infer_one(fg_graph *g, fg_node *n, int64_t *spent) {
         check_outputs(g, n);
         fold(g, n, spent);
     }
+}
+
+static void infer_one(fg_graph *g, fg_node *n, int64_t *spent) {
+    fg_context_set_node(g->ctx, n);
+    bind(g, n);
+    infer_bound(g, n, spent);
     fg_context_set_node(g->ctx, NULL);
 }
 
@@ -185,4 +189,9 @@ void fg_infer(fg_graph *g) {
 void fg_infer_node(fg_graph *g, fg_node *n) {
     int64_t spent = 0;
     infer_one(g, n, &spent);
+}
+
+void fg_infer_bound_node(fg_graph *g, fg_node *n) {
+    int64_t spent = 0;
+    infer_bound(g, n, &spent);
 }

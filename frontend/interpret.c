@@ -68,13 +68,23 @@ static const struct {
                     {"Gemm", gemm_macs},
                     {"MatMul", matmul_macs}};
 
+static bool is_counted(const fg_node *n) {
+    for (size_t i = 0; i < FG_COUNT(mac_counters); i++) {
+        if (strcmp(n->op_type, mac_counters[i].op) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 int64_t fg_node_macs(const fg_node *n) {
     for (size_t i = 0; i < FG_COUNT(mac_counters); i++) {
         if (strcmp(n->op_type, mac_counters[i].op) == 0) {
             return mac_counters[i].macs(n);
         }
     }
-    return 0;
+    int64_t said = fg_attr_int(n, FG_MACS, 0); /* what inference says of other operators */
+    return said > 0 ? said : 0;
 }
 
 /* Windows are clipped to the input, so one output element never costs more than the whole input. */
@@ -102,11 +112,9 @@ int64_t fg_node_work(const fg_node *n) {
             out = add_sat(out, product_from(&n->out[i]->shape, 0));
         }
     }
-    int64_t work = add_sat(in, out), macs = fg_node_macs(n);
-    if (macs == 0) {
-        macs = window_work(n, in, out);
-    }
-    return work > macs ? work : macs;
+    int64_t work = add_sat(in, out), macs = fg_node_macs(n), window = window_work(n, in, out);
+    work = work > macs ? work : macs;
+    return is_counted(n) || work > window ? work : window;
 }
 
 void fg_spend_work(fg_graph *g, const fg_node *n, int64_t *spent) {
@@ -121,11 +129,18 @@ void fg_spend_work(fg_graph *g, const fg_node *n, int64_t *spent) {
 
 /* ---- one node ---- */
 
+/* The graph's opset; for a node that a rewrite made by a row of another opset the nearest one of that row. */
 static int opset_for(const fg_graph *g, const fg_node *n) {
+    int opset = 1;
     if (n->domain == NULL || n->domain[0] == '\0' || strcmp(n->domain, "ai.onnx") == 0) {
-        return g->opset;
+        opset = g->opset;
+    } else if (strcmp(n->domain, "ai.onnx.ml") == 0) {
+        opset = g->opset_ml;
     }
-    return strcmp(n->domain, "ai.onnx.ml") == 0 ? g->opset_ml : 1;
+    if (opset < n->op->since) {
+        return n->op->since;
+    }
+    return n->op->until > 0 && opset > n->op->until ? n->op->until : opset;
 }
 
 void fg_evaluate(fg_graph *g, const fg_node *n, const fg_tensor *in, fg_tensor *out, bool float_accumulate) {

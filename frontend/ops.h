@@ -72,6 +72,10 @@ typedef struct fg_op {
     const char *note; /* restriction shown on the supported-operators page; NULL: complete */
 } fg_op;
 
+/* Integer attribute by which inference says how many multiply-adds a node takes that is more than its elements
+ * tell: limits and reports count it. */
+#define FG_MACS "fg_macs"
+
 /* Row for (domain, name) that covers `opset`, or NULL. */
 const fg_op *fg_op_find(const char *domain, const char *name, int opset);
 
@@ -92,6 +96,8 @@ bool fg_need_const(fg_context *ctx, fg_node *n, int i, const char *operand);
 int fg_operand_ints(fg_context *ctx, fg_node *n, int i, const char *attr, int max, int64_t *out);
 /* normalises negatives; raises when out of range */
 int fg_axis(fg_context *ctx, const fg_node *n, int64_t axis, int rank);
+/* records that v is used as an index below extent, also where its values come from unchanged */
+void fg_bound_index(fg_value *v, int64_t extent);
 /* numpy rules */
 void fg_broadcast_shape(fg_context *ctx, const fg_node *n, fg_shape *acc, const fg_shape *with);
 void fg_infer_same(fg_context *ctx, fg_graph *g, fg_node *n); /* out[0] = dtype and shape of in[0] */

@@ -193,6 +193,20 @@ void fg_broadcast_shape(fg_context *ctx, const fg_node *n, fg_shape *acc, const 
     *acc = r;
 }
 
+static bool passes_values_on(const fg_node *n) {
+    return n != NULL && n->op != NULL && n->op->lowering != NULL && n->n_in > 0 && n->in[0] != NULL &&
+           (strcmp(n->op->lowering, "copy") == 0 || strcmp(n->op->lowering, "cast") == 0);
+}
+
+void fg_bound_index(fg_value *v, int64_t extent) {
+    while (v != NULL && fg_dtype_get(v->dtype)->is_integer) {
+        if (v->bound == 0 || extent < v->bound) {
+            v->bound = extent;
+        }
+        v = passes_values_on(v->producer) ? v->producer->in[0] : NULL;
+    }
+}
+
 void fg_infer_same(fg_context *ctx, fg_graph *g, fg_node *n) {
     (void)g;
     fg_out_shape(ctx, n, 0, n->in[0]->dtype, &n->in[0]->shape);

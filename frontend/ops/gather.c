@@ -14,21 +14,6 @@ static void need_index_type(fg_context *ctx, const fg_node *n, int i) {
              fg_dtype_get(t)->name);
 }
 
-static bool passes_values_on(const fg_node *n) {
-    return n != NULL && n->op != NULL && n->op->lowering != NULL && n->n_in > 0 && n->in[0] != NULL &&
-           (strcmp(n->op->lowering, "copy") == 0 || strcmp(n->op->lowering, "cast") == 0);
-}
-
-/* Records that v is used as an index below extent, also where its values come from unchanged. */
-static void bound_index(fg_value *v, int64_t extent) {
-    while (v != NULL && fg_dtype_get(v->dtype)->is_integer) {
-        if (v->bound == 0 || extent < v->bound) {
-            v->bound = extent;
-        }
-        v = passes_values_on(v->producer) ? v->producer->in[0] : NULL;
-    }
-}
-
 static void infer_gather(fg_context *ctx, fg_graph *g, fg_node *n) {
     (void)g;
     const fg_shape *x = &n->in[0]->shape, *k = &n->in[1]->shape;
@@ -48,7 +33,7 @@ static void infer_gather(fg_context *ctx, fg_graph *g, fg_node *n) {
     for (int d = axis + 1; d < x->rank; d++) {
         y.dim[y.rank++] = x->dim[d];
     }
-    bound_index(n->in[1], x->dim[axis]);
+    fg_bound_index(n->in[1], x->dim[axis]);
     fg_out_shape(ctx, n, 0, n->in[0]->dtype, &y);
 }
 
@@ -65,7 +50,7 @@ static void infer_gather_elements(fg_context *ctx, fg_graph *g, fg_node *n) {
         fg_raise(ctx, FG_BAD_MODEL, "indices of shape %s do not lie inside data of shape %s",
                  fg_shape_text(ctx, k), fg_shape_text(ctx, x));
     }
-    bound_index(n->in[1], x->dim[axis]);
+    fg_bound_index(n->in[1], x->dim[axis]);
     fg_out_shape(ctx, n, 0, n->in[0]->dtype, k);
 }
 
@@ -82,7 +67,7 @@ static int tuple_length(fg_context *ctx, fg_node *n, int batch) {
         smallest = x->dim[batch + d] < smallest ? x->dim[batch + d] : smallest;
     }
     if (length > 0) {
-        bound_index(n->in[1], smallest);
+        fg_bound_index(n->in[1], smallest);
     }
     return length;
 }
@@ -150,7 +135,7 @@ static void infer_scatter_elements(fg_context *ctx, fg_graph *g, fg_node *n) {
         fg_raise(ctx, FG_BAD_MODEL, "data %s, indices %s and updates %s do not go together",
                  fg_shape_text(ctx, x), fg_shape_text(ctx, k), fg_shape_text(ctx, &n->in[2]->shape));
     }
-    bound_index(n->in[1], x->dim[axis]);
+    fg_bound_index(n->in[1], x->dim[axis]);
     fg_infer_same(ctx, g, n);
 }
 
