@@ -1,11 +1,12 @@
 /* Canonical forms: a table of rewrites, applied through a worklist until nothing changes. */
+#include "fusion/expand.h"
 #include "fusion/kernel.h"
-#include "fusion/rewrite.h"
 
 #include <string.h>
 
 /* Order matters where forms overlap: no-ops go first, so that the others see through them. */
 static const fg_rewrite rewrites[] = {
+    {"expand", NULL, true, fg_rw_expand},
     {"identity", "Identity", true, fg_rw_identity},
     {"dropout", "Dropout", true, fg_rw_dropout},
     {"same_shape", "Reshape Flatten Squeeze Unsqueeze Expand Tile CenterCropPad", false, fg_rw_same_shape},
@@ -119,7 +120,7 @@ static void separate_outputs(fg_graph *g) {
 static bool rewrite_once(fg_rewriter *rw, fg_node *n, bool fuse) {
     for (size_t i = 0; i < FG_COUNT(rewrites); i++) {
         const fg_rewrite *r = &rewrites[i];
-        if ((!fuse && !r->always) || !fg_is_one_of(n, r->ops)) {
+        if ((!fuse && !r->always) || (r->ops != NULL && !fg_is_one_of(n, r->ops))) {
             continue;
         }
         fg_context_set_node(rw->ctx, n);
@@ -136,7 +137,7 @@ void fg_canonicalise(fg_graph *g, const fg_fusion_options *options) {
     fg_graph_prune(g);
     fg_rewriter *rw = fg_rw_new(g);
     int64_t budget =
-        1000 + 64 * (int64_t)g->n_nodes; /* every rewrite removes a node or ends a form: far below */
+        1000 + 256 * (int64_t)g->n_nodes; /* every rewrite removes a node or ends a form: far below */
     for (fg_node *n = fg_rw_pop(rw); n != NULL; n = fg_rw_pop(rw)) {
         if (!rewrite_once(rw, n, options->fuse)) {
             continue;

@@ -420,10 +420,20 @@ void fg_rw_rebuild(fg_rewriter *rw, fg_node *n, const char *op_type, int opset, 
     push_users(rw, n->out[0]);
 }
 
+/* A node may leave out its first outputs. */
+static const fg_value *first_output(const fg_node *n) {
+    int i = 0;
+    while (n->out[i] == NULL) {
+        i++;
+    }
+    return n->out[i];
+}
+
 fg_node *fg_rw_insert(fg_rewriter *rw, fg_node *before, const char *op_type, int opset, int n_in,
                       fg_value **in, const fg_shape *shape) {
-    fg_value *out = fg_graph_value(rw->g, fg_format(rw->ctx, "%s/%s", before->out[0]->name, op_type));
-    out->dtype = before->out[0]->dtype;
+    const fg_value *model = first_output(before);
+    fg_value *out = fg_graph_value(rw->g, fg_format(rw->ctx, "%s/%s", model->name, op_type));
+    out->dtype = model->dtype;
     out->shape = *shape;
     out->shape_known = true;
     fg_node *n = fg_graph_node(rw->g, op_type, n_in, in, 1, &out);

@@ -1,0 +1,37 @@
+/* What the operands and attributes of an attention operator ask for: read once, for inference, reference and
+ * expansion. */
+#ifndef FG_FRONTEND_ATTENTION_H
+#define FG_FRONTEND_ATTENTION_H
+
+#include "frontend/ops.h"
+
+/* What is handed out of the middle; the numbers are the format's. */
+enum { FG_SCORES_RAW, FG_SCORES_CAPPED, FG_SCORES_BIASED, FG_SCORES_PROBABILITIES };
+
+typedef struct fg_attention {
+    int64_t batch, q_heads, kv_heads;
+    int64_t q_len, kv_len; /* of the operands */
+    int64_t past, total;   /* total = past + kv_len */
+    int64_t head, v_head;
+    bool packed;   /* queries, keys and values are batch x length x (heads * size), else batch x heads x
+                      length x size */
+    bool pad_mask; /* a mask that is too short is continued with -infinity */
+    double scale;
+    double softcap; /* 0: none */
+    bool causal;
+    int64_t left, right; /* positions that a query sees on either side of its own; -1: all */
+    int scores;          /* FG_SCORES_... */
+    fg_dtype precision;  /* type that the softmax is computed in if it is asked for, else FG_UNDEFINED */
+} fg_attention;
+
+/* Reads and checks a node of ai.onnx's Attention. Raises FG_BAD_MODEL, FG_UNSUPPORTED. */
+void fg_attention_plan(fg_context *ctx, const fg_node *n, fg_attention *a);
+
+/* a * b * ... for a count of work: INT64_MAX where it does not fit. */
+int64_t fg_work_product(int n, const int64_t *factors);
+
+/* Sets FG_MACS. */
+void fg_set_macs(fg_context *ctx, fg_node *n, int64_t macs);
+void fg_attention_set_macs(fg_context *ctx, fg_node *n, const fg_attention *a);
+
+#endif

@@ -1,0 +1,227 @@
+/* The workbench of expansions, and their table; see expand.h. */
+#include "fusion/expand.h"
+
+#include <string.h>
+
+#include "frontend/frontend.h"
+
+static const fg_expander expanders[] = {
+    {"", "Attention", fg_ex_attention},
+};
+
+fg_value *fg_ex_in(const fg_expansion *x, int i) {
+    return i < x->node->n_in ? x->node->in[i] : NULL;
+}
+
+bool fg_ex_wanted(const fg_expansion *x, int i) {
+    const fg_value *v = i < x->node->n_out ? x->node->out[i] : NULL;
+    if (v == NULL) {
+        return false;
+    }
+    const bool pinned = v->id < x->rw->n_uses && x->rw->uses[v->id].pinned;
+    return v->is_output || pinned || fg_rw_use_count(x->rw, v) > 0;
+}
+
+fg_node *fg_ex_begin(fg_expansion *x, const char *op, int opset, int n_in, fg_value *const *in) {
+    static const fg_shape scalar = {.rank = 0};
+    fg_node *n = fg_rw_insert(x->rw, x->node, op, opset, n_in, (fg_value **)in, &scalar);
+    n->out[0]->shape_known = false;
+    n->out[0]->dtype = FG_UNDEFINED;
+    return n;
+}
+
+fg_value *fg_ex_end(fg_expansion *x, fg_node *n) {
+    fg_infer_bound_node(x->rw->g, n);
+    fg_value *v = n->out[0];
+    if (v->data != NULL) {
+        fg_rw_remove(x->rw, n);
+    }
+    return v;
+}
+
+/* ---- operators ---- */
+
+fg_value *fg_ex_unary(fg_expansion *x, const char *op, fg_value *a) {
+    return fg_ex_end(x, fg_ex_begin(x, op, 14, 1, &a));
+}
+
+fg_value *fg_ex_binary(fg_expansion *x, const char *op, fg_value *a, fg_value *b) {
+    fg_value *in[] = {a, b};
+    return fg_ex_end(x, fg_ex_begin(x, op, 14, 2, in));
+}
+
+fg_value *fg_ex_where(fg_expansion *x, fg_value *condition, fg_value *a, fg_value *b) {
+    fg_value *in[] = {condition, a, b};
+    return fg_ex_end(x, fg_ex_begin(x, "Where", 14, 3, in));
+}
+
+fg_value *fg_ex_cast(fg_expansion *x, fg_value *a, fg_dtype to) {
+    if (a->dtype == to) {
+        return a;
+    }
+    fg_node *n = fg_ex_begin(x, "Cast", 13, 1, &a);
+    fg_rw_attr_int(x->rw, n, "to", to);
+    return fg_ex_end(x, n);
+}
+
+static const char *constant_name(const fg_expansion *x) {
+    return fg_format(x->rw->ctx, "%s/constant", fg_node_label(x->node));
+}
+
+static fg_value *ints(fg_expansion *x, int n, const int64_t *data) {
+    return fg_rw_const_ints(x->rw, constant_name(x), n, data);
+}
+
+fg_value *fg_ex_reshape(fg_expansion *x, fg_value *a, int rank, const int64_t *dim) {
+    fg_shape s = {.rank = rank};
+    memcpy(s.dim, dim, (size_t)rank * sizeof *dim);
+    if (fg_shape_equal(&a->shape, &s)) {
+        return a;
+    }
+    fg_value *in[] = {a, ints(x, rank, dim)};
+    fg_node *n = fg_ex_begin(x, "Reshape", 14, 2, in);
+    fg_rw_attr_int(x->rw, n, "allowzero", 1);
+    return fg_ex_end(x, n);
+}
+
+fg_value *fg_ex_transpose(fg_expansion *x, fg_value *a, const int64_t *perm) {
+    fg_node *n = fg_ex_begin(x, "Transpose", 13, 1, &a);
+    fg_rw_attr_ints(x->rw, n, "perm", a->shape.rank, perm);
+    return fg_ex_end(x, n);
+}
+
+fg_value *fg_ex_concat(fg_expansion *x, int axis, int n, fg_value *const *parts) {
+    if (n == 1) {
+        return parts[0];
+    }
+    fg_node *c = fg_ex_begin(x, "Concat", 13, n, parts);
+    fg_rw_attr_int(x->rw, c, "axis", axis);
+    return fg_ex_end(x, c);
+}
+
+fg_value *fg_ex_slice(fg_expansion *x, fg_value *a, int axis, int64_t from, int64_t count, int64_t step) {
+    if (from == 0 && step == 1 && count == a->shape.dim[axis]) {
+        return a;
+    }
+    const int64_t end = from + count * step, at = axis;
+    fg_value *in[] = {a, ints(x, 1, &from), ints(x, 1, &end), ints(x, 1, &at), ints(x, 1, &step)};
+    return fg_ex_end(x, fg_ex_begin(x, "Slice", 13, 5, in));
+}
+
+fg_value *fg_ex_reduce(fg_expansion *x, const char *op, fg_value *a, int64_t axis) {
+    fg_value *in[] = {a, ints(x, 1, &axis)};
+    return fg_ex_end(x, fg_ex_begin(x, op, 18, 2, in));
+}
+
+fg_value *fg_ex_softmax(fg_expansion *x, fg_value *a, int64_t axis) {
+    fg_node *n = fg_ex_begin(x, "Softmax", 13, 1, &a);
+    fg_rw_attr_int(x->rw, n, "axis", axis);
+    return fg_ex_end(x, n);
+}
+
+fg_value *fg_ex_gather(fg_expansion *x, fg_value *data, fg_value *indices, int64_t axis) {
+    fg_value *in[] = {data, indices};
+    fg_node *n = fg_ex_begin(x, "Gather", 13, 2, in);
+    fg_rw_attr_int(x->rw, n, "axis", axis);
+    return fg_ex_end(x, n);
+}
+
+/* ---- constants ---- */
+
+static void set_element(void *data, fg_dtype t, int64_t i, double value) {
+    switch (t) {
+    case FG_DOUBLE: ((double *)data)[i] = value; break;
+    case FG_FLOAT16: ((uint16_t *)data)[i] = fg_half_from_float((float)value); break;
+    case FG_BFLOAT16: ((uint16_t *)data)[i] = fg_bfloat_from_float((float)value); break;
+    case FG_INT64: ((int64_t *)data)[i] = (int64_t)value; break;
+    case FG_BOOL: ((uint8_t *)data)[i] = value != 0; break;
+    default: ((float *)data)[i] = (float)value; break;
+    }
+}
+
+static fg_value *make_const(fg_expansion *x, fg_dtype t, int rank, const int64_t *dim, const double *data,
+                            double value) {
+    fg_shape s = {.rank = rank};
+    for (int d = 0; d < rank; d++) {
+        s.dim[d] = dim[d];
+    }
+    int64_t n = fg_checked_product(x->rw->ctx, rank, dim);
+    void *copy = fg_big_alloc(x->rw->ctx, fg_dtype_bytes(t, n > 0 ? n : 1));
+    for (int64_t i = 0; i < n; i++) {
+        set_element(copy, t, i, data != NULL ? data[i] : value);
+    }
+    return fg_graph_const(x->rw->g, constant_name(x), t, &s, copy);
+}
+
+fg_value *fg_ex_const(fg_expansion *x, fg_dtype t, int rank, const int64_t *dim, const double *data) {
+    return make_const(x, t, rank, dim, data, 0);
+}
+
+fg_value *fg_ex_scalar(fg_expansion *x, fg_dtype t, double value) {
+    return make_const(x, t, 0, NULL, NULL, value);
+}
+
+fg_value *fg_ex_fill(fg_expansion *x, fg_dtype t, int rank, const int64_t *dim, double value) {
+    return make_const(x, t, rank, dim, NULL, value);
+}
+
+/* ---- the end ---- */
+
+/* An Identity that writes v, which the rewrites that follow take away again where they can. The first one
+ * covers what the node covered. */
+static void hand_on(fg_expansion *x, fg_value *from, fg_value *v, fg_node *gone, bool first) {
+    fg_node *n = fg_rw_insert(x->rw, gone, "Identity", 13, 1, &from, &v->shape);
+    n->out[0]->producer = NULL;
+    n->out[0] = v;
+    v->producer = n;
+    if (first) {
+        fg_rw_cover(x->rw, n, gone);
+    }
+}
+
+void fg_ex_done(fg_expansion *x, int n_out, fg_value *const *out) {
+    fg_node *gone = x->node;
+    fg_node was = *gone;
+    bool first = true;
+    fg_value **made = FG_ARRAY(x->rw->ctx, n_out + 1, fg_value *);
+    for (int i = 0; i < n_out && i < was.n_out; i++) {
+        if (out[i] == NULL || was.out[i] == NULL) {
+            continue;
+        }
+        made[i] = fg_ex_cast(x, out[i], was.out[i]->dtype);
+        FG_REQUIRE(x->rw->ctx, "expansion", fg_shape_equal(&made[i]->shape, &was.out[i]->shape));
+    }
+    fg_rw_remove(x->rw, gone);
+    for (int i = 0; i < n_out; i++) {
+        if (made[i] != NULL) {
+            hand_on(x, made[i], was.out[i], &was, first);
+            first = false;
+        }
+    }
+}
+
+static const fg_expander *find(const fg_node *n) {
+    for (size_t i = 0; i < FG_COUNT(expanders); i++) {
+        if (strcmp(n->op_type, expanders[i].op) == 0 && strcmp(n->domain, expanders[i].domain) == 0) {
+            return &expanders[i];
+        }
+    }
+    return NULL;
+}
+
+bool fg_rw_expand(fg_rewriter *rw, fg_node *n) {
+    const fg_expander *e = find(n);
+    if (e == NULL) {
+        return false;
+    }
+    bool wanted = false;
+    fg_expansion x = {rw, n};
+    for (int i = 0; i < n->n_out; i++) {
+        wanted = wanted || fg_ex_wanted(&x, i);
+    }
+    if (!wanted) {
+        return false; /* pruned later */
+    }
+    e->expand(&x);
+    return true;
+}

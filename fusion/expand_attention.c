@@ -1,0 +1,205 @@
+/* Attention as products, a bias and a softmax:
+ *   scores = queries * keys^T * scale [capped] [+ bias];  y = softmax(scores) * values
+ * Heads of queries that share a head of keys are rows of one product, so nothing is repeated. float16 and
+ * bfloat16 are computed as float. */
+#include "fusion/expand.h"
+
+#include <math.h>
+
+#include "frontend/attention.h"
+
+enum { QUERY, KEY, VALUE, MASK, PAST_KEY, PAST_VALUE, VALID };
+
+static const int64_t swap_inner[] = {0, 1, 3, 2}, swap_heads[] = {0, 2, 1, 3};
+
+/* Batch x heads x length x size, of the type computed in. */
+static fg_value *by_heads(fg_expansion *x, fg_value *v, int64_t heads, fg_dtype t) {
+    const fg_shape *s = &v->shape;
+    if (s->rank == 3) {
+        const int64_t dim[] = {s->dim[0], s->dim[1], heads, s->dim[2] / heads};
+        v = fg_ex_transpose(x, fg_ex_reshape(x, v, 4, dim), swap_heads);
+    }
+    return fg_ex_cast(x, v, t);
+}
+
+/* The cache: what was there, then what is new, in the operands' own type. */
+static fg_value *extended(fg_expansion *x, int i, int past, int64_t heads) {
+    fg_value *parts[] = {fg_ex_in(x, past), fg_ex_in(x, i)};
+    parts[1] = by_heads(x, parts[1], heads, parts[1]->dtype);
+    return parts[0] == NULL ? parts[1] : fg_ex_concat(x, 2, 2, parts);
+}
+
+/* ---- bias ---- */
+
+typedef struct bias {
+    fg_value *value;   /* NULL: none; else broadcasts to batch x heads x queries x keys */
+    bool may_hide_all; /* a query may see no key at all */
+} bias;
+
+/* Does key j come within the limits of query i? `here`: the position that the query stands at. */
+static bool is_seen(const fg_attention *a, int64_t here, int64_t j) {
+    return (!a->causal || j <= here) && (a->left < 0 || j >= here - a->left) &&
+           (a->right < 0 || j <= here + a->right);
+}
+
+static bool has_limits(const fg_attention *a) {
+    return a->causal || a->left >= 0 || a->right >= 0;
+}
+
+/* Limits that are known now: a constant of queries x keys. */
+static bias fixed_limits(fg_expansion *x, const fg_attention *a, fg_dtype t) {
+    bias b = {NULL, false};
+    if (!has_limits(a)) {
+        return b;
+    }
+    const int64_t dim[] = {a->q_len, a->total};
+    double *data = fg_big_alloc(x->rw->ctx, (size_t)fg_checked_product(x->rw->ctx, 2, dim) * sizeof *data);
+    for (int64_t i = 0; i < a->q_len; i++) {
+        int64_t seen = 0;
+        for (int64_t j = 0; j < a->total; j++) {
+            const bool is = is_seen(a, i + a->past, j);
+            data[i * a->total + j] = is ? 0 : -INFINITY;
+            seen += is;
+        }
+        b.may_hide_all = b.may_hide_all || seen == 0;
+    }
+    b.value = fg_ex_const(x, t, 2, dim, data);
+    fg_big_free(x->rw->ctx, data);
+    return b;
+}
+
+/* The constant key - query + q_len + shift, to be compared with the number of valid keys: nothing that comes
+ * at run time is calculated with. */
+static fg_value *distance(fg_expansion *x, const fg_attention *a, int64_t shift) {
+    const int64_t dim[] = {a->q_len, a->total};
+    double *data = fg_big_alloc(x->rw->ctx, (size_t)fg_checked_product(x->rw->ctx, 2, dim) * sizeof *data);
+    for (int64_t i = 0; i < a->q_len; i++) {
+        for (int64_t j = 0; j < a->total; j++) {
+            data[i * a->total + j] = (double)(j - i + a->q_len + shift);
+        }
+    }
+    fg_value *v = fg_ex_const(x, FG_INT64, 2, dim, data);
+    fg_big_free(x->rw->ctx, data);
+    return v;
+}
+
+static fg_value *both(fg_expansion *x, fg_value *a, fg_value *b) {
+    return fg_ex_binary(x, "And", a, b);
+}
+
+static fg_value *zero_where(fg_expansion *x, fg_value *seen, fg_dtype t) {
+    return fg_ex_where(x, seen, fg_ex_scalar(x, t, 0), fg_ex_scalar(x, t, -INFINITY));
+}
+
+/* Limits that hang on how many keys of each batch are valid: the last query stands at the last of them. */
+static bias valid_limits(fg_expansion *x, const fg_attention *a, fg_dtype t) {
+    const int64_t dim[] = {a->batch, 1, 1, 1};
+    fg_value *valid = fg_ex_reshape(x, fg_ex_in(x, VALID), 4, dim);
+    double *keys = fg_big_alloc(x->rw->ctx, (size_t)a->total * sizeof *keys);
+    for (int64_t j = 0; j < a->total; j++) {
+        keys[j] = (double)j;
+    }
+    fg_value *seen = fg_ex_binary(x, "Less", fg_ex_const(x, FG_INT64, 1, &a->total, keys), valid);
+    fg_big_free(x->rw->ctx, keys);
+    if (a->causal) {
+        seen = both(x, seen, fg_ex_binary(x, "LessOrEqual", distance(x, a, 0), valid));
+    }
+    if (a->left >= 0) {
+        seen = both(x, seen, fg_ex_binary(x, "GreaterOrEqual", distance(x, a, a->left), valid));
+    }
+    if (a->right >= 0) {
+        seen = both(x, seen, fg_ex_binary(x, "LessOrEqual", distance(x, a, -a->right), valid));
+    }
+    return (bias){zero_where(x, seen, t), true};
+}
+
+/* The mask as something to add, as long as the keys are. */
+static fg_value *mask_bias(fg_expansion *x, const fg_attention *a, fg_dtype t) {
+    fg_value *m = fg_ex_in(x, MASK);
+    if (m == NULL) {
+        return NULL;
+    }
+    m = m->dtype == FG_BOOL ? zero_where(x, m, t) : fg_ex_cast(x, m, t);
+    const int last = m->shape.rank - 1;
+    if (!a->pad_mask || m->shape.dim[last] == a->total) {
+        return m;
+    }
+    fg_shape rest = m->shape;
+    rest.dim[last] = a->total - m->shape.dim[last];
+    fg_value *parts[] = {m, fg_ex_fill(x, t, rest.rank, rest.dim, -INFINITY)};
+    return fg_ex_concat(x, last, 2, parts);
+}
+
+static bias make_bias(fg_expansion *x, const fg_attention *a, fg_dtype t) {
+    bias b = fg_ex_in(x, VALID) != NULL ? valid_limits(x, a, t) : fixed_limits(x, a, t);
+    fg_value *mask = mask_bias(x, a, t);
+    if (mask != NULL) {
+        b.value = b.value == NULL ? mask : fg_ex_binary(x, "Add", mask, b.value);
+        b.may_hide_all = true;
+    }
+    return b;
+}
+
+/* ---- scores ---- */
+
+static fg_value *scaled(fg_expansion *x, fg_value *v, const char *op, double factor, fg_dtype t) {
+    return factor == 1 ? v : fg_ex_binary(x, op, v, fg_ex_scalar(x, t, factor));
+}
+
+/* Rows of one product where several heads of queries share one of keys. */
+static fg_value *shared(fg_expansion *x, const fg_attention *a, fg_value *v) {
+    const int64_t dim[] = {a->batch, a->kv_heads, a->q_heads / a->kv_heads * a->q_len, v->shape.dim[3]};
+    return fg_ex_reshape(x, v, 4, dim);
+}
+
+static fg_value *apart(fg_expansion *x, const fg_attention *a, fg_value *v) {
+    const int64_t dim[] = {a->batch, a->q_heads, a->q_len, v->shape.dim[3]};
+    return fg_ex_reshape(x, v, 4, dim);
+}
+
+/* Rows in which nothing may be seen are all zero, whatever their scores. */
+static fg_value *probabilities(fg_expansion *x, const fg_attention *a, fg_value *scores, const bias *b,
+                               fg_dtype t) {
+    const bool asked = a->precision != FG_UNDEFINED && a->precision != x->node->in[QUERY]->dtype;
+    fg_value *p = fg_ex_softmax(x, asked ? fg_ex_cast(x, scores, a->precision) : scores, -1);
+    p = fg_ex_cast(x, p, t);
+    if (!b->may_hide_all) {
+        return p;
+    }
+    fg_value *most = fg_ex_reduce(x, "ReduceMax", b->value, b->value->shape.rank - 1);
+    fg_value *hidden = fg_ex_binary(x, "Equal", most, fg_ex_scalar(x, t, -INFINITY));
+    return fg_ex_where(x, hidden, fg_ex_scalar(x, t, 0), p);
+}
+
+void fg_ex_attention(fg_expansion *x) {
+    fg_attention a;
+    fg_attention_plan(x->rw->ctx, x->node, &a);
+    const fg_dtype t = x->node->in[QUERY]->dtype == FG_DOUBLE ? FG_DOUBLE : FG_FLOAT;
+    fg_value *key = extended(x, KEY, PAST_KEY, a.kv_heads),
+             *value = extended(x, VALUE, PAST_VALUE, a.kv_heads);
+    fg_value *q = shared(x, &a, by_heads(x, fg_ex_in(x, QUERY), a.q_heads, t));
+    fg_value *k = fg_ex_transpose(x, fg_ex_cast(x, key, t), swap_inner);
+    fg_value *stage[4];
+    fg_value *s = apart(x, &a, scaled(x, fg_ex_binary(x, "MatMul", q, k), "Mul", a.scale, t));
+    stage[FG_SCORES_RAW] = s;
+    if (a.softcap > 0) {
+        s = scaled(x, s, "Div", a.softcap, t);
+        s = scaled(x, fg_ex_unary(x, "Tanh", s), "Mul", a.softcap, t);
+    }
+    stage[FG_SCORES_CAPPED] = s;
+    const bias b = make_bias(x, &a, t);
+    s = b.value != NULL ? fg_ex_binary(x, "Add", s, b.value) : s;
+    stage[FG_SCORES_BIASED] = s;
+    s = probabilities(x, &a, s, &b, t);
+    stage[FG_SCORES_PROBABILITIES] = s;
+    fg_value *y = apart(x, &a, fg_ex_binary(x, "MatMul", shared(x, &a, s), fg_ex_cast(x, value, t)));
+    if (a.packed) {
+        const int64_t dim[] = {a.batch, a.q_len, a.q_heads * a.v_head};
+        y = fg_ex_reshape(x, fg_ex_transpose(x, y, swap_heads), 3, dim);
+    }
+    fg_value *out[] = {y, key, value, stage[a.scores]};
+    for (int i = 0; i < 4; i++) {
+        out[i] = fg_ex_wanted(x, i) ? out[i] : NULL;
+    }
+    fg_ex_done(x, 4, out);
+}
