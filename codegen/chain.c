@@ -81,8 +81,7 @@ static const char *literal(const fg_chain *c, const fg_value *v, bool vector) {
 }
 
 static const char *c_type_of(const fg_value *v) {
-    if (v->dtype == FG_FLOAT16 || v->dtype == FG_BFLOAT16) return "float";
-    return fg_dtype_get(v->dtype)->c_type;
+    return fg_dtype_get(fg_computed_dtype(v->dtype))->c_type;
 }
 
 /* A vector form that a row does not have: lane by lane through memory. */

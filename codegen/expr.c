@@ -93,30 +93,55 @@ const char *fg_c_highest(fg_context *ctx, fg_dtype t) {
 /* ---- types ---- */
 
 static const char *const tags[FG_DTYPE_COUNT] = {
-    [FG_FLOAT] = "f32", [FG_FLOAT16] = "f32", [FG_BFLOAT16] = "f32", [FG_DOUBLE] = "f64",
-    [FG_INT8] = "i8",   [FG_INT16] = "i16",   [FG_INT32] = "i32",    [FG_INT64] = "i64",
-    [FG_UINT8] = "u8",  [FG_UINT16] = "u16",  [FG_UINT32] = "u32",   [FG_UINT64] = "u64",
+    [FG_FLOAT] = "f32",
+    [FG_FLOAT16] = "f32",
+    [FG_BFLOAT16] = "f32",
+    [FG_DOUBLE] = "f64",
+    [FG_INT8] = "i8",
+    [FG_INT16] = "i16",
+    [FG_INT32] = "i32",
+    [FG_INT64] = "i64",
+    [FG_UINT8] = "u8",
+    [FG_UINT16] = "u16",
+    [FG_UINT32] = "u32",
+    [FG_UINT64] = "u64",
     [FG_BOOL] = "b8",
+    [FG_UINT4] = "u8",
+    [FG_UINT2] = "u8",
+    [FG_INT4] = "i8",
+    [FG_INT2] = "i8",
+    [FG_FLOAT8E4M3FN] = "f32",
+    [FG_FLOAT8E4M3FNUZ] = "f32",
+    [FG_FLOAT8E5M2] = "f32",
+    [FG_FLOAT8E5M2FNUZ] = "f32",
+    [FG_FLOAT8E8M0] = "f32",
+    [FG_FLOAT4E2M1] = "f32",
+    [FG_FLOAT6E2M3] = "f32",
+    [FG_FLOAT6E3M2] = "f32",
 };
 
 const char *fg_ctype_tag(fg_dtype t) {
     return (int)t >= 0 && t < FG_DTYPE_COUNT ? tags[t] : NULL;
 }
 
-static fg_dtype computed(fg_dtype t) {
-    return t == FG_FLOAT16 || t == FG_BFLOAT16 ? FG_FLOAT : t;
+fg_dtype fg_computed_dtype(fg_dtype t) {
+    const fg_dtype_info *info = fg_dtype_get(t);
+    if (info->is_float) {
+        return t == FG_DOUBLE ? FG_DOUBLE : FG_FLOAT;
+    }
+    return !fg_dtype_is_packed(t) ? t : info->is_signed ? FG_INT8 : FG_UINT8;
 }
 
 fg_dtype fg_expr_dtype(const fg_node *n) {
     if (strcmp(n->op_type, "Where") == 0) {
-        return computed(n->in[1]->dtype);
+        return fg_computed_dtype(n->in[1]->dtype);
     }
     const fg_dtype t = n->in[0]->dtype;
     if (strcmp(n->op_type, "Pow") == 0 && fg_dtype_get(t)->is_integer &&
         fg_dtype_get(n->in[1]->dtype)->is_float) {
         return FG_DOUBLE;
     }
-    return computed(t);
+    return fg_computed_dtype(t);
 }
 
 static fg_dtype dtype_of_tag(const char *tag) {

@@ -30,8 +30,12 @@ const char *fg_expr_step(fg_context *ctx, const fg_node *n, bool vector, const c
  * Pow with an integer base and a floating-point exponent. float16 and bfloat16 are computed as float. */
 fg_dtype fg_expr_dtype(const fg_node *n);
 
-/* "f32" (also for float16 and bfloat16), "f64", "i8" ... "u64", "b8"; NULL for types that expressions do not
- * handle. */
+/* What elements of type t are between load and store: float for all smaller floats, int8 or uint8 for packed
+ * integers; else t. */
+fg_dtype fg_computed_dtype(fg_dtype t);
+
+/* "f32" (also for all smaller floats), "f64", "i8" (also for packed integers) ... "u64", "b8"; NULL for types
+ * that expressions do not handle. */
 const char *fg_ctype_tag(fg_dtype t);
 
 /* Literals. Infinities and NaN are the prelude's FG_INF, -FG_INF and FG_NAN (double: the same names,

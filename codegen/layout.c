@@ -12,7 +12,7 @@
 #include "frontend/movement.h"
 
 void fg_want_channels_last(fg_planner *p, fg_value *v, bool must) {
-    if (v->shape.rank < 3 || v->data) return;
+    if (v->shape.rank < 3 || v->data || fg_dtype_is_packed(v->dtype)) return;
     p->values[v->id].order = FG_ORDER_LAST;
     if (must) p->values[v->id].must_last = true;
 }
@@ -282,7 +282,9 @@ static bool read_strided(const fg_planner *p, const fg_value *v) {
     return readers > 0 && p->values[v->id].strided == readers;
 }
 
-static bool view_suits(const fg_planner *p, const fg_value *v, const int64_t *stride) {
+static bool view_suits(const fg_planner *p, const fg_value *v, const int64_t *stride, int64_t offset) {
+    /* Packed elements have no address. */
+    if (fg_dtype_is_packed(v->dtype)) return offset == 0 && strides_are_dense(v, FG_ORDER_ROW, stride);
     for (int d = 0; d < v->shape.rank; d++)
         if (stride[d] < 0 || (stride[d] == 0 && v->shape.dim[d] != 1)) return false;
     if (read_strided(p, v)) return true;
@@ -309,7 +311,8 @@ static bool try_movement_view(fg_planner *p, fg_kernel *k) {
         const fg_value *y = n->out[i];
         if (!y || (y->n_users == 0 && !y->is_output)) continue;
         if (y->is_output || p->values[y->id].alias != FG_ALIAS_NONE) return false;
-        if (!fg_movement_view(n, i, from, start, stride, &offset) || !view_suits(p, y, stride)) return false;
+        if (!fg_movement_view(n, i, from, start, stride, &offset) || !view_suits(p, y, stride, offset))
+            return false;
     }
     for (int i = 0; i < n->n_out; i++) {
         if (!n->out[i]) continue;
@@ -326,6 +329,7 @@ static bool try_movement_view(fg_planner *p, fg_kernel *k) {
 static bool may_be_part(const fg_planner *p, const fg_value *v, const fg_value *whole) {
     const fg_place_plan *a = &p->values[v->id], *w = &p->values[whole->id];
     if (is_interface(v) || v->data || a->alias != FG_ALIAS_NONE || !v->producer || a->viewed) return false;
+    if (fg_dtype_is_packed(v->dtype)) return false;
     if (whole->is_output && a->must_last && !orders_agree(v)) return false;
     const fg_order order = whole->is_output ? FG_ORDER_ROW : w->order;
     return a->order == FG_ORDER_ANY || a->order == order ||

@@ -141,41 +141,8 @@ void fg_nest_close(int loops, fg_text *out) {
     }
 }
 
-/* ---- elements ---- */
-
-const char *fg_compute_type(fg_context *ctx, fg_dtype t) {
-    if (fg_ctype_tag(t) == NULL) {
-        fg_raise(ctx, FG_UNSUPPORTED, "generated code does not compute with elements of type %s",
-                 fg_dtype_get(t)->name);
-    }
-    return t == FG_FLOAT16 || t == FG_BFLOAT16 ? "float" : fg_dtype_get(t)->c_type;
-}
-
-const char *fg_load_element(fg_context *ctx, fg_dtype t, const char *pointer, const char *index) {
-    const char *format = t == FG_FLOAT16    ? "fgs_half_to_f32(%s[%s])"
-                         : t == FG_BFLOAT16 ? "fgs_bf16_to_f32(%s[%s])"
-                                            : "%s[%s]";
-    return fg_format(ctx, format, pointer, index);
-}
-
-const char *fg_store_element(fg_context *ctx, fg_dtype t, const char *pointer, const char *index,
-                             const char *value) {
-    const char *format = t == FG_FLOAT16    ? "%s[%s] = fgs_f32_to_half(%s);"
-                         : t == FG_BFLOAT16 ? "%s[%s] = fgs_f32_to_bf16(%s);"
-                                            : "%s[%s] = %s;";
-    return fg_format(ctx, format, pointer, index, value);
-}
-
 const char *fg_pointer_to(fg_context *ctx, const char *pointer, const char *index) {
     return strcmp(index, "0") == 0 ? pointer : fg_format(ctx, "%s + %s", pointer, index);
-}
-
-void fg_need_whole_elements(fg_emit *e, const fg_value *v) {
-    const fg_dtype_info *info = fg_dtype_get(v->dtype);
-    if (info->bits < 8) {
-        fg_raise(e->ctx, FG_UNSUPPORTED, "generated code does not move elements of type %s ('%s')",
-                 info->name, v->name);
-    }
 }
 
 /* ---- operands of a nest ---- */

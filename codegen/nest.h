@@ -44,14 +44,24 @@ void fg_strides_of(const fg_emit *e, const fg_value *v, int64_t *stride);
 
 /* ---- elements of any type ---- */
 
-/* C type that elements of type t are computed in ("float" for float16). Raises FG_UNSUPPORTED for types that
- * generated code has no arithmetic for (strings, complex, packed and 8-bit floats). */
+/* C type that elements of type t are computed in ("float" for float16, "int8_t" for int4). Raises
+ * FG_UNSUPPORTED for types that generated code has no arithmetic for (strings, complex). */
 const char *fg_compute_type(fg_context *ctx, fg_dtype t);
 /* "x[i]", converted where storage and computation differ. */
 const char *fg_load_element(fg_context *ctx, fg_dtype t, const char *pointer, const char *index);
 /* "y[i] = value;" likewise. */
 const char *fg_store_element(fg_context *ctx, fg_dtype t, const char *pointer, const char *index,
                              const char *value);
+/* For floats of at most 8 bits (fg_is_minifloat), with Cast's attributes; fg_store_element saturates. */
+bool fg_is_minifloat(fg_dtype t);
+const char *fg_store_minifloat(fg_context *ctx, fg_dtype t, const char *pointer, const char *index,
+                               const char *value, bool saturate, const char *round_mode);
+/* "y[at] = x[index];" for any type, packed ones included: the bits as they are. */
+const char *fg_move_element(fg_context *ctx, fg_dtype t, const char *to, const char *at, const char *from,
+                            const char *index);
+/* Packed elements are written one by one into bytes that keep their other bits: clears those behind the last
+ * element. Nothing for other types. */
+void fg_clear_packed(fg_emit *e, const char *name, const fg_value *v);
 /* "x + i", or "x" where the index is "0". */
 const char *fg_pointer_to(fg_context *ctx, const char *pointer, const char *index);
 

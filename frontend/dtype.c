@@ -29,6 +29,11 @@ static const fg_dtype_info table[FG_DTYPE_COUNT] = {
     [FG_UINT4] = {"uint4", "uint8_t", 4, false, true, false},
     [FG_INT4] = {"int4", "uint8_t", 4, false, true, true},
     [FG_FLOAT4E2M1] = {"float4e2m1", "uint8_t", 4, true, false, true},
+    [FG_FLOAT8E8M0] = {"float8e8m0", "uint8_t", 8, true, false, false},
+    [FG_UINT2] = {"uint2", "uint8_t", 2, false, true, false},
+    [FG_INT2] = {"int2", "uint8_t", 2, false, true, true},
+    [FG_FLOAT6E2M3] = {"float6e2m3", "uint8_t", 6, true, false, true},
+    [FG_FLOAT6E3M2] = {"float6e3m2", "uint8_t", 6, true, false, true},
 };
 
 const fg_dtype_info *fg_dtype_get(fg_dtype t) {
@@ -38,7 +43,28 @@ const fg_dtype_info *fg_dtype_get(fg_dtype t) {
 
 size_t fg_dtype_bytes(fg_dtype t, int64_t elements) {
     size_t n = (size_t)elements, bits = (size_t)fg_dtype_get(t)->bits;
-    return bits == 4 ? n / 2 + n % 2 : n * (bits / 8);
+    return bits < 8 ? n / 8 * bits + (n % 8 * bits + 7) / 8 : n * (bits / 8);
+}
+
+bool fg_dtype_is_packed(fg_dtype t) {
+    int bits = fg_dtype_get(t)->bits;
+    return bits > 0 && bits < 8;
+}
+
+unsigned fg_packed_get(const void *data, int bits, int64_t i) {
+    const uint8_t *p = (const uint8_t *)data + i / 8 * bits + i % 8 * bits / 8;
+    int shift = (int)(i % 8) * bits % 8;
+    unsigned v = (unsigned)p[0] >> shift;
+    if (shift + bits > 8) v |= (unsigned)p[1] << (8 - shift);
+    return v & ((1U << bits) - 1);
+}
+
+void fg_packed_put(void *data, int bits, int64_t i, unsigned element) {
+    uint8_t *p = (uint8_t *)data + i / 8 * bits + i % 8 * bits / 8;
+    int shift = (int)(i % 8) * bits % 8;
+    unsigned mask = ((1U << bits) - 1) << shift, v = element << shift;
+    p[0] = (uint8_t)((p[0] & ~mask) | (v & mask));
+    if (shift + bits > 8) p[1] = (uint8_t)((p[1] & ~(mask >> 8)) | (v & mask) >> 8);
 }
 
 int64_t fg_shape_count(const fg_shape *s) {
@@ -120,15 +146,18 @@ float fg_bfloat_to_float(uint16_t h) {
 
 /* ---- single constants ---- */
 
-/* Minifloats of 8 and 4 bits: exponent and mantissa widths, bias; which codes are not finite differs by type.
+/* Minifloats of 8, 6 and 4 bits: exponent and mantissa widths, bias; which codes are not finite differs by
+ * type.
  */
 static double minifloat(fg_dtype t, unsigned code) {
     static const struct {
         int exponent, mantissa, bias;
     } form[FG_DTYPE_COUNT] = {
         [FG_FLOAT8E4M3FN] = {4, 3, 7},    [FG_FLOAT8E4M3FNUZ] = {4, 3, 8}, [FG_FLOAT8E5M2] = {5, 2, 15},
-        [FG_FLOAT8E5M2FNUZ] = {5, 2, 16}, [FG_FLOAT4E2M1] = {2, 1, 1},
+        [FG_FLOAT8E5M2FNUZ] = {5, 2, 16}, [FG_FLOAT4E2M1] = {2, 1, 1},     [FG_FLOAT6E2M3] = {2, 3, 1},
+        [FG_FLOAT6E3M2] = {3, 2, 3},
     };
+    if (t == FG_FLOAT8E8M0) return code == 0xFF ? NAN : ldexp(1, (int)code - 127);
     int eb = form[t].exponent, mb = form[t].mantissa;
     unsigned e = code >> mb & ((1U << eb) - 1), m = code & ((1U << mb) - 1);
     double sign = code >> (eb + mb) & 1 ? -1 : 1;
@@ -140,11 +169,6 @@ static double minifloat(fg_dtype t, unsigned code) {
     return sign * x;
 }
 
-static unsigned nibble(const void *data, int64_t i) {
-    unsigned byte = ((const uint8_t *)data)[i / 2];
-    return i % 2 ? byte >> 4 : byte & 15;
-}
-
 double fg_const_float(const fg_value *v, int64_t i) {
     switch (v->dtype) {
     case FG_FLOAT: return (double)((const float *)v->data)[i];
@@ -154,8 +178,11 @@ double fg_const_float(const fg_value *v, int64_t i) {
     case FG_FLOAT8E4M3FN:
     case FG_FLOAT8E4M3FNUZ:
     case FG_FLOAT8E5M2:
-    case FG_FLOAT8E5M2FNUZ: return minifloat(v->dtype, ((const uint8_t *)v->data)[i]);
-    case FG_FLOAT4E2M1: return minifloat(v->dtype, nibble(v->data, i));
+    case FG_FLOAT8E5M2FNUZ:
+    case FG_FLOAT8E8M0: return minifloat(v->dtype, ((const uint8_t *)v->data)[i]);
+    case FG_FLOAT4E2M1:
+    case FG_FLOAT6E2M3:
+    case FG_FLOAT6E3M2: return minifloat(v->dtype, fg_packed_get(v->data, fg_dtype_get(v->dtype)->bits, i));
     case FG_UINT64: return (double)((const uint64_t *)v->data)[i];
     default: return (double)fg_const_int(v, i);
     }
@@ -181,8 +208,10 @@ int64_t fg_const_int(const fg_value *v, int64_t i) {
     case FG_INT32: return ((const int32_t *)v->data)[i];
     case FG_INT64: return ((const int64_t *)v->data)[i];
     case FG_UINT64: return (int64_t)((const uint64_t *)v->data)[i];
-    case FG_UINT4: return nibble(v->data, i);
-    case FG_INT4: return (int64_t)(nibble(v->data, i) ^ 8) - 8;
+    case FG_UINT4: return fg_packed_get(v->data, 4, i);
+    case FG_INT4: return (int64_t)(fg_packed_get(v->data, 4, i) ^ 8) - 8;
+    case FG_UINT2: return fg_packed_get(v->data, 2, i);
+    case FG_INT2: return (int64_t)(fg_packed_get(v->data, 2, i) ^ 2) - 2;
     case FG_FLOAT:
     case FG_DOUBLE:
     case FG_FLOAT16:
@@ -191,7 +220,10 @@ int64_t fg_const_int(const fg_value *v, int64_t i) {
     case FG_FLOAT8E4M3FNUZ:
     case FG_FLOAT8E5M2:
     case FG_FLOAT8E5M2FNUZ:
-    case FG_FLOAT4E2M1: return saturate(fg_const_float(v, i));
+    case FG_FLOAT4E2M1:
+    case FG_FLOAT8E8M0:
+    case FG_FLOAT6E2M3:
+    case FG_FLOAT6E3M2: return saturate(fg_const_float(v, i));
     default: return 0; /* strings and complex numbers are no numbers here */
     }
 }

@@ -6,8 +6,9 @@
  * - An optional input that is absent is NULL in node->in; trailing absent inputs are cut off. out[] likewise.
  * - users[] of a value holds one entry per use (a node that reads it twice stands there twice); valid after
  *   fg_graph_link.
- * - Constant data are little-endian elements in row-major order; int4 packed two to a byte, low nibble first;
- *   bool one byte; string tensors are arrays of `const char *`.
+ * - Constant data are little-endian elements in row-major order; types of less than 8 bits are packed,
+ * element after element from the lowest bit of the first byte on; bool one byte; string tensors are arrays of
+ * `const char *`.
  */
 #ifndef FG_FRONTEND_GRAPH_H
 #define FG_FRONTEND_GRAPH_H
@@ -42,6 +43,11 @@ typedef enum fg_dtype {
     FG_UINT4 = 21,
     FG_INT4 = 22,
     FG_FLOAT4E2M1 = 23,
+    FG_FLOAT8E8M0 = 24, /* a power of two, without sign: the scale of a block */
+    FG_UINT2 = 25,
+    FG_INT2 = 26,
+    FG_FLOAT6E2M3 = 27,
+    FG_FLOAT6E3M2 = 28,
     FG_DTYPE_COUNT
 } fg_dtype;
 
@@ -49,7 +55,7 @@ typedef struct fg_dtype_info {
     const char *name;   /* ONNX's lower-case name: "float", "int64", ... */
     const char *c_type; /* carrier in generated C: "float", "int64_t", "uint16_t" for float16, "const char *"
                            for string */
-    int bits;           /* 4 for int4; 64 for string (a pointer) */
+    int bits;           /* below 8: packed; 64 for string (a pointer) */
     bool is_float, is_integer, is_signed;
 } fg_dtype_info;
 
@@ -57,6 +63,11 @@ typedef struct fg_dtype_info {
 const fg_dtype_info *fg_dtype_get(fg_dtype t);
 /* storage of that many elements, packed types rounded up */
 size_t fg_dtype_bytes(fg_dtype t, int64_t elements);
+bool fg_dtype_is_packed(fg_dtype t); /* several elements to a byte */
+
+/* Element i of packed elements of `bits` bits: its bits. The other elements of a byte stay. */
+unsigned fg_packed_get(const void *data, int bits, int64_t i);
+void fg_packed_put(void *data, int bits, int64_t i, unsigned element);
 
 typedef struct fg_shape {
     int rank;

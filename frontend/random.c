@@ -1,5 +1,6 @@
 /* Deterministic test data: integer draws and exactly rounded sums only, so that the bits are the same on
  * every machine. */
+#include <math.h>
 #include <string.h>
 
 #include "frontend/frontend.h"
@@ -160,23 +161,44 @@ static fg_tensor random_strings(fg_context *ctx, const fg_value *v, uint64_t see
     return t;
 }
 
+/* Types of few codes: any code whose value is zero or of moderate size. */
+static void put_code(fg_tensor *t, int64_t i, uint64_t *state) {
+    const fg_dtype_info *info = fg_dtype_get(t->dtype);
+    const fg_value v = {.dtype = t->dtype, .shape = t->shape, .data = t->data};
+    for (int attempt = 0; attempt < 1000; attempt++) {
+        unsigned code = (unsigned)(splitmix64(state) >> 32) & ((1U << info->bits) - 1);
+        if (info->bits == 8) {
+            ((uint8_t *)t->data)[i] = (uint8_t)code;
+        } else {
+            fg_packed_put(t->data, info->bits, i, code);
+        }
+        double size = fabs(fg_const_float(&v, i));
+        if (size == 0 || (size >= 0x1p-4 && size <= 8) || info->is_integer) {
+            return;
+        }
+    }
+}
+
 fg_tensor fg_random_input(fg_context *ctx, const fg_value *v, uint64_t seed) {
     const fg_dtype_info *info = fg_dtype_get(v->dtype);
     if (v->dtype == FG_STRING) return random_strings(ctx, v, seed);
-    bool known = (FG_T_NUMERIC | FG_T(FG_BOOL)) & ((unsigned)v->dtype < 32 ? FG_T(v->dtype) : 0);
+    bool few = fg_dtype_is_packed(v->dtype) || (info->is_float && info->bits == 8);
+    bool known = few || ((FG_T_NUMERIC | FG_T(FG_BOOL)) & ((unsigned)v->dtype < 32 ? FG_T(v->dtype) : 0));
     if (!known) {
         fg_remedy(ctx, "give real data with --input %s=FILE.npy", v->name);
         fg_raise(ctx, FG_USAGE, "no random data can be made for input '%s' of type %s", v->name, info->name);
     }
     int64_t n = fg_shape_count(&v->shape), low = 0, count = 2;
-    if (info->is_integer && v->dtype != FG_BOOL) {
+    if (info->is_integer && v->dtype != FG_BOOL && !few) {
         integer_range(ctx, v, &low, &count);
     }
     size_t bytes = fg_dtype_bytes(v->dtype, n);
     fg_tensor t = {v->dtype, v->shape, fg_big_alloc(ctx, bytes > 0 ? bytes : 1)};
     uint64_t state = seed ^ hash_name(v->name);
     for (int64_t i = 0; i < n; i++) {
-        if (info->is_float) {
+        if (few) {
+            put_code(&t, i, &state);
+        } else if (info->is_float) {
             put(&t, i, draw_normal(&state));
         } else {
             put(&t, i, (double)(low + (int64_t)((splitmix64(&state) >> 11) % (uint64_t)count)));

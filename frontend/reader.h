@@ -11,7 +11,7 @@
 #include "frontend/scan.h"
 #include "onnx.pb-c.h"
 
-enum { FG_OPSET_OLDEST = 7, FG_OPSET_NEWEST = 28, FG_IR_OLDEST = 3 };
+enum { FG_OPSET_OLDEST = 1, FG_OPSET_NEWEST = 28, FG_IR_OLDEST = 3 };
 
 typedef struct fg_reader {
     fg_context *ctx;

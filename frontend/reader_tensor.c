@@ -110,11 +110,16 @@ static field typed_field(const Onnx__TensorProto *t, fg_dtype type) {
     }
 }
 
-/* Elements of the field per tensor: two to a complex number, one to a byte of packed types. */
+static bool is_six_bits(fg_dtype type) {
+    return fg_dtype_get(type)->bits == 6;
+}
+
+/* Elements of the field per tensor: two to a complex number, one to a byte of packed types, but for those of
+ * 6 bits, which have an element each. */
 static size_t field_elements(fg_dtype type, int64_t count) {
     size_t n = (size_t)count;
     if (type == FG_COMPLEX64 || type == FG_COMPLEX128) return n * 2;
-    return fg_dtype_get(type)->bits == 4 ? n / 2 + n % 2 : n;
+    return fg_dtype_is_packed(type) && !is_six_bits(type) ? fg_dtype_bytes(type, count) : n;
 }
 
 static const void *narrow(fg_context *ctx, field f, size_t width) {
@@ -124,11 +129,21 @@ static const void *narrow(fg_context *ctx, field f, size_t width) {
     return data;
 }
 
+static const void *pack(fg_context *ctx, fg_dtype type, field f) {
+    uint8_t *data = fg_big_alloc(ctx, fg_dtype_bytes(type, (int64_t)f.n));
+    for (size_t i = 0; i < f.n; i++) {
+        uint32_t code;
+        memcpy(&code, (const uint8_t *)f.data + i * f.width, sizeof code);
+        fg_packed_put(data, fg_dtype_get(type)->bits, (int64_t)i, code & 63);
+    }
+    return data;
+}
+
 static size_t element_width(fg_dtype type) {
     switch (type) {
     case FG_COMPLEX64: return 4;
     case FG_COMPLEX128: return 8;
-    default: return fg_dtype_get(type)->bits == 4 ? 1 : (size_t)fg_dtype_get(type)->bits / 8;
+    default: return fg_dtype_is_packed(type) ? 1 : (size_t)fg_dtype_get(type)->bits / 8;
     }
 }
 
@@ -178,6 +193,7 @@ static const void *read_data(fg_reader *r, const Onnx__TensorProto *t, const cha
         fg_raise(r->ctx, FG_BAD_MODEL, "tensor '%s' has %zu elements of data, its shape %s of %s needs %zu",
                  name, f.n, fg_shape_text(r->ctx, &out->shape), fg_dtype_get(type)->name,
                  field_elements(type, count));
+    if (is_six_bits(type) && f.n) return pack(r->ctx, type, f);
     return f.n ? narrow(r->ctx, f, element_width(type)) : fg_alloc(r->ctx, 1, 16);
 }
 
@@ -225,7 +241,7 @@ fg_tensor fg_read_sparse(fg_reader *r, const Onnx__SparseTensorProto *t, const c
     bool linear = indices.shape.rank == 1 && indices.shape.dim[0] == n;
     if (values.shape.rank != 1 || indices.dtype != FG_INT64 || (!rows && !linear))
         fg_raise(r->ctx, FG_BAD_MODEL, "sparse tensor '%s' has values and indices that do not fit", name);
-    size_t width = (size_t)fg_dtype_get(out.dtype)->bits / 8;
+    size_t width = (size_t)fg_dtype_get(out.dtype)->bits / 8; /* 0: packed */
     if (width == 0 || out.dtype == FG_STRING)
         fg_raise(r->ctx, FG_UNSUPPORTED, "sparse tensor '%s' is of %s", name, fg_dtype_get(out.dtype)->name);
     uint8_t *data = fg_big_alloc(r->ctx, fg_dtype_bytes(out.dtype, fg_shape_count(&out.shape)));

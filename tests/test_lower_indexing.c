@@ -83,7 +83,8 @@ TEST(casts_between_all_types) {
 TEST(casts_to_and_from_formats_of_few_bits) {
     (void)arg;
     static const fg_dtype small[] = {FG_FLOAT8E4M3FN, FG_FLOAT8E4M3FNUZ, FG_FLOAT8E5M2, FG_FLOAT8E5M2FNUZ,
-                                     FG_FLOAT4E2M1,   FG_INT4,           FG_UINT4};
+                                     FG_FLOAT4E2M1,   FG_INT4,           FG_UINT4,      FG_FLOAT8E8M0,
+                                     FG_INT2,         FG_UINT2,          FG_FLOAT6E2M3, FG_FLOAT6E3M2};
     for (size_t i = 0; i < FG_COUNT(small); i++) {
         fg_graph *g = new_graph(ctx, 23);
         fg_value *x = with_int(g, NODE(g, "Cast", input(g, "x", "3x5x7")), "to", small[i]);

@@ -150,13 +150,10 @@ static fg_error compare_exactly(fg_dtype t, const void *want, const void *got, i
     return e;
 }
 
-/* Four-bit types: element i in the low nibble of byte i / 2 if i is even. */
-static fg_error compare_nibbles(const void *want, const void *got, int64_t n) {
+static fg_error compare_packed(int bits, const void *want, const void *got, int64_t n) {
     fg_error e = {.at = -1, .passed = true};
-    const unsigned char *w = want, *g = got;
     for (int64_t i = 0; i < n; i++) {
-        int shift = (int)(i & 1) * 4;
-        int a = (w[i / 2] >> shift) & 15, b = (g[i / 2] >> shift) & 15;
+        int a = (int)fg_packed_get(want, bits, i), b = (int)fg_packed_get(got, bits, i);
         if (a == b) continue;
         record(&e, abs(a - b), abs(a - b), i);
         e.passed = false;
@@ -187,6 +184,7 @@ fg_error fg_compare(const fg_tensor *want, const fg_tensor *got, double toleranc
     if (want->dtype < FG_DTYPE_COUNT && float_kinds[want->dtype].value)
         return compare_floats(&float_kinds[want->dtype], want->data, got->data, n, tolerance);
     if (want->dtype == FG_STRING) return compare_strings(want->data, got->data, n);
-    if (fg_dtype_get(want->dtype)->bits < 8) return compare_nibbles(want->data, got->data, n);
+    if (fg_dtype_is_packed(want->dtype))
+        return compare_packed(fg_dtype_get(want->dtype)->bits, want->data, got->data, n);
     return compare_exactly(want->dtype, want->data, got->data, n);
 }

@@ -12,7 +12,7 @@ static size_t element_bytes(const fg_value *v) {
     return fg_dtype_bytes(v->dtype, 1);
 }
 static bool is_packed(const fg_value *v) {
-    return fg_dtype_get(v->dtype)->bits < 8;
+    return fg_dtype_is_packed(v->dtype);
 }
 
 size_t fg_slot_span(const fg_slot *s) {

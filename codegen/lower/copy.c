@@ -15,6 +15,7 @@ typedef struct fg_move {
     const char *from, *to;
     int64_t from_offset, to_offset;
     fg_dtype dtype;
+    const fg_value *result; /* of packed elements, to be cleared behind its end; NULL: it is already */
 } fg_move;
 
 static const char *start(fg_context *ctx, const char *pointer, int64_t offset, const char *at) {
@@ -44,10 +45,35 @@ static int64_t longest_loop(const fg_nest *n, int loops) {
     return longest;
 }
 
+static const char *moved(fg_context *ctx, int64_t offset, const char *at) {
+    return offset == 0 ? at : fg_format(ctx, "%lld + %s", (long long)offset, at);
+}
+
+/* Packed elements share bytes: one by one, by one thread. */
+static void move_packed(const fg_move *m) {
+    fg_context *ctx = m->e->ctx;
+    const fg_nest *n = m->nest;
+    begin_serial(m->e);
+    if (m->result != NULL) {
+        fg_clear_packed(m->e, m->to, m->result);
+    }
+    fg_nest_open(n, 0, n->rank, "i", m->e->out);
+    fg_line(m->e, "%s",
+            fg_move_element(ctx, m->dtype, m->to,
+                            moved(ctx, m->to_offset, fg_nest_at(ctx, n, TO, 0, n->rank, "i")), m->from,
+                            moved(ctx, m->from_offset, fg_nest_at(ctx, n, FROM, 0, n->rank, "i"))));
+    fg_nest_close(n->rank, m->e->out);
+    end_serial(m->e);
+}
+
 static void emit_move(const fg_move *m) {
     fg_context *ctx = m->e->ctx;
     fg_nest *n = m->nest;
     fg_nest_simplify(n, TO, 0, n->rank);
+    if (fg_dtype_is_packed(m->dtype)) {
+        move_packed(m);
+        return;
+    }
     const int inner = n->rank - 1;
     const bool run = m->dtype != FG_STRING && /* pointers: the target knows their size */
                      inner >= 0 && n->stride[TO][inner] == 1 && n->stride[FROM][inner] == 1 &&
@@ -72,7 +98,6 @@ static void emit_move(const fg_move *m) {
 }
 
 static bool declare(fg_emit *e, const char *x, fg_value *from, const char *y, fg_value *to) {
-    fg_need_whole_elements(e, from);
     if (fg_shape_count(&to->shape) == 0) {
         fg_line(e, "(void)c; /* no elements */");
         return false;
@@ -171,6 +196,12 @@ static void emit_reshape(fg_emit *e, fg_value *x, fg_value *y) {
     fg_strides_of(e, y, to);
     const fg_shape none = {.rank = 0};
     fg_nest *n = fg_nest_new(ctx, &none, 2);
+    if (fg_dtype_is_packed(x->dtype)) { /* always row-major */
+        begin_serial(e);
+        fg_line(e, "memcpy(y, x, %zu);", fg_dtype_bytes(x->dtype, fg_shape_count(&x->shape)));
+        end_serial(e);
+        return;
+    }
     if (refine(ctx, n, pieces_of(&y->shape, to), pieces_of(&x->shape, from))) {
         emit_move(&(fg_move){.e = e, .nest = n, .from = "x", .to = "y", .dtype = x->dtype});
         return;
@@ -212,6 +243,7 @@ static void lower_view(fg_emit *e, const fg_node *n) {
                          .to = "y",
                          .from_offset = offset};
             m.dtype = y->dtype;
+            m.result = y;
             fg_nest_add_value(e, m.nest, y);
             fg_nest_add(e->ctx, m.nest, stride);
             emit_move(&m);
@@ -243,7 +275,12 @@ static void lower_tile(fg_emit *e, const fg_node *n) {
     fg_strides_of(e, x, from);
     fg_strides_of(e, y, to);
     const fg_shape none = {.rank = 0};
-    fg_move m = {.e = e, .nest = fg_nest_new(e->ctx, &none, 2), .from = "x", .to = "y", .dtype = x->dtype};
+    fg_move m = {.e = e,
+                 .nest = fg_nest_new(e->ctx, &none, 2),
+                 .from = "x",
+                 .to = "y",
+                 .dtype = x->dtype,
+                 .result = y};
     for (int d = 0; d < x->shape.rank; d++) {
         const int64_t extent = x->shape.dim[d];
         add_dimension(m.nest, y->shape.dim[d] / extent, to[d] * extent, 0);
@@ -265,6 +302,7 @@ static void lower_concat(fg_emit *e, const fg_node *n) {
             fg_move m = {
                 .e = e, .nest = fg_nest_new(e->ctx, &x->shape, 2), .from = "x", .to = "y", .dtype = x->dtype};
             m.to_offset = at * to[axis];
+            m.result = at == 0 ? y : NULL;
             fg_nest_add(e->ctx, m.nest, to);
             fg_nest_add_value(e, m.nest, x);
             emit_move(&m);
@@ -301,7 +339,12 @@ static void lower_depth_space(fg_emit *e, const fg_node *n) {
         {deep->shape.dim[0], ds[0], ws[0]}, {c, step_c * ds[1], ws[1]}, {b, b * step_b * ds[1], ws[2]},
         {b, step_b * ds[1], ws[3]},         {h, ds[2], b * ws[2]},      {w, ds[3], b * ws[3]}};
     const fg_shape none = {.rank = 0};
-    fg_move m = {.e = e, .nest = fg_nest_new(e->ctx, &none, 2), .from = "x", .to = "y", .dtype = x->dtype};
+    fg_move m = {.e = e,
+                 .nest = fg_nest_new(e->ctx, &none, 2),
+                 .from = "x",
+                 .to = "y",
+                 .dtype = x->dtype,
+                 .result = y};
     for (size_t i = 0; i < FG_COUNT(dims); i++) {
         add_dimension(m.nest, dims[i].extent, to_space ? dims[i].wide : dims[i].deep,
                       to_space ? dims[i].deep : dims[i].wide);

@@ -44,7 +44,11 @@ static const char *fill_value(fg_pad *p) {
     fg_value *v = p->n->n_in > 2 ? p->n->in[2] : NULL;
     if (v != NULL) {
         fg_emit_input(e, "value", v);
-        fg_line(e, "const %s fill = value[0];", fg_dtype_get(t)->c_type);
+        if (fg_dtype_is_packed(t)) {
+            fg_line(e, "const int fill = fgs_packed_get(value, 0, %d);", fg_dtype_get(t)->bits);
+        } else {
+            fg_line(e, "const %s fill = value[0];", fg_dtype_get(t)->c_type);
+        }
         return "fill";
     }
     const double f = (double)fg_attr_float(p->n, "value", 0);
@@ -85,13 +89,30 @@ static void copy_inside(fg_pad *p) {
     fg_nest_add(e->ctx, n, ys);
     fg_nest_add(e->ctx, n, xs);
     fg_nest_simplify(n, 0, 0, n->rank);
+    if (fg_dtype_is_packed(x->dtype)) {
+        fg_nest_open(n, 0, n->rank, "i", e->out);
+        fg_line(
+            e, "%s",
+            fg_move_element(
+                e->ctx, x->dtype, "y",
+                fg_format(e->ctx, "%lld + %s", (long long)to, fg_nest_at(e->ctx, n, 0, 0, n->rank, "i")), "x",
+                fg_format(e->ctx, "%lld + %s", (long long)from, fg_nest_at(e->ctx, n, 1, 0, n->rank, "i"))));
+        fg_nest_close(n->rank, e->out);
+        return;
+    }
     fg_emit_moves(e, n, 0, 0, to == 0 ? "y" : fg_format(e->ctx, "y + %lld", (long long)to), 1,
                   from == 0 ? "x" : fg_format(e->ctx, "x + %lld", (long long)from), x->dtype);
 }
 
 static void pad_constant(fg_pad *p) {
     const char *value = fill_value(p);
-    fg_emit_fill(p->e, fg_nest_of_value(p->e, p->n->out[0]), 0, "y", value);
+    const fg_value *y = p->n->out[0];
+    if (fg_dtype_is_packed(y->dtype)) {
+        fg_line(p->e, "for (int i = 0; i < %lld; i++) fgs_packed_put(y, i, %d, %s);",
+                (long long)fg_shape_count(&y->shape), fg_dtype_get(y->dtype)->bits, value);
+    } else {
+        fg_emit_fill(p->e, fg_nest_of_value(p->e, y), 0, "y", value);
+    }
     copy_inside(p);
     fg_describe(p->e, "", "filled, then copied into");
 }
@@ -142,7 +163,9 @@ static void pad_by_tables(fg_pad *p, const char *mode) {
     fg_nest *n = fg_nest_new(e->ctx, &y->shape, 1);
     fg_nest_add_value(e, n, y);
     fg_nest_open(n, 0, n->rank, "i", e->out);
-    fg_line(e, "y[%s] = x[%s];", fg_nest_at(e->ctx, n, 0, 0, n->rank, "i"), at == NULL ? "0" : at);
+    fg_line(e, "%s",
+            fg_move_element(e->ctx, x->dtype, "y", fg_nest_at(e->ctx, n, 0, 0, n->rank, "i"), "x",
+                            at == NULL ? "0" : at));
     fg_nest_close(n->rank, e->out);
     fg_describe(e, "", "tables of source positions");
 }
@@ -150,13 +173,13 @@ static void pad_by_tables(fg_pad *p, const char *mode) {
 static void emit(fg_emit *e) {
     fg_pad p = {.e = e, .n = e->k->stage[0].anchor};
     const char *mode = fg_attr_string(p.n, "mode", "constant");
-    fg_need_whole_elements(e, p.n->in[0]);
     if (fg_is_empty_result(e, p.n->out[0])) {
         return;
     }
     read_pads(&p);
     fg_emit_input(e, "x", p.n->in[0]);
     fg_emit_output(e, "y", p.n->out[0]);
+    fg_clear_packed(e, "y", p.n->out[0]);
     if (strcmp(mode, "constant") == 0) {
         pad_constant(&p);
     } else {

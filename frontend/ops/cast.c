@@ -1,10 +1,20 @@
 /* Conversion between element types. */
 #include "frontend/reference/cast.h"
 
+#include <string.h>
+
 #include "frontend/reference/elements.h"
 
-static void infer_cast(fg_context *ctx, fg_graph *g, fg_node *n) {
-    (void)g;
+static void check_round_mode(fg_context *ctx, const fg_node *n) {
+    const char *mode = fg_attr_string(n, "round_mode", "up");
+    if (strcmp(mode, "up") != 0 && strcmp(mode, "down") != 0 && strcmp(mode, "nearest") != 0) {
+        fg_blame_attribute(ctx, "round_mode");
+        fg_raise(ctx, FG_BAD_MODEL, "round_mode '%.20s' is none of up, down, nearest", mode);
+    }
+}
+
+/* The type that attribute 'to' names. */
+static fg_dtype target_type(fg_context *ctx, const fg_node *n) {
     const fg_attr *to = fg_node_attr(n, "to");
     if (to == NULL || to->type != FG_ATTR_INT) {
         fg_raise(ctx, FG_BAD_MODEL, "attribute 'to' is missing");
@@ -13,16 +23,34 @@ static void infer_cast(fg_context *ctx, fg_graph *g, fg_node *n) {
         fg_blame_attribute(ctx, "to");
         fg_raise(ctx, FG_UNSUPPORTED, "conversion to type %lld is not supported", (long long)to->i);
     }
-    fg_out_shape(ctx, n, 0, (fg_dtype)to->i, &n->in[0]->shape);
+    return (fg_dtype)to->i;
+}
+
+static void infer_cast(fg_context *ctx, fg_graph *g, fg_node *n) {
+    (void)g;
+    check_round_mode(ctx, n);
+    fg_out_shape(ctx, n, 0, target_type(ctx, n), &n->in[0]->shape);
 }
 
 static void infer_cast_like(fg_context *ctx, fg_graph *g, fg_node *n) {
     (void)g;
     fg_dtype t = n->in[1]->dtype;
+    check_round_mode(ctx, n);
     if ((FG_T_ANY & FG_T(t)) == 0) {
         fg_raise(ctx, FG_UNSUPPORTED, "conversion to type %s is not supported", fg_dtype_get(t)->name);
     }
     fg_out_shape(ctx, n, 0, t, &n->in[0]->shape);
+}
+
+static void infer_bit_cast(fg_context *ctx, fg_graph *g, fg_node *n) {
+    (void)g;
+    fg_dtype from = n->in[0]->dtype, to = target_type(ctx, n);
+    if (to == FG_STRING || fg_dtype_get(from)->bits != fg_dtype_get(to)->bits) {
+        fg_blame_attribute(ctx, "to");
+        fg_raise(ctx, FG_BAD_MODEL, "elements of type %s have not as many bits as %s",
+                 fg_dtype_get(from)->name, fg_dtype_get(to)->name);
+    }
+    fg_out_shape(ctx, n, 0, to, &n->in[0]->shape);
 }
 
 const fg_op fg_ops_cast[] = {
@@ -45,6 +73,16 @@ const fg_op fg_ops_cast[] = {
      .types = FG_T_ANY,
      .infer = infer_cast_like,
      .reference = fg_ref_cast,
+     .lowering = "cast"},
+    {.name = "BitCast",
+     .domain = "",
+     .since = 26,
+     .min_in = 1,
+     .max_in = 1,
+     .max_out = 1,
+     .types = FG_T_ANY & ~FG_T(FG_STRING),
+     .infer = infer_bit_cast,
+     .reference = fg_ref_bit_cast,
      .lowering = "cast"},
 };
 const int fg_ops_cast_count = FG_COUNT(fg_ops_cast);

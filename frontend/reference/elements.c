@@ -10,16 +10,10 @@ void fg_row_major(int rank, const int64_t *dim, int64_t *stride) {
     }
 }
 
-static void copy_nibble(unsigned char *dst, int64_t to, const unsigned char *src, int64_t from) {
-    unsigned v = (unsigned)(src[from / 2] >> (from % 2 * 4)) & 15u;
-    unsigned shift = (unsigned)(to % 2 * 4);
-    dst[to / 2] = (unsigned char)((dst[to / 2] & ~(15u << shift)) | (v << shift));
-}
-
 void fg_copy_element(fg_dtype t, void *dst, int64_t to, const void *src, int64_t from) {
     int bits = fg_dtype_get(t)->bits;
-    if (bits == 4) {
-        copy_nibble(dst, to, src, from);
+    if (bits < 8) {
+        fg_packed_put(dst, bits, to, fg_packed_get(src, bits, from));
         return;
     }
     int64_t bytes = bits / 8;
@@ -29,9 +23,9 @@ void fg_copy_element(fg_dtype t, void *dst, int64_t to, const void *src, int64_t
 static void copy_row(int bits, int64_t n, unsigned char *dst, int64_t to, int64_t ds,
                      const unsigned char *src, int64_t from, int64_t ss) {
     int64_t bytes = bits / 8;
-    if (bits == 4) {
+    if (bits < 8) {
         for (int64_t i = 0; i < n; i++) {
-            copy_nibble(dst, to + i * ds, src, from + i * ss);
+            fg_packed_put(dst, bits, to + i * ds, fg_packed_get(src, bits, from + i * ss));
         }
         return;
     }

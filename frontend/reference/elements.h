@@ -1,7 +1,7 @@
 /* How reference kernels that only move elements address them: by index, whatever their type.
  *
- * Element i of a packed type (4 bits) is a nibble; of all others `bits / 8` bytes. Arrays of extents and
- * strides have `rank` entries, at most FG_ND_MAX; strides and offsets count elements. */
+ * Element i of a packed type (less than 8 bits) is fg_packed_get's; of all others `bits / 8` bytes. Arrays of
+ * extents and strides have `rank` entries, at most FG_ND_MAX; strides and offsets count elements. */
 #ifndef FG_FRONTEND_REFERENCE_ELEMENTS_H
 #define FG_FRONTEND_REFERENCE_ELEMENTS_H
 
@@ -11,9 +11,12 @@
 
 /* Every type that has a fixed-size element and can be moved. */
 #define FG_T_FLOAT8                                                                                          \
-    (FG_T(FG_FLOAT8E4M3FN) | FG_T(FG_FLOAT8E4M3FNUZ) | FG_T(FG_FLOAT8E5M2) | FG_T(FG_FLOAT8E5M2FNUZ))
-#define FG_T_PACKED (FG_T(FG_INT4) | FG_T(FG_UINT4) | FG_T(FG_FLOAT4E2M1))
-#define FG_T_ANY    (FG_T_ALL | FG_T_FLOAT8 | FG_T_PACKED)
+    (FG_T(FG_FLOAT8E4M3FN) | FG_T(FG_FLOAT8E4M3FNUZ) | FG_T(FG_FLOAT8E5M2) | FG_T(FG_FLOAT8E5M2FNUZ) |       \
+     FG_T(FG_FLOAT8E8M0))
+#define FG_T_PACKED                                                                                          \
+    (FG_T(FG_INT4) | FG_T(FG_UINT4) | FG_T(FG_INT2) | FG_T(FG_UINT2) | FG_T(FG_FLOAT4E2M1) |                 \
+     FG_T(FG_FLOAT6E2M3) | FG_T(FG_FLOAT6E3M2))
+#define FG_T_ANY (FG_T_ALL | FG_T_FLOAT8 | FG_T_PACKED)
 
 /* Part of an array: element (i0, i1, ...) lies at offset + sum of i * stride. */
 typedef struct fg_nd {
