@@ -65,6 +65,7 @@ static const struct {
     int64_t (*macs)(const fg_node *n);
 } mac_counters[] = {{"Conv", conv_macs},
                     {"ConvTranspose", conv_transpose_macs},
+                    {"DeformConv", conv_macs},
                     {"Gemm", gemm_macs},
                     {"MatMul", matmul_macs}};
 
