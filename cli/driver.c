@@ -2,6 +2,7 @@
 #include "cli/driver.h"
 
 #include "cli/output.h"
+#include "cli/picture.h"
 #include "cli/report.h"
 #include "cli/tune.h"
 #include "cli/view.h"
@@ -512,6 +513,12 @@ static void render(session *s, const fg_report_option *option, fg_text *out) {
                              .verbose = s->options->verbose};
     if (option->format == FG_REPORT_JSON) {
         fg_report_json(s->ctx, s->n_reports, s->reports, out);
+    } else if (option->format == FG_REPORT_HTML) {
+        fg_report_html(s->ctx, s->n_reports, s->reports, out);
+    } else if (option->format == FG_REPORT_SVG) {
+        fg_report_svg(s->reports[0], out);
+    } else if (option->format == FG_REPORT_DOT) {
+        fg_report_dot(s->reports[0], out);
     } else if (any_view(s->options) || s->options->family) {
         render_views(s, &style, out);
     } else if (s->n_reports > 1) {

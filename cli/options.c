@@ -39,8 +39,6 @@ static const struct {
     {"--precision", "bf16", TAKES_VALUE}, {"--precision", "fp16", TAKES_VALUE},
     {"--precision", "int8", TAKES_VALUE}, {"--optimize", "ram", TAKES_VALUE},
     {"--optimize", "flash", TAKES_VALUE}, {"--verify", "emulator", TAKES_OPTIONAL},
-    {"--report", "html", TAKES_OPTIONAL}, {"--report", "dot", TAKES_OPTIONAL},
-    {"--report", "svg", TAKES_OPTIONAL},
 };
 
 static const char *const dump_names[FG_DUMP_COUNT] = {"read", "infer", "canonical", "partition"};
@@ -327,9 +325,10 @@ static void set_tune_file(parser *p, const char *value) {
 }
 
 static void set_report(parser *p, const char *value) {
-    static const char *const names[] = {"text", "json"};
+    static const char *const names[] = {"text", "json", "html", "dot", "svg"};
     fg_report_option *r = &p->options->reports[p->options->n_reports++];
-    r->format = (fg_report_format)choice(p, value ? value : "text", "text, json, html, dot or svg", 2, names);
+    r->format = (fg_report_format)choice(p, value ? value : "text", "text, json, html, dot or svg",
+                                         (int)FG_COUNT(names), names);
     r->file = p->pending_report_file;
     p->pending_report_file = NULL;
 }
@@ -455,8 +454,10 @@ static const option_row rows[] = {
      "choose tiles by measurement on this machine, for about so long\n(default: 60)", set_tune},
     {NULL, "--tune-file", NULL, TAKES_VALUE, "FILE",
      "keep in FILE what --tune chose; without --tune, choose what FILE says", set_tune_file},
-    {"Reports", "--report", NULL, TAKES_OPTIONAL, "text|json",
-     "what was fused, moved, computed, predicted, measured (default: text);\nrepeatable", set_report},
+    {"Reports", "--report", NULL, TAKES_OPTIONAL, "text|json|html|svg|dot",
+     "what was fused, moved, computed, predicted, measured (default: text);\nhtml: one page with pictures; "
+     "svg, dot: the graph alone; repeatable",
+     set_report},
     {NULL, "--report-file", NULL, TAKES_VALUE, "FILE",
      "write the --report before it to FILE instead of stdout", set_report_file},
     {NULL, "--partition", NULL, TAKES_VALUE, "fused|pairwise",
@@ -579,6 +580,25 @@ static int parse_option(parser *p, int argc, char **argv, int i) {
     return i;
 }
 
+static bool sweeps(const fg_cli_options *o) {
+    bool any = false;
+    for (int i = 0; i < o->n_dims; i++) any |= o->dims[i].n > 1;
+    return any;
+}
+
+/* A page shows several models, a graph is one. */
+static void check_pictures(parser *p) {
+    const fg_cli_options *o = p->options;
+    for (int i = 0; i < o->n_reports; i++) {
+        bool graph = o->reports[i].format == FG_REPORT_DOT || o->reports[i].format == FG_REPORT_SVG;
+        if (graph && (o->n_models > 1 || sweeps(o))) {
+            fg_remedy(p->ctx, "--report=html shows several");
+            fg_raise(p->ctx, FG_USAGE, "--report=%s draws one model of one shape",
+                     o->reports[i].format == FG_REPORT_DOT ? "dot" : "svg");
+        }
+    }
+}
+
 static void check_together(parser *p) {
     fg_cli_options *o = p->options;
     if (p->pending_report_file) set_report(p, NULL);
@@ -591,13 +611,12 @@ static void check_together(parser *p) {
     if ((o->compat_stochastic_depth || o->compat_dropout) && !o->pairwise && !o->view[FG_VIEW_COMPARE])
         fg_raise(p->ctx, FG_USAGE, "--fx-compat goes with --partition pairwise or --compare");
     if (o->action != FG_ACTION_RUN) return;
+    check_pictures(p);
     if (!o->n_models) {
         fg_remedy(p->ctx, "try fusegen MODEL.onnx -o MODEL.c, or fusegen --help");
         fg_raise(p->ctx, FG_USAGE, "no model is given");
     }
-    bool sweep = false;
-    for (int i = 0; i < o->n_dims; i++) sweep |= o->dims[i].n > 1;
-    if (o->tune_file && (o->n_models > 1 || sweep))
+    if (o->tune_file && (o->n_models > 1 || sweeps(o)))
         fg_raise(p->ctx, FG_USAGE, "--tune-file is for one model of one shape");
     if (!o->output) return;
     if (o->n_models > 1) fg_raise(p->ctx, FG_USAGE, "-o takes one model, and %d are given", o->n_models);

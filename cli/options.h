@@ -18,7 +18,13 @@ typedef enum fg_action {
 } fg_action;
 
 typedef enum fg_color { FG_COLOR_AUTO, FG_COLOR_ALWAYS, FG_COLOR_NEVER } fg_color;
-typedef enum fg_report_format { FG_REPORT_TEXT, FG_REPORT_JSON } fg_report_format;
+typedef enum fg_report_format {
+    FG_REPORT_TEXT,
+    FG_REPORT_JSON,
+    FG_REPORT_HTML,
+    FG_REPORT_DOT,
+    FG_REPORT_SVG
+} fg_report_format;
 
 /* Passes after which --dump can print the graph, in the order in which they run. */
 typedef enum fg_dump_pass {

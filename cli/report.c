@@ -63,6 +63,8 @@ static int64_t bytes_of(fg_value *const *values, int n, bool constant) {
 static fg_report_op op_of(fg_context *ctx, const fg_node *n) {
     return (fg_report_op){.type = copy(ctx, n->op_type),
                           .name = copy(ctx, fg_node_label(n)),
+                          .shape = n->n_out && n->out[0] ? fg_shape_text(ctx, &n->out[0]->shape) : "",
+                          .detail = fg_report_window(ctx, n),
                           .flops = 2 * fg_node_macs(n),
                           .in_bytes = bytes_of(n->in, n->n_in, false),
                           .weight_bytes = bytes_of(n->in, n->n_in, true),
@@ -100,6 +102,7 @@ static void collect_kernel(fg_context *ctx, const fg_kernel_text *t, const fg_er
     r->why = copy(ctx, t->why);
     r->boundary = fg_boundary_name(k->boundary);
     collect_nodes(ctx, k, r);
+    fg_report_collect_catalogue(ctx, k, r);
     r->flops = 2 * k->macs;
     r->bytes = fg_kernel_bytes(k);
     r->bytes_unfused = fg_kernel_bytes_unfused(k);
@@ -178,6 +181,8 @@ static void collect_bench(fg_context *ctx, const fg_bench *b, fg_report *r) {
     copied->why_not = b->why_not ? copy(ctx, b->why_not) : NULL;
     copied->compiled_by = copy(ctx, b->compiled_by);
     copied->kernels = NULL;
+    copied->each_ms = FG_ARRAY(ctx, b->n_each, double);
+    for (int i = 0; i < b->n_each; i++) copied->each_ms[i] = b->each_ms[i];
     r->bench = copied;
     for (int i = 0; !b->why_not && !r->pairwise && i < r->n_kernels && i < b->n_kernels; i++) {
         r->kernels[i].measured = b->kernels[i];
@@ -204,16 +209,19 @@ static void collect_kernels(fg_context *ctx, const fg_module *m, const fg_verdic
     for (int i = 0; i < m->n_kernels; i++)
         collect_kernel(ctx, &m->kernels[i], v && i < v->n_kernels ? &v->kernels[i] : NULL, &r->kernels[i]);
     count_kinds(r, m);
+    fg_report_collect_flow(ctx, m, r);
 }
 
-static void collect_groups(fg_context *ctx, const fg_target *target, const fg_pairwise *p, fg_report *r) {
+static void collect_groups(fg_context *ctx, const fg_report_source *s, fg_report *r) {
+    const fg_pairwise *p = s->pairwise;
     r->pairwise = true;
     r->n_stochastic_depth = p->n_stochastic_depth;
     r->n_dropout = p->n_dropout;
     r->n_kernels = p->n_groups;
     r->kernels = FG_ARRAY(ctx, p->n_groups, fg_report_kernel);
     for (int i = 0; i < p->n_groups; i++)
-        fg_report_collect_group(ctx, target, &p->groups[i], i, &r->kernels[i]);
+        fg_report_collect_group(ctx, s->module->target, &p->groups[i], i, &r->kernels[i]);
+    fg_report_collect_group_flow(ctx, s->read, p, r);
     r->single_op = p->single;
     r->se = p->se;
     r->main = p->main;
@@ -225,6 +233,7 @@ static void collect_module(fg_context *ctx, const fg_module *m, fg_report *r) {
     r->arena_bytes = m->arena_bytes;
     r->arena_lower_bound = m->arena_lower_bound;
     r->weights_bytes = m->weights_bytes;
+    fg_report_collect_target(ctx, m->target, r);
 }
 
 fg_report *fg_report_collect(fg_context *ctx, const fg_report_source *s) {
@@ -238,8 +247,10 @@ fg_report *fg_report_collect(fg_context *ctx, const fg_report_source *s) {
     r->parameters = s->read->parameters;
     r->n_synthetic = s->read->n_synthetic;
     collect_module(ctx, s->module, r);
+    fg_report_collect_scale(s->read, r);
+    r->conversions = fg_catalogue_conversions(s->read, s->module->partition);
     if (s->pairwise)
-        collect_groups(ctx, s->module->target, s->pairwise, r);
+        collect_groups(ctx, s, r);
     else
         collect_kernels(ctx, s->module, s->verdict, r);
     if (s->verdict) collect_verdict(ctx, s->verdict, r);

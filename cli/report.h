@@ -5,6 +5,7 @@
 #define FG_CLI_REPORT_H
 
 #include "codegen/module.h"
+#include "fusion/catalogue.h"
 #include "fusion/pairwise.h"
 #include "verify/bench.h"
 #include "verify/verify.h"
@@ -24,13 +25,24 @@ fg_class fg_class_of(double intensity);
 /* An operator of a group, for views: an ONNX node, or one of the pairwise partition. */
 typedef struct fg_report_op {
     const char *type, *name;
+    const char *shape;  /* of its result */
+    const char *detail; /* window and step, "3x3/2"; "" */
     int64_t flops;
     int64_t in_bytes, weight_bytes, out_bytes; /* each operand once */
     bool synthesised;                          /* put back by --fx-compat */
 } fg_report_op;
 
+/* Where a kernel would be quantised. */
+typedef struct fg_report_point {
+    const char *point, *tensor;
+} fg_report_point;
+
 typedef struct fg_report_kernel {
     const char *name, *pattern, *tile, *why, *boundary;
+    const char **catalogue; /* names in the published catalogue, see fusion/catalogue.h */
+    int n_catalogue;
+    fg_report_point *points; /* where to quantise */
+    int n_points;
     const char **nodes; /* labels of the ONNX nodes that it covers, in order */
     int n_nodes;
     int operators; /* ONNX nodes covered, where the pieces of a decomposed operator (SiLU, GELU, ...) count as
@@ -49,6 +61,32 @@ typedef struct fg_report_kernel {
     bool checked; /* error is valid */
 } fg_report_kernel;
 
+/* A tensor that leaves a group, or enters the graph. */
+typedef struct fg_report_tensor {
+    const char *name, *shape;
+    int64_t bytes;
+    int from; /* group that makes it; -1: an input of the graph */
+    int *to;  /* groups that read it, each once */
+    int n_to;
+    bool is_output; /* the graph returns it */
+} fg_report_tensor;
+
+/* A piece of the arena while it is in use: a tensor, or scratch of one kernel. */
+typedef struct fg_report_block {
+    const char *name;
+    int64_t offset, bytes;
+    int first, last; /* kernels */
+} fg_report_block;
+
+/* A level of the memory of the target. */
+typedef struct fg_report_level {
+    const char *name;
+    int64_t bytes; /* 0: no limit */
+    double gbps;
+} fg_report_level;
+
+#define FG_REPORT_LEVELS 4
+
 /* Totals of a grouping, for comparing one with another. */
 typedef struct fg_report_totals {
     int groups, single;
@@ -64,14 +102,25 @@ typedef struct fg_report {
     int64_t parameters;
     int n_synthetic;
     const char *target, *target_description;
+    double peak_gflops; /* of the target; 0: not known */
+    fg_report_level level[FG_REPORT_LEVELS];
+    int n_levels; /* those that the target has, the fastest first */
     int64_t arena_bytes, arena_lower_bound, weights_bytes;
     fg_report_kernel *kernels;
     int n_kernels;
+    fg_report_tensor *tensors; /* inputs of the graph first, then by the group that makes them */
+    int n_tensors;
+    fg_report_block *blocks; /* by first kernel; none of the pairwise partition */
+    int n_blocks;
     bool pairwise; /* kernels[] are groups of the pairwise partition; no code is made from them */
     int n_stochastic_depth, n_dropout; /* operators synthesised in it */
     const struct fg_report *own,
         *paired;                /* the model's two partitions, this one among them; NULL: not known */
     fg_report_totals recounted; /* own, counted the way of the pairwise partition */
+    fg_conversions conversions; /* of the fused partition */
+    int64_t resolution;         /* largest extent of an image that the graph reads; 0: none */
+    int depth;                  /* nodes with multiply-adds */
+    double width;               /* mean of their output channels */
     int gates;                  /* squeeze-and-excitation products in the graph, however they are grouped */
     /* sums over kernels */
     int operators, single_op, se, main;
@@ -108,6 +157,34 @@ const fg_report *fg_report_collect_both(fg_context *ctx, const fg_report_source 
 /* Fills in r from group number `index` of the pairwise partition. */
 void fg_report_collect_group(fg_context *ctx, const fg_target *target, const fg_pairwise_group *g, int index,
                              fg_report_kernel *r);
+
+/* Fill in tensors, blocks and levels of r. */
+void fg_report_collect_flow(fg_context *ctx, const fg_module *m, fg_report *r);
+void fg_report_collect_group_flow(fg_context *ctx, const fg_graph *read, const fg_pairwise *p, fg_report *r);
+void fg_report_collect_target(fg_context *ctx, const fg_target *t, fg_report *r);
+
+/* Fill in the names and points of the catalogue. */
+void fg_report_collect_catalogue(fg_context *ctx, const fg_kernel *k, fg_report_kernel *r);
+
+/* Names of the catalogue over all kernels, in order of the catalogue, with how often each is carried. */
+typedef struct fg_report_count {
+    const char *name;
+    int n;
+} fg_report_count;
+
+const fg_report_count *fg_report_catalogue(fg_context *ctx, const fg_report *r, int *n);
+
+/* Conversions that were applied at all, in words. */
+const fg_report_count *fg_report_conversions(fg_context *ctx, const fg_report *r, int *n);
+
+/* "ConvBN + AdaptiveAvgPool"; "" if k has no name in the catalogue. */
+const char *fg_report_catalogue_text(fg_context *ctx, const fg_report_kernel *k);
+
+/* Fill in depth, width and resolution. */
+void fg_report_collect_scale(const fg_graph *read, fg_report *r);
+
+/* "3x3/2" of a node with a window; "" of another. */
+const char *fg_report_window(fg_context *ctx, const fg_node *n);
 
 bool fg_report_measured(const fg_report *r); /* --bench was asked for and could time */
 

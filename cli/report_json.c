@@ -1,6 +1,8 @@
 /* The JSON report. Its keys are a contract with scripts. */
 #include "cli/report.h"
 
+#include "codegen/escape.h"
+
 #include <cjson/cJSON.h>
 #include <inttypes.h>
 #include <math.h>
@@ -42,36 +44,9 @@ static void add_double(builder *b, cJSON *parent, const char *key, double x) {
     attach(b, parent, key, cJSON_CreateNumber(x));
 }
 
-/* Length of the UTF-8 sequence at s, 0 if it is not valid (overlong, surrogate, beyond U+10FFFF, cut off). */
-static int utf8_length(const unsigned char *s) {
-    static const unsigned char first_low[] = {0xE0, 0xED, 0xF0, 0xF4};
-    if (s[0] < 0x80) return 1;
-    int n = s[0] >= 0xF0 ? 4 : s[0] >= 0xE0 ? 3 : 2;
-    if (s[0] < 0xC2 || s[0] > 0xF4) return 0;
-    for (int i = 1; i < n; i++)
-        if ((s[i] & 0xC0) != 0x80) return 0;
-    if (s[0] == first_low[0] && s[1] < 0xA0) return 0;
-    if (s[0] == first_low[1] && s[1] > 0x9F) return 0;
-    if (s[0] == first_low[2] && s[1] < 0x90) return 0;
-    if (s[0] == first_low[3] && s[1] > 0x8F) return 0;
-    return n;
-}
-
 /* Names come from files and need not be UTF-8; JSON must be. cJSON escapes the rest. */
 static cJSON *json_string(builder *b, const char *s) {
-    fg_text clean = fg_text_new(b->ctx);
-    fg_text_add(&clean, "");
-    while (*s) {
-        int n = utf8_length((const unsigned char *)s);
-        if (n)
-            fg_text_addn(&clean, s, (size_t)n);
-        else
-            fg_text_add(&clean, "\xEF\xBF\xBD");
-        s += n ? n : 1;
-    }
-    cJSON *item = cJSON_CreateString(clean.data ? clean.data : "");
-    fg_text_free(&clean);
-    return need(b, item);
+    return need(b, cJSON_CreateString(fg_escape_utf8(b->ctx, s)));
 }
 
 static void add_string(builder *b, cJSON *parent, const char *key, const char *s) {

@@ -267,3 +267,31 @@ const char *fg_escape_dot(fg_context *ctx, const char *s) {
         {'&', "&amp;"}, {'"', "\\\""}, {'\\', "\\\\"}, {'<', "&lt;"}, {'>', "&gt;"}};
     return replace(ctx, s, FG_COUNT(entities), entities, "_");
 }
+
+const char *fg_escape_utf8(fg_context *ctx, const char *s) {
+    fg_text t = fg_text_new(ctx);
+    while (*s != '\0') {
+        uint32_t code = 0;
+        const size_t n = utf8((const unsigned char *)s, &code);
+        fg_text_addn(&t, n > 0 ? s : "\xEF\xBF\xBD", n > 0 ? n : 3);
+        s += n > 0 ? n : 1;
+    }
+    return finish(ctx, &t);
+}
+
+/* U+2028 and U+2029 end lines of scripts. */
+const char *fg_escape_json(fg_context *ctx, const char *s) {
+    fg_text t = fg_text_new(ctx);
+    while (*s != '\0') {
+        uint32_t code = 0xfffd;
+        const size_t n = utf8((const unsigned char *)s, &code);
+        const bool special = code < 0x20 || (code < 0x80 && strchr("\"\\<>&", (int)code) != NULL);
+        if (n > 0 && !special && code != 0x2028 && code != 0x2029) {
+            fg_text_addn(&t, s, n);
+        } else {
+            fg_text_printf(&t, "\\u%04x", (unsigned)(n > 0 ? code : 0xfffd));
+        }
+        s += n > 0 ? n : 1;
+    }
+    return finish(ctx, &t);
+}

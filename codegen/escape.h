@@ -19,4 +19,9 @@ const char *fg_escape_terminal(fg_context *ctx, const char *s); /* no control by
 const char *fg_escape_html(fg_context *ctx, const char *s);
 const char *fg_escape_dot(fg_context *ctx, const char *s); /* between double quotes */
 
+/* Between double quotes of JSON, also of JSON that stands inside a script element: no '<' or '>'. What is no
+ * UTF-8 becomes U+FFFD. */
+const char *fg_escape_json(fg_context *ctx, const char *s);
+const char *fg_escape_utf8(fg_context *ctx, const char *s); /* s with what is no UTF-8 made U+FFFD */
+
 #endif

@@ -105,12 +105,24 @@ static void html_and_dot_are_inert(void **state) {
     assert_string_equal(fg_escape_dot(*state, "<x>"), "&lt;x&gt;");
 }
 
+static void json_holds_any_bytes_and_no_markup(void **state) {
+    assert_string_equal(fg_escape_json(*state, "a\"b\\c\n"), "a\\u0022b\\u005cc\\u000a");
+    assert_string_equal(fg_escape_json(*state, "</script>&"), "\\u003c/script\\u003e\\u0026");
+    assert_string_equal(fg_escape_json(*state, "\xc3\xa9 \xc3( \xe2\x80\xa8"), "\xc3\xa9 \\ufffd( \\u2028");
+    assert_string_equal(fg_escape_json(*state, ""), "");
+    assert_string_equal(fg_escape_utf8(*state, "\xc3\xa9\xff\""), "\xc3\xa9\xef\xbf\xbd\"");
+}
+
 int main(void) {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        T(comments_cannot_be_ended_or_begun),       T(random_bytes_leave_comments_closed),
-        T(strings_hold_every_byte_and_no_trigraph), T(identifiers_are_valid),
-        T(terminals_get_no_control_sequences),      T(html_and_dot_are_inert),
+        T(comments_cannot_be_ended_or_begun),
+        T(random_bytes_leave_comments_closed),
+        T(json_holds_any_bytes_and_no_markup),
+        T(strings_hold_every_byte_and_no_trigraph),
+        T(identifiers_are_valid),
+        T(terminals_get_no_control_sequences),
+        T(html_and_dot_are_inert),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

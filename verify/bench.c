@@ -19,9 +19,10 @@ typedef struct session {
     fg_call call;
     fg_kernel_fn **fn; /* by kernel; NULL for a view */
     int runs;
-    double first;       /* ms */
     double *wall, *cpu; /* by run, ms */
     double *kernel;     /* by kernel, then run, ms */
+    double *each;       /* by run from the first, ms */
+    int n_each;
 } session;
 
 static double now_ms(clockid_t clock) {
@@ -31,15 +32,17 @@ static double now_ms(clockid_t clock) {
 }
 
 static void time_whole(session *s) {
-    double t = now_ms(CLOCK_MONOTONIC);
-    fg_entry_call(&s->entry);
-    s->first = now_ms(CLOCK_MONOTONIC) - t;
-    for (int i = 0; i < FG_WARM_UP; i++) fg_entry_call(&s->entry);
+    for (int i = 0; i <= FG_WARM_UP; i++) {
+        double t = now_ms(CLOCK_MONOTONIC);
+        fg_entry_call(&s->entry);
+        s->each[i] = now_ms(CLOCK_MONOTONIC) - t;
+    }
     for (int i = 0; i < s->runs; i++) {
         double wall = now_ms(CLOCK_MONOTONIC), cpu = now_ms(CLOCK_THREAD_CPUTIME_ID);
         fg_entry_call(&s->entry);
         s->cpu[i] = now_ms(CLOCK_THREAD_CPUTIME_ID) - cpu;
         s->wall[i] = now_ms(CLOCK_MONOTONIC) - wall;
+        if (1 + FG_WARM_UP + i < s->n_each) s->each[1 + FG_WARM_UP + i] = s->wall[i];
     }
 }
 
@@ -126,7 +129,9 @@ static fg_bench_kernel figures(const session *s, int index) {
 
 static void summarise(session *s, fg_bench *b) {
     double macs = 0, peak = s->m->target->peak_gflops;
-    b->first_ms = s->first;
+    b->first_ms = s->each[0];
+    b->each_ms = s->each;
+    b->n_each = s->n_each;
     b->wall = summary(s->wall, s->runs);
     b->cpu = summary(s->cpu, s->runs);
     for (int i = 0; i < s->m->n_kernels; i++) {
@@ -163,6 +168,8 @@ static session start(const fg_module *m, const fg_tensor *inputs, int runs) {
     s.entry.weights = s.call.weights;
     find_functions(&s);
     s.wall = fg_big_alloc(ctx, (size_t)runs * sizeof *s.wall);
+    s.n_each = 1 + FG_WARM_UP + (runs < FG_BENCH_CURVE ? runs : FG_BENCH_CURVE);
+    s.each = FG_ARRAY(ctx, s.n_each, double);
     s.cpu = fg_big_alloc(ctx, (size_t)runs * sizeof *s.cpu);
     s.kernel = fg_big_alloc(ctx, ((size_t)m->n_kernels * (size_t)runs + 1) * sizeof *s.kernel);
     return s;

@@ -19,6 +19,8 @@ typedef struct fg_bench_kernel {
                             does not know it */
 } fg_bench_kernel;
 
+#define FG_BENCH_CURVE 1000 /* most runs whose times are kept one by one */
+
 typedef struct fg_bench {
     const char *why_not;     /* why nothing was timed; NULL if it was, else nothing below is set */
     const char *compiled_by; /* "gcc -O3 -march=x86-64-v4" */
@@ -31,6 +33,8 @@ typedef struct fg_bench {
     fg_bench_kernel *kernels; /* by kernel index */
     int n_kernels;
     double kernels_ms; /* sum of the kernels' medians */
+    double *each_ms;   /* wall times of the runs in their order, from the very first, warm-up included */
+    int n_each;
 } fg_bench;
 
 /* Compiles m with the target's compiler (or $CC) and times it on one core, which the thread is bound to
