@@ -1,4 +1,4 @@
-/* Files that CMake embeds into the program: templates and targets. */
+/* Files that CMake embeds into the program: templates, targets and what programs for boards are made of. */
 #ifndef FG_CODEGEN_EMBEDDED_H
 #define FG_CODEGEN_EMBEDDED_H
 
@@ -9,5 +9,6 @@ typedef struct fg_embedded_file {
 
 extern const fg_embedded_file fg_embedded_templates[];
 extern const fg_embedded_file fg_embedded_targets[];
+extern const fg_embedded_file fg_embedded_board[]; /* programs for emulators: verify/emulator.h */
 
 #endif

@@ -43,17 +43,24 @@ static const struct key {
     {"arena_align", INT, offsetof(fg_target, arena_align), 4, 4096},
     {"flash_bytes", BYTES, offsetof(fg_target, flash_bytes), 0, 1e15},
     {"ram_bytes", BYTES, offsetof(fg_target, ram_bytes), 0, 1e15},
+    {"flash_base", BYTES, offsetof(fg_target, flash_base), 0, 4294967295.0},
+    {"ram_base", BYTES, offsetof(fg_target, ram_base), 0, 4294967295.0},
+    {"vector_base", BYTES, offsetof(fg_target, vector_base), 0, 4294967295.0},
+    {"tcm_bytes", BYTES, offsetof(fg_target, tcm_bytes), 0, 1e15},
     {"unaligned", BOOL, offsetof(fg_target, unaligned), 0, 0},
     {"unroll_budget", INT, offsetof(fg_target, unroll_budget), 16, 1000000},
     {"compiler", TEXT, offsetof(fg_target, compiler), 0, 0},
     {"flags", COMMAND, offsetof(fg_target, flags), 0, 0},
     {"emulator", COMMAND, offsetof(fg_target, emulator), 0, 0},
+    {"runtime", TEXT, offsetof(fg_target, runtime), 0, 0},
+    {"link", COMMAND, offsetof(fg_target, link), 0, 0},
+    {"packages", COMMAND, offsetof(fg_target, packages), 0, 0},
 };
 
 /* A target while its files are read. */
 typedef struct profile {
     fg_target target;
-    unsigned long given; /* bit per key: by this file or one it inherits from */
+    uint64_t given; /* bit per key: by this file or one it inherits from */
 } profile;
 
 static const char *const isas[] = {"x86", "aarch64", "arm", "riscv", "generic"};
@@ -62,7 +69,7 @@ typedef struct reader {
     fg_context *ctx;
     const char *file; /* for messages */
     int line;
-    unsigned long seen; /* keys of this file */
+    uint64_t seen; /* keys of this file */
 } reader;
 
 _Noreturn static void fail(const reader *r, const char *key, const char *value, const char *wanted) {
@@ -166,7 +173,7 @@ static void read_line(reader *r, profile *p, const char *from, const char *to, i
         return;
     }
     const struct key *k = find_key(r, name);
-    const unsigned long bit = 1ul << (k - keys);
+    const uint64_t bit = (uint64_t)1 << (k - keys);
     if (r->seen & bit) fg_raise(r->ctx, FG_USAGE, "%s:%d: '%s' is given twice", r->file, r->line, name);
     r->seen |= bit;
     p->given |= bit;
@@ -264,12 +271,15 @@ int fg_target_lanes(const fg_target *t) {
 
 /* Keys that a file may leave out. */
 static void give_defaults(fg_context *ctx, profile *p) {
-    static const char *const defaults[][2] = {{"schedule", "1"}, {"report_only", "false"}};
+    static const char *const defaults[][2] = {
+        {"schedule", "1"},    {"report_only", "false"}, {"flash_base", "0"},
+        {"ram_base", "0"},    {"vector_base", "0"},     {"tcm_bytes", "0"},
+        {"runtime", "linux"}, {"link", "-static"},      {"packages", ""}};
     const reader r = {.ctx = ctx, .file = "defaults"};
     for (size_t i = 0; i < FG_COUNT(defaults); i++) {
         const struct key *k = find_key(&r, defaults[i][0]);
         store(&r, &p->target, k, defaults[i][1]);
-        p->given |= 1ul << (k - keys);
+        p->given |= (uint64_t)1 << (k - keys);
     }
 }
 

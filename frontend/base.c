@@ -50,7 +50,7 @@ struct fg_context {
     fg_limits limits;
     fg_diagnostic diagnostic;
     char file[256];
-    char remedy[256];
+    char remedy[1024];
     char attribute[64];
     const fg_node *node;
     fg_progress_fn *progress;

@@ -45,7 +45,7 @@ typedef struct fg_diagnostic {
     char op[64];        /* operator type of that node */
     char attribute[64]; /* attribute or operand to blame; empty if none */
     char message[512];  /* what is wrong */
-    char remedy[256];   /* what to do about it; empty if nothing can be advised */
+    char remedy[1024];  /* what to do about it; empty if nothing can be advised */
 } fg_diagnostic;
 
 struct fg_node;

@@ -62,7 +62,7 @@ static void refuse(fg_context *ctx, const char *text, const char *expected) {
 
 static void every_embedded_target_is_complete_and_consistent(void **state) {
     fg_context *ctx = *state;
-    assert_true(fg_target_count() >= 11);
+    assert_true(fg_target_count() >= 31);
     for (int i = 0; i < fg_target_count(); i++) {
         const fg_target *t = load_good(ctx, fg_target_name_at(i));
         assert_string_equal(t->name, fg_target_name_at(i));
@@ -74,7 +74,8 @@ static void every_embedded_target_is_complete_and_consistent(void **state) {
         if (t->report_only) continue; /* a peak for reports, not that of its pipes */
         const double by_pipes = 2.0 * t->ghz * fg_target_lanes(t) * t->fma_per_cycle;
         assert_true(t->peak_gflops <= by_pipes * 1.01);
-        assert_true(t->peak_gflops >= by_pipes * 0.3);
+        const bool in_software = t->fma_latency >= 30;
+        assert_true(in_software || t->peak_gflops >= by_pipes * 0.3);
     }
 }
 

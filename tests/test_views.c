@@ -213,7 +213,7 @@ static void published_energies_are_cited_beside_the_true_ones(void **state) {
         "study-gpu    10000   450      500    30       0.6   0.2272   1895 ",
         "study-tpu    45000   600      200    10       0.6  0.05048  757.8 ",
         "study-kpu     1000    50      100     5       0.6    2.272  378.9 ",
-        "study-cpu        100    25     1000   100         1      36.28   3635 ",
+        "study-cpu          100     25     1000   100         1      36.28       3635 ",
     };
     char folder[] = TOOL_FOLDER;
     (void)state;
