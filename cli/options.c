@@ -38,7 +38,7 @@ static const struct {
     {"--emit", NULL, TAKES_VALUE},        {"--calibrate", NULL, TAKES_VALUE},
     {"--precision", "bf16", TAKES_VALUE}, {"--precision", "fp16", TAKES_VALUE},
     {"--precision", "int8", TAKES_VALUE}, {"--optimize", "ram", TAKES_VALUE},
-    {"--optimize", "flash", TAKES_VALUE}, {"--verify", "emulator", TAKES_OPTIONAL},
+    {"--optimize", "flash", TAKES_VALUE},
 };
 
 static const char *const dump_names[FG_DUMP_COUNT] = {"read", "infer", "canonical", "partition"};
@@ -292,9 +292,9 @@ static void set_no_fuse(parser *p, const char *value) {
 }
 
 static void set_verify(parser *p, const char *value) {
-    static const char *const names[] = {"none", "tcc", "cc"};
+    static const char *const names[] = {"none", "tcc", "cc", "emulator"};
     p->options->verify =
-        (fg_verify_mode)choice(p, value ? value : "tcc", "tcc, cc, emulator or none", 3, names);
+        (fg_verify_mode)choice(p, value ? value : "tcc", "tcc, cc, emulator or none", FG_COUNT(names), names);
 }
 
 static void set_tolerance(parser *p, const char *value) {
@@ -438,9 +438,10 @@ static const option_row rows[] = {
      set_max_work},
     {NULL, "--max-text", NULL, TAKES_VALUE, "N",
      "plan N bytes for each string that the code makes, its end included (default: 256)", set_max_text},
-    {"Checking and measuring", "--verify", NULL, TAKES_OPTIONAL, "tcc|cc|none",
+    {"Checking and measuring", "--verify", NULL, TAKES_OPTIONAL, "tcc|cc|emulator|none",
      "compile the code and compare it with the reference, kernel by kernel:\nin this process by tcc "
-     "(default), or by the target's own compiler;\nno file is written without a passing verdict",
+     "(default), by the target's own compiler, or by that\nand the target's emulator;\nno file is written "
+     "without a passing verdict",
      set_verify},
     {NULL, "--tolerance", NULL, TAKES_VALUE, "X",
      "largest error of a kernel, relative to the RMS of its result (default: 1e-4)", set_tolerance},

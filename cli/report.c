@@ -172,6 +172,7 @@ static void collect_verdict(fg_context *ctx, const fg_verdict *v, fg_report *r) 
     r->float_run = v->float_run;
     r->bound = v->bound;
     r->checked = copy(ctx, v->checked);
+    r->instructions = v->all_instructions;
     r->failure = v->first_failure ? copy(ctx, v->first_failure) : NULL;
 }
 
@@ -208,6 +209,7 @@ static void collect_kernels(fg_context *ctx, const fg_module *m, const fg_verdic
     r->kernels = FG_ARRAY(ctx, m->n_kernels, fg_report_kernel);
     for (int i = 0; i < m->n_kernels; i++)
         collect_kernel(ctx, &m->kernels[i], v && i < v->n_kernels ? &v->kernels[i] : NULL, &r->kernels[i]);
+    for (int i = 0; i < m->n_kernels; i++) r->kernels[i].instructions = v ? v->instructions[i] : -1;
     count_kinds(r, m);
     fg_report_collect_flow(ctx, m, r);
 }
@@ -222,6 +224,7 @@ static void collect_groups(fg_context *ctx, const fg_report_source *s, fg_report
     for (int i = 0; i < p->n_groups; i++)
         fg_report_collect_group(ctx, s->module->target, &p->groups[i], i, &r->kernels[i]);
     fg_report_collect_group_flow(ctx, s->read, p, r);
+    for (int i = 0; i < p->n_groups; i++) r->kernels[i].instructions = -1;
     r->single_op = p->single;
     r->se = p->se;
     r->main = p->main;
@@ -246,6 +249,7 @@ fg_report *fg_report_collect(fg_context *ctx, const fg_report_source *s) {
     r->nodes = s->read->n_nodes;
     r->parameters = s->read->parameters;
     r->n_synthetic = s->read->n_synthetic;
+    r->instructions = -1;
     collect_module(ctx, s->module, r);
     fg_report_collect_scale(s->read, r);
     r->conversions = fg_catalogue_conversions(s->read, s->module->partition);

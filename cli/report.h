@@ -58,7 +58,8 @@ typedef struct fg_report_kernel {
     double predicted_ms;
     fg_bench_kernel measured; /* valid if the report's bench is not NULL and ran */
     fg_error error;
-    bool checked; /* error is valid */
+    bool checked;         /* error is valid */
+    int64_t instructions; /* executed in the emulator; -1: not counted */
 } fg_report_kernel;
 
 /* A tensor that leaves a group, or enters the graph. */
@@ -133,6 +134,7 @@ typedef struct fg_report {
     fg_error total;
     double float_run, bound;
     const char *checked, *failure;
+    int64_t instructions;  /* that one run executed in the emulator; -1: not counted */
     const fg_bench *bench; /* a copy, without its kernels; NULL: no --bench */
 } fg_report;
 

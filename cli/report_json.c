@@ -131,6 +131,7 @@ static void add_kernel(builder *b, cJSON *parent, const fg_report_kernel *k, boo
     add_double(b, o, "predicted_ms", k->predicted_ms);
     add_known(b, o, "measured_ms", measured, k->measured.wall.median_ms);
     add_known(b, o, "max_error", k->checked, k->error.max_rel);
+    add_known(b, o, "instructions", k->instructions >= 0, (double)k->instructions);
 }
 
 static void add_verify(builder *b, cJSON *parent, const fg_report *r) {
@@ -143,6 +144,7 @@ static void add_verify(builder *b, cJSON *parent, const fg_report *r) {
     add_known(b, o, "max_ulp", ran, r->total.max_ulp);
     add_known(b, o, "bound", ran, r->bound);
     add_known(b, o, "float_run", ran, r->float_run);
+    add_known(b, o, "instructions", r->instructions >= 0, (double)r->instructions);
     add_string(b, o, "checked", r->checked ? r->checked : "");
 }
 

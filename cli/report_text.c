@@ -137,6 +137,9 @@ static void verdict(fg_context *ctx, const fg_report *r, const fg_report_style *
                    r->float_run, r->total.max_abs, r->total.max_ulp);
     if (*r->checked) fg_text_printf(out, "          %s\n", fg_escape_terminal(ctx, r->checked));
     if (r->failure) fg_text_printf(out, "          %s\n", fg_escape_terminal(ctx, r->failure));
+    if (r->instructions >= 0 && r->flops > 0)
+        fg_text_printf(out, "executed  %" PRId64 " instructions, %.3f for each multiply-add\n",
+                       r->instructions, 2 * (double)r->instructions / (double)r->flops);
 }
 
 /* ---- times ---- */

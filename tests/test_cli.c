@@ -76,7 +76,6 @@ static void options_of_later_versions_are_refused_by_name(void **state) {
         {"--calibrate", "data", "--calibrate"},
         {"--precision=int8", NULL, "--precision int8"},
         {"--precision", "bf16", "--precision bf16"},
-        {"--verify=emulator", NULL, "--verify emulator"},
         {"--optimize=flash", NULL, "--optimize flash"},
     };
     for (size_t i = 0; i < sizeof later / sizeof *later; i++) {

@@ -359,13 +359,6 @@ static void a_slot_outside_its_memory_is_an_internal_error(void **state) {
     assert_holds(fg_context_diagnostic(f->ctx)->message, "'d'");
 }
 
-static void the_emulator_is_refused_clearly(void **state) {
-    fixture *f = *state;
-    f->options.mode = FG_VERIFY_EMULATOR;
-    assert_int_equal(try_verify(f), FG_TOOLCHAIN);
-    assert_holds(fg_context_diagnostic(f->ctx)->message, "not available yet");
-}
-
 static void none_says_that_nothing_was_checked(void **state) {
     fixture *f = *state;
     f->options.mode = FG_VERIFY_NONE;
@@ -413,7 +406,6 @@ int main(void) {
         VERIFY_TEST(a_value_that_nothing_knows_is_taken_from_its_kernel),
         VERIFY_TEST(a_view_has_no_function_and_is_checked),
         VERIFY_TEST(a_slot_outside_its_memory_is_an_internal_error),
-        VERIFY_TEST(the_emulator_is_refused_clearly),
         VERIFY_TEST(none_says_that_nothing_was_checked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

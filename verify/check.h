@@ -47,6 +47,9 @@ const char *fg_check_difference(const fg_check *c, const char *what, const char 
 /* "touches memory that is not its own (beyond arena)" */
 const char *fg_check_fault(const fg_check *c, fg_fault fault);
 
+/* The name of the memory around which the last call wrote; NULL: none. */
+const char *fg_check_damage(const fg_check *c);
+
 /* Records the text if it is the first failure, and that the verdict is negative. */
 void fg_check_fail(fg_check *c, const char *text);
 

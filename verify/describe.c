@@ -91,6 +91,11 @@ const char *fg_check_fault(const fg_check *c, fg_fault fault) {
     return fg_format(c->ctx, "%s (%s %s)", fg_fault_name(fault.signal), side, near->name);
 }
 
+const char *fg_check_damage(const fg_check *c) {
+    const fg_space *here = fg_memory_damage(c->mem);
+    return here ? here->name : c->lib->call ? c->lib->damaged : NULL;
+}
+
 void fg_check_fail(fg_check *c, const char *text) {
     c->verdict->passed = false;
     if (!c->verdict->first_failure) c->verdict->first_failure = text;

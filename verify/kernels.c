@@ -31,7 +31,9 @@ static bool is_memory(const fg_slot *s) {
 static trial trial_new(fg_check *c, int index) {
     trial t = {.c = c, .index = index, .text = &c->m->kernels[index]};
     t.kernel = t.text->kernel;
-    void *symbol = t.text->symbol ? fg_library_find(c->lib, c->m, t.text->symbol) : NULL;
+    void *symbol = t.text->symbol && (t.text->lines > 0 || !c->lib->call)
+                       ? fg_library_find(c->lib, c->m, t.text->symbol)
+                       : NULL;
     if (!symbol && t.text->lines > 0)
         fg_raise(c->ctx, FG_INTERNAL, "codegen: the text has no function '%s_%s'", c->m->options.prefix,
                  t.text->symbol);
@@ -50,7 +52,10 @@ static void call_kernel(void *trial_) {
 
 static fg_fault run(trial *t) {
     fg_fault none = {0, NULL};
-    return t->fn ? fg_sandbox(t->c->ctx, call_kernel, t) : none;
+    fg_library *lib = t->c->lib;
+    int result = 0;
+    if (!t->fn) return none;
+    return lib->call ? lib->call(lib, t->index, &result) : fg_sandbox(t->c->ctx, call_kernel, t);
 }
 
 static unsigned char *root_in(const fg_check *c, const fg_slot *s, bool shadow) {
@@ -156,8 +161,8 @@ static const char *find_stray(const trial *t, bool *dirty) {
         const char *other = stray_in(t, mem->out[i], dirty);
         if (!stray) stray = other;
     }
-    const fg_space *damaged = fg_memory_damage(mem);
-    if (!stray && damaged) stray = fg_format(t->c->ctx, "writes around %s", damaged->name);
+    const char *damaged = fg_check_damage(t->c);
+    if (!stray && damaged) stray = fg_format(t->c->ctx, "writes around %s", damaged);
     return stray;
 }
 
@@ -225,6 +230,7 @@ static void check_kernel(fg_check *c, int index) {
     feed(&t);
     fg_fault fault = run(&t);
     fg_check_instruction(c->ctx, c->m->target, fault);
+    c->verdict->instructions[index] = t.fn && c->lib->call ? c->lib->instructions : -1;
     collect(&t);
     const char *wrong = judge(&t, c->options->tolerance, e);
     const char *stray = find_stray(&t, &dirty);

@@ -27,7 +27,16 @@ struct fg_library {
     void (*release)(void *state); /* run by fg_library_close, or with the context */
     void *state;
     const char *how; /* "gcc -O3 -march=x86-64-v4", "tcc" */
+    /* Where the code does not run in this process: calls kernel `what`, or P_run, on the memory that the
+     * library was made with, as a call here would. NULL: symbols are functions. */
+    fg_fault (*call)(fg_library *lib, int what, int *result);
+    int64_t instructions; /* that the last such call executed; -1: not counted */
+    const char *damaged;  /* memory around which the last such call wrote; NULL: none */
+    const char *(*finish)(
+        fg_library *lib); /* ends the program; what of "an input", "weights" was overwritten */
 };
+
+enum { FG_CALL_RUN = -1, FG_CALL_RUN_DIVIDED = -2 /* in parts, the last first */ };
 
 /* weights: the packed blob, which must outlive the library. Raises FG_TOOLCHAIN with the compiler's first
  * error. */

@@ -51,7 +51,8 @@ static tcc_library *tcc_start(fg_context *ctx) {
     t->tcc = tcc_new();
     if (!t->tcc) fg_raise(ctx, FG_TOOLCHAIN, "libtcc cannot be started");
     t->log = fg_text_new(ctx);
-    t->lib = (fg_library){ctx, tcc_symbol, tcc_release, t->tcc, "tcc"};
+    t->lib =
+        (fg_library){.ctx = ctx, .symbol = tcc_symbol, .release = tcc_release, .state = t->tcc, .how = "tcc"};
     fg_defer(ctx, tcc_release, t->tcc);
     tcc_set_error_func(t->tcc, &t->log, collect);
     tcc_set_output_type(t->tcc, TCC_OUTPUT_MEMORY);
