@@ -65,7 +65,6 @@ static const struct {
     int64_t (*macs)(const fg_node *n);
 } mac_counters[] = {{"Conv", conv_macs},
                     {"ConvTranspose", conv_transpose_macs},
-                    {"DeformConv", conv_macs},
                     {"Gemm", gemm_macs},
                     {"MatMul", matmul_macs}};
 

@@ -135,6 +135,10 @@ static void infer_deform_conv(fg_context *ctx, fg_graph *g, fg_node *n) {
     }
     const fg_shape y = {4, {x->dim[0], w->dim[0], win.out[0], win.out[1]}};
     fg_out_shape(ctx, n, 0, n->in[0]->dtype, &y);
+    fg_attr *macs = fg_node_set_attr(ctx, n, FG_MACS, FG_ATTR_INT);
+    if (__builtin_mul_overflow(fg_shape_count(&y), w->dim[1] * taps, &macs->i)) {
+        macs->i = INT64_MAX;
+    }
 }
 
 /* ---- regions of interest ---- */
