@@ -17,6 +17,7 @@ typedef struct fg_product {
     int64_t vectors; /* of channels, rounded up */
     int max_nv;      /* 0: no limit */
     int64_t pitch;   /* bytes between the pixels of a tile in the input; 0: not known */
+    int streams;     /* tensors that a tile's results are stored to or combined with */
 } fg_product;
 
 /* The cheapest tile for the target's registers and pipes. */
@@ -29,5 +30,9 @@ fg_tile fg_nth_tile(const fg_target *t, const fg_product *p, int rank);
 /* Whether the product can have this tile, and the tile with its cost. */
 bool fg_tile_fits(const fg_target *t, const fg_product *p, int64_t mr, int64_t nv);
 fg_tile fg_tile_of(const fg_target *t, const fg_product *p, int mr, int nv);
+
+/* Floats of the next panel of weights to ask for in every step of k, so that it is in the second-level cache
+ * when the tiles of this panel are done; 0 where that does not pay. */
+int fg_tile_ahead(const fg_target *t, const fg_product *p, const fg_tile *tile);
 
 #endif

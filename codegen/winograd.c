@@ -52,8 +52,12 @@ static double overlapped(double compute, double stream) {
 }
 
 static double direct_cycles(const fg_target *t, const fg_convolution *c, int64_t vectors) {
-    const fg_product p = {
-        .rows = c->oh * c->images, .width = c->ow, .k = 9 * c->ic, .vectors = vectors, .pitch = 4 * c->ic};
+    const fg_product p = {.rows = c->oh * c->images,
+                          .width = c->ow,
+                          .k = 9 * c->ic,
+                          .vectors = vectors,
+                          .pitch = 4 * c->ic,
+                          .streams = 1};
     return overlapped(fg_choose_tile(t, &p).cost, stream_cycles(t, 36.0 * (double)c->ic * (double)c->oc));
 }
 
@@ -68,8 +72,10 @@ static fg_winograd plan_for(const fg_target *t, const fg_convolution *c, int m, 
                           .width = w.chunk,
                           .k = c->ic,
                           .vectors = vectors,
-                          .pitch = 4 * divide_up(c->ic, lanes) * lanes};
+                          .pitch = 4 * divide_up(c->ic, lanes) * lanes,
+                          .streams = 1};
     w.tile = fg_pick_tile(t, &p, pick);
+
     /* Loads, stores and about two operations per point and direction, for every vector of channels. */
     const double in = (double)points * 3.2, out = (double)points * 2.2 + 4.0 * m * m;
     const double transforms =

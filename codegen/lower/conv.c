@@ -17,6 +17,7 @@ typedef struct fg_conv_kernel {
     bool flat;
     int64_t merged, blocks, icm, ocm, vectors;
     bool stored, scale_weights;
+    int ahead; /* floats of weights fetched ahead in each step */
     fg_epilogue *epilogue, *prologue;
     int64_t rows_pitch;
     const char *split; /* what the parts of the kernel divide among them: "none", "row", "pixel", "panel" or
@@ -173,6 +174,7 @@ static void set_shape(fg_conv_kernel *q, fg_template *t) {
     fg_template_int(t, "MR", q->tile.mr);
     fg_template_int(t, "NV", nv);
     fg_template_int(t, "BLOCKS", q->blocks);
+    fg_template_int(t, "AHEAD", q->ahead);
     fg_template_int(t, "PANELS", q->vectors / nv);
     fg_template_int(t, "REST", q->vectors % nv);
     fg_template_int(t, "LANES", (q->ocm - 1) % e->lanes + 1);
@@ -216,6 +218,19 @@ static void open_outputs(fg_conv_kernel *q) {
     FG_REQUIRE(e->ctx, "conv", !q->stored || k->out[0] != tap);
 }
 
+/* Tensors that the tiles' results are stored to or combined with. */
+static int streams(const fg_emit *e) {
+    const fg_kernel *k = e->k;
+    const fg_stage *s = &k->stage[0];
+    int n = k->n_out - (k->tap != NULL);
+    for (int i = 0; i < s->n_epilogue; i++)
+        for (int j = 0; j < s->epilogue[i]->n_in; j++) {
+            const fg_value *v = s->epilogue[i]->in[j];
+            n += v && !v->data && fg_slot_of(e, v)->place != FG_PLACE_NONE;
+        }
+    return n;
+}
+
 static void choose(fg_conv_kernel *q) {
     const fg_convolution *c = &q->c;
     q->merged = merge_groups(c, q->e->lanes);
@@ -231,8 +246,10 @@ static void choose(fg_conv_kernel *q) {
                                 .width = q->w,
                                 .k = c->kh * c->kw * q->icm,
                                 .vectors = q->vectors,
-                                .pitch = 4 * fg_source_pixel(q->e, c) * c->sx};
+                                .pitch = 4 * fg_source_pixel(q->e, c) * c->sx,
+                                .streams = streams(q->e)};
     q->tile = fg_pick_tile(q->e->m->target, &product, &q->pick);
+    q->ahead = fg_tile_ahead(q->e->m->target, &product, &q->tile);
     q->e->kt->choice = fg_format(q->e->ctx, "%dx%d", q->tile.mr, q->tile.nv);
 }
 
@@ -285,8 +302,8 @@ static void emit_prologue(fg_conv_kernel *q) {
         fg_emit_scratch(e, "w", "float", sizeof(float), columns * q->c.ic);
         return;
     }
-    if (k->tap) fg_emit_scratch(e, "sums", "float", sizeof(float), columns);
     q->rows_pitch = (q->c.ic + e->lanes - 1) / e->lanes * e->lanes;
+    if (k->tap) fg_emit_scratch(e, "sums", "float", sizeof(float), columns);
     fg_emit_scratch(e, "rows", "float", sizeof(float), q->tile.mr * q->rows_pitch);
     q->prologue = fg_epilogue_new(e, "a", k->prologue, k->n_prologue, q->c.x, q->c.in, false);
 }
@@ -340,6 +357,7 @@ static void emit(fg_emit *e) {
         return;
     }
     if (k->n_prologue) emit_prologue(&q);
+    if (q.scale_weights || q.prologue) q.ahead = 0; /* then every row tile meets all panels */
     fg_pack_panels(e, q.scale_weights ? "packed" : "w", &q.c, q.merged, q.tile.nv);
     fg_pack_bias(e, "bias", &q.c, q.merged);
     q.epilogue =
