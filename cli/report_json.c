@@ -113,10 +113,68 @@ static void add_comparison(builder *b, cJSON *parent, const fg_report *r) {
     add_double(b, c, "mean_intensity", t->mean_intensity);
 }
 
+static void add_catalogue(builder *b, cJSON *parent, const fg_report_kernel *k) {
+    cJSON *names = attach(b, parent, "catalogue", cJSON_CreateArray());
+    for (int i = 0; i < k->n_catalogue; i++) add_string(b, names, NULL, k->catalogue[i]);
+    cJSON *points = attach(b, parent, "quantise", cJSON_CreateArray());
+    for (int i = 0; i < k->n_points; i++) {
+        cJSON *o = attach(b, points, NULL, cJSON_CreateObject());
+        add_string(b, o, "point", k->points[i].point);
+        add_string(b, o, "tensor", k->points[i].tensor);
+    }
+}
+
+static void add_counts(builder *b, cJSON *parent, const char *key, const fg_report_count *c, int n) {
+    cJSON *o = attach(b, parent, key, cJSON_CreateObject());
+    for (int i = 0; i < n; i++) add_int(b, o, c[i].name, c[i].n);
+}
+
+/* Names of the catalogue and conversions, of the fused partition. */
+static void add_catalogue_totals(builder *b, cJSON *parent, const fg_report *r) {
+    int n;
+    const fg_report_count *c = fg_report_catalogue(b->ctx, r, &n);
+    add_counts(b, parent, "catalogue", c, n);
+    c = fg_report_conversions(b->ctx, r, &n);
+    add_counts(b, parent, "conversions", c, n);
+}
+
+/* What lies in the arena, and when. */
+static void add_arena(builder *b, cJSON *parent, const fg_report *r) {
+    cJSON *blocks = attach(b, parent, "arena", cJSON_CreateArray());
+    for (int i = 0; i < r->n_blocks; i++) {
+        cJSON *o = attach(b, blocks, NULL, cJSON_CreateObject());
+        add_string(b, o, "tensor", r->blocks[i].name);
+        add_int(b, o, "offset", r->blocks[i].offset);
+        add_int(b, o, "bytes", r->blocks[i].bytes);
+        add_int(b, o, "first_kernel", r->blocks[i].first);
+        add_int(b, o, "last_kernel", r->blocks[i].last);
+    }
+}
+
+/* What flows between kernels; from: null of an input of the graph. */
+static void add_tensors(builder *b, cJSON *parent, const fg_report *r) {
+    cJSON *tensors = attach(b, parent, "tensors", cJSON_CreateArray());
+    for (int i = 0; i < r->n_tensors; i++) {
+        const fg_report_tensor *t = &r->tensors[i];
+        cJSON *o = attach(b, tensors, NULL, cJSON_CreateObject());
+        add_string(b, o, "name", t->name);
+        add_string(b, o, "shape", t->shape);
+        add_int(b, o, "bytes", t->bytes);
+        if (t->from < 0)
+            attach(b, o, "from", cJSON_CreateNull());
+        else
+            add_int(b, o, "from", t->from);
+        cJSON *to = attach(b, o, "to", cJSON_CreateArray());
+        for (int j = 0; j < t->n_to; j++) add_int(b, to, NULL, t->to[j]);
+        add_bool(b, o, "output", t->is_output);
+    }
+}
+
 static void add_kernel(builder *b, cJSON *parent, const fg_report_kernel *k, bool measured) {
     cJSON *o = attach(b, parent, NULL, cJSON_CreateObject());
     add_string(b, o, "name", k->name);
     add_string(b, o, "pattern", k->pattern);
+    add_catalogue(b, o, k);
     cJSON *nodes = attach(b, o, "nodes", cJSON_CreateArray());
     for (int i = 0; i < k->n_nodes; i++) add_string(b, nodes, NULL, k->nodes[i]);
     add_int(b, o, "operators", k->operators);
@@ -162,6 +220,8 @@ static void add_bench(builder *b, cJSON *parent, const fg_bench *bench) {
     add_double(b, o, "cpu_median_ms", bench->cpu.median_ms);
     add_double(b, o, "gflops", bench->gflops);
     add_double(b, o, "share", bench->share);
+    cJSON *each = attach(b, o, "each_ms", cJSON_CreateArray());
+    for (int i = 0; i < bench->n_each; i++) add_double(b, each, NULL, bench->each_ms[i]);
 }
 
 static void fill_report(builder *b, cJSON *o, const fg_report *r) {
@@ -173,6 +233,9 @@ static void fill_report(builder *b, cJSON *o, const fg_report *r) {
     add_int(b, model, "opset", r->opset);
     add_int(b, model, "nodes", r->nodes);
     add_int(b, model, "parameters", r->parameters);
+    add_int(b, model, "depth", r->depth);
+    add_double(b, model, "width", r->width);
+    add_int(b, model, "resolution", r->resolution);
     add_string(b, o, "target", r->target);
     add_int(b, o, "arena_bytes", r->arena_bytes);
     add_int(b, o, "arena_lower_bound", r->arena_lower_bound);
@@ -182,9 +245,12 @@ static void fill_report(builder *b, cJSON *o, const fg_report *r) {
     add_known(b, o, "measured_ms", fg_report_measured(r), r->bench ? r->bench->wall.median_ms : 0);
     add_partition(b, o, "partition", r);
     add_comparison(b, o, r);
+    add_catalogue_totals(b, o, r);
     cJSON *kernels = attach(b, o, "kernels", cJSON_CreateArray());
     for (int i = 0; i < r->n_kernels; i++)
         add_kernel(b, kernels, &r->kernels[i], fg_report_kernels_measured(r));
+    add_tensors(b, o, r);
+    add_arena(b, o, r);
     add_verify(b, o, r);
     if (r->bench) add_bench(b, o, r->bench);
 }

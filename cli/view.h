@@ -54,6 +54,10 @@ const fg_citation *fg_view_cited(const fg_report *r);
 /* The same as a line of text, where it matters to the partition shown; else NULL. In ctx. */
 const char *fg_view_citation(fg_context *ctx, const fg_report *r);
 
+/* The counts that the pattern catalogue printed of r's network, with the reason why they are not those of the
+ * graph; NULL: it printed none. In ctx. */
+const char *fg_view_catalogue_citation(fg_context *ctx, const fg_report *r);
+
 const char *fg_view_groups(const fg_report *r); /* "kernels" or "subgraphs" */
 const char *fg_view_color(const fg_report_style *style,
                           fg_class c); /* starts the colour of a class; "" without colours */

@@ -46,6 +46,21 @@ static void patterns(const fg_report *r, const fg_report_style *style, fg_text *
     fg_table_print(t, style->width, out);
 }
 
+/* The published catalogue's names, and what of it was converted. */
+static void catalogue(const fg_report *r, fg_text *out) {
+    int n;
+    const fg_report_count *c = fg_report_catalogue(out->ctx, r, &n);
+    for (int i = 0; i < n; i++)
+        fg_text_printf(out, "%s%d %s", i ? ", " : "\n  catalogue   ", c[i].n, c[i].name);
+    if (n) fg_text_add(out, "\n");
+    c = fg_report_conversions(out->ctx, r, &n);
+    for (int i = 0; i < n; i++)
+        fg_text_printf(out, "%s%d %s", i ? ", " : "  converted   ", c[i].n, c[i].name);
+    if (n) fg_text_add(out, "\n");
+    const char *cited = fg_view_catalogue_citation(out->ctx, r);
+    if (cited) fg_text_add(out, cited);
+}
+
 void fg_view_quantify(const fg_report *r, const fg_report_style *style, fg_text *out) {
     fg_view_title("quantify", style, out);
     fg_text_printf(out, "  groups      %d %s for %d operators, %.2f operators each; %d of one operator\n",
@@ -58,6 +73,7 @@ void fg_view_quantify(const fg_report *r, const fg_report_style *style, fg_text 
                    per_byte(r->flops, r->bytes_unfused));
     fg_text_add(out, "\n");
     patterns(r, style, out);
+    if (!r->pairwise) catalogue(r, out);
     const char *cited = fg_view_citation(out->ctx, r);
     if (cited) fg_text_printf(out, "%s", cited);
 }

@@ -218,6 +218,83 @@ static void the_pairwise_partition_is_the_studys(void **state) {
 
 /* ---- pieces ---- */
 
+/* ---- the pattern catalogue ---- */
+
+static cJSON *network_of(const char *folder, const char *model) {
+    char path[512];
+    snprintf(path, sizeof path, FG_SOURCE_DIR "/tests/models/%s.graph.onnx", model);
+    tool_result r = tool_run(folder, ARGS("-q", "--verify=none", path, "--report=json"));
+    tool_expect(&r, 0);
+    cJSON *json = cJSON_Parse(r.out);
+    assert_non_null(json);
+    tool_free(&r);
+    return json;
+}
+
+static void expect_counts(const cJSON *counts, int n, const char *const *names, const int *numbers) {
+    assert_int_equal(cJSON_GetArraySize(counts), n);
+    for (int i = 0; i < n; i++) assert_int_equal((int)number(counts, names[i]), numbers[i]);
+}
+
+static void the_catalogue_is_counted_as_the_graph_has_it(void **state) {
+    static const char *const names[] = {"StemConvBNActMaxPool", "ConvBNAddAct", "ConvBNAct", "ConvBN",
+                                        "AdaptiveAvgPool"};
+    char folder[] = TOOL_FOLDER;
+    (void)state;
+    tool_folder(folder);
+    const char *const models[] = {"resnet50", "resnet50.bn"};
+    for (int i = 0; i < 2; i++) {
+        cJSON *json = network_of(folder, models[i]);
+        expect_counts(at(json, "catalogue"), 5, names, (const int[]){1, 16, 32, 5, 1}); /* 55 */
+        assert_int_equal((int)number(at(json, "conversions"), "Flatten+Linear to 1x1 convolution"), 1);
+        cJSON_Delete(json);
+    }
+    tool_remove(folder);
+}
+
+static void resnet18_has_its_published_size(void **state) {
+    char folder[] = TOOL_FOLDER;
+    (void)state;
+    tool_folder(folder);
+    cJSON *json = network_of(folder, "resnet18.bn");
+    assert_true(number(at(json, "model"), "parameters") == 11689512);
+    assert_true(number(json, "flops") == 3628146688);
+    static const char *const names[] = {"StemConvBNActMaxPool", "ConvBNAddAct", "ConvBNAct", "ConvBN",
+                                        "AdaptiveAvgPool"};
+    expect_counts(at(json, "catalogue"), 5, names,
+                  (const int[]){1, 8, 8, 4, 1}); /* 20 convolutions, the classifier */
+    cJSON_Delete(json);
+    tool_remove(folder);
+}
+
+static int points_named(const cJSON *kernel, const char *name) {
+    int n = 0;
+    const cJSON *p;
+    cJSON_ArrayForEach(p, at(kernel, "quantise")) n += strcmp(at(p, "point")->valuestring, name) == 0;
+    return n;
+}
+
+/* Every kernel that reads a tensor is quantised there; a residual beside it where one is added. */
+static void quantisation_points_stand_with_each_kernel(void **state) {
+    char folder[] = TOOL_FOLDER;
+    (void)state;
+    tool_folder(folder);
+    cJSON *json = network_of(folder, "resnet50");
+    const cJSON *k;
+    int residuals = 0, outputs = 0;
+    cJSON_ArrayForEach(k, at(json, "kernels")) {
+        int residual = points_named(k, "RESIDUAL_INPUT");
+        assert_int_equal(points_named(k, "INPUT"), 1);
+        assert_int_equal(residual, strcmp(at(k, "pattern")->valuestring, "conv_add") == 0);
+        residuals += residual;
+        outputs += points_named(k, "OUTPUT");
+    }
+    assert_int_equal(residuals, 16);
+    assert_int_equal(outputs, 1); /* of the pool */
+    cJSON_Delete(json);
+    tool_remove(folder);
+}
+
 static void large_integers_keep_all_their_digits(void **state) {
     (void)state;
     fg_context *ctx = fg_context_new();
@@ -270,6 +347,9 @@ int main(void) {
         cmocka_unit_test(several_models_make_an_array),
         cmocka_unit_test(the_text_report_has_a_row_for_each_kernel),
         cmocka_unit_test(the_pairwise_partition_is_the_studys),
+        cmocka_unit_test(the_catalogue_is_counted_as_the_graph_has_it),
+        cmocka_unit_test(resnet18_has_its_published_size),
+        cmocka_unit_test(quantisation_points_stand_with_each_kernel),
         cmocka_unit_test(large_integers_keep_all_their_digits),
         cmocka_unit_test(classes_are_by_intensity),
         cmocka_unit_test(a_table_fits_the_terminal),

@@ -253,6 +253,19 @@ static void energies_of_a_sweep_stand_in_one_table(void **state) {
     tool_remove(folder);
 }
 
+static void published_catalogue_counts_are_cited_with_the_reason(void **state) {
+    char folder[] = TOOL_FOLDER;
+    (void)state;
+    tool_folder(folder);
+    tool_result r = run(folder, ARGS(MODELS "resnet50.graph.onnx", "--quantify"));
+    tool_expect(&r, 0);
+    tool_expect_text(r.out, "catalogue   1 StemConvBNActMaxPool, 16 ConvBNAddAct, 32 ConvBNAct, 5 ConvBN, "
+                            "1 AdaptiveAvgPool\n  converted   1 Flatten+Linear to 1x1 convolution\n"
+                            "  cited: the catalogue counts 51 = 1 stem + 16 ConvBNAddAct");
+    tool_free(&r);
+    tool_remove(folder);
+}
+
 static void a_report_only_target_makes_no_code(void **state) {
     char folder[] = TOOL_FOLDER;
     (void)state;
@@ -409,6 +422,7 @@ int main(void) {
         cmocka_unit_test(what_is_synthesised_is_said),
         cmocka_unit_test(published_energies_are_cited_beside_the_true_ones),
         cmocka_unit_test(energies_of_a_sweep_stand_in_one_table),
+        cmocka_unit_test(published_catalogue_counts_are_cited_with_the_reason),
         cmocka_unit_test(a_report_only_target_makes_no_code),
         cmocka_unit_test(a_name_that_is_nowhere_is_refused),
         cmocka_unit_test(boxes_fit_the_terminal),

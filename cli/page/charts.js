@@ -101,8 +101,6 @@ function memory() {
 
 function time() {
   const b = R.bench;
-  $('time').hidden = !b;
-  document.querySelector('nav a[href="#time"]').hidden = !b;
   if (!b) return;
   const W = 1200, H = 330, L = 96, T = 16, right = W - 24, B = H - 44, n = b.each.length, most = Math.max(...b.each), least = Math.min(...b.each);
   const logarithmic = most > 6 * b.median, y1 = most * 1.08, y0 = logarithmic ? least * 0.8 : 0;
@@ -170,15 +168,13 @@ function scaling() {
 for (const id of ['roofline-chart', 'memory-chart'])
   $(id).addEventListener('click', e => { if (e.target.dataset.k) { select(+e.target.dataset.k); goTo(R.boxes[R.inputs + selected]); } });
 
-/* The graph first; what is below it as soon as the page is there. */
-let pending = [];
-function drain() {
-  const make = pending.shift();
-  if (!make) return;
-  make();
-  setTimeout(drain, 0);
-}
-addEventListener('beforeprint', () => { for (const make of pending.splice(0)) make(); });
+/* What is below the window is drawn when it comes near, or is printed. */
+const makers = new Map([['kernels', table], ['roofline', roofline], ['memory', memory], ['time', time]]);
+const watch = new IntersectionObserver(seen => {
+  for (const e of seen)
+    if (e.isIntersecting) { watch.unobserve(e.target); makers.get(e.target.id)(); }
+}, { rootMargin: '500px' });
+addEventListener('beforeprint', () => { for (const make of makers.values()) make(); moreRows(true); });
 
 function show(i) {
   R = all[i].decoded ? all[i] : decode(all[i]);
@@ -188,8 +184,8 @@ function show(i) {
   details();
   resize();
   fit();
-  pending = [table, roofline, memory, time];
-  setTimeout(drain, 0);
+  $('time').hidden = document.querySelector('nav a[href="#time"]').hidden = !R.bench;
+  for (const id of makers.keys()) { watch.unobserve($(id)); watch.observe($(id)); }
 }
 
 function setTheme(name) {

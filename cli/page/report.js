@@ -50,7 +50,7 @@ function decode(r) {
     r.boxes.push({ x: p[i], y: p[i + 1], w: p[i + 2], h: p[i + 3], kernel: k >= 0 && k < r.kernels.length ? r.kernels[k] : null,
       text: k < 0 ? r.ports[n] : k >= r.kernels.length ? r.ports[n - r.kernels.length] : '' });
   }
-  r.curves = r.paths.map(p => p ? new Path2D(p) : null);
+  r.curves = new Path2D(r.paths.join(''));
   r.decoded = true;
   return r;
 }
@@ -146,6 +146,11 @@ function figures(k) {
 /* The name grows as the picture shrinks, so that it can be read for as long as it fits. */
 function paintKernel(b, k, s) {
   const on = k.index === selected, cls = CLASSES[k.cls];
+  if (s < 0.06 && !on) {
+    pen.fillStyle = theme[cls];
+    pen.fillRect(b.x, b.y, b.w, b.h);
+    return;
+  }
   rounded(b, 5);
   pen.fillStyle = theme[cls + '-fill'];
   pen.fill();
@@ -203,14 +208,14 @@ function paintPort(b, s) {
 function paintEdges(s) {
   pen.strokeStyle = theme.edge;
   pen.lineWidth = Math.max(1.2, 0.6 / s);
-  for (const c of R.curves) if (c) pen.stroke(c);
+  pen.stroke(R.curves);
   if (selected < 0) return;
   pen.strokeStyle = theme.accent;
   pen.lineWidth = Math.max(2.2, 1.4 / s);
   for (const t of R.tensors)
     if (t.from >= 0 && (t.from === selected || t.to.includes(selected))) {
-      const c = R.curves[R.inputs + t.from];
-      if (c) pen.stroke(c);
+      const p = R.paths[R.inputs + t.from];
+      if (p) pen.stroke(new Path2D(p));
     }
 }
 
@@ -366,7 +371,9 @@ const COLUMNS = [
   ['predicted ms', k => k.predicted, 1, k => ms(k.predicted)], ['measured ms', k => k.measured, 1, k => ms(k.measured)],
   ['error', k => k.error, 1, k => k.error === null ? '' : k.error.toExponential(1)], ['tile', k => k.tile], ['ends at', k => k.boundary],
 ];
-let order = { column: 0, down: false };
+/* Rows that are made at once; more as the table is scrolled. */
+const ROWS = 150;
+let order = { column: 0, down: false }, moreRows = () => {};
 
 function table() {
   const known = COLUMNS.filter(c => R.kernels.some(k => c[1](k) !== null && c[1](k) !== ''));
@@ -378,15 +385,24 @@ function table() {
   const sum = R.kernels.reduce((n, k) => n + (k.measured === null ? k.predicted : k.measured), 0) || 1;
   const timed = R.kernels.some(k => k.measured !== null) ? 'measured ms' : 'predicted ms';
   const most = Math.max(...R.kernels.map(k => (k.measured === null ? k.predicted : k.measured) / sum), 1e-9);
-  let h = '<thead><tr>' + known.map((c, i) => '<th' + (c[2] ? ' class="num"' : '') + ' aria-sort="' + (i === order.column ? (order.down ? 'descending' : 'ascending') : 'none') + '"><button type="button" data-c="' + i + '">' + c[0] + '</button></th>').join('') + '</tr></thead><tbody>';
-  for (const k of rows)
-    h += '<tr tabindex="0" data-k="' + k.index + '"' + (k.index === selected ? ' class="on"' : '') + '>' + known.map(c => {
-      const text = c[3] ? c[3](k) : esc(c[1](k));
-      const part = c[0] === timed ? ' style="--part:' + (100 * (k.measured === null ? k.predicted : k.measured) / sum / most).toFixed(1) + '%"' : '';
-      return '<td class="' + (c[2] ? 'num' : 'wide') + (part ? ' share' : '') + '"' + part + (c[2] || c[3] ? '' : ' title="' + esc(c[1](k)) + '"') + '>' + text + '</td>';
-    }).join('') + '</tr>';
-  $('table').innerHTML = h + '</tbody>';
+  const head = '<thead><tr>' + known.map((c, i) => '<th' + (c[2] ? ' class="num"' : '') + ' aria-sort="' + (i === order.column ? (order.down ? 'descending' : 'ascending') : 'none') + '"><button type="button" data-c="' + i + '">' + c[0] + '</button></th>').join('') + '</tr></thead>';
+  const row = k => '<tr tabindex="0" data-k="' + k.index + '"' + (k.index === selected ? ' class="on"' : '') + '>' + known.map(c => {
+    const text = c[3] ? c[3](k) : esc(c[1](k));
+    const part = c[0] === timed ? ' style="--part:' + (100 * (k.measured === null ? k.predicted : k.measured) / sum / most).toFixed(1) + '%"' : '';
+    return '<td class="' + (c[2] ? 'num' : 'wide') + (part ? ' share' : '') + '"' + part + (c[2] || c[3] ? '' : ' title="' + esc(c[1](k)) + '"') + '>' + text + '</td>';
+  }).join('') + '</tr>';
+  let shown = Math.min(ROWS, rows.length);
+  $('table').innerHTML = head + '<tbody>' + rows.slice(0, shown).map(row).join('') + '</tbody>';
+  moreRows = all => {
+    const end = all ? rows.length : Math.min(shown + ROWS, rows.length);
+    if (end > shown) $('table').tBodies[0].insertAdjacentHTML('beforeend', rows.slice(shown, end).map(row).join(''));
+    shown = end;
+  };
 }
+$('kernels').querySelector('.tall').addEventListener('scroll', e => {
+  const s = e.currentTarget;
+  if (s.scrollTop + 2 * s.clientHeight > s.scrollHeight) moreRows(false);
+}, { passive: true });
 $('table').addEventListener('click', e => {
   const head = e.target.closest('button[data-c]'), row = e.target.closest('tr[data-k]');
   if (head) {
