@@ -1,4 +1,6 @@
-/* CumSum: one line after the other, forwards or backwards. Integers wrap around. */
+/* CumSum and CumProd: one line after the other, forwards or backwards. Integers wrap around. */
+#include <string.h>
+
 #include "codegen/expr.h"
 #include "codegen/moves.h"
 
@@ -35,7 +37,11 @@ static void emit(fg_emit *e) {
     fg_template_text(t, "STORED", fg_dtype_get(x->dtype)->c_type);
     fg_template_text(t, "FROM", from);
     fg_template_text(t, "TO", to);
-    fg_template_text(t, "ADD", fg_format(ctx, "fgs_add_%s(sum, %s)", fg_ctype_tag(x->dtype), element));
+    const bool product = strcmp(n->op_type, "CumProd") == 0;
+    fg_template_int(t, "START", product);
+    fg_template_text(
+        t, "ADD",
+        fg_format(ctx, "fgs_%s_%s(sum, %s)", product ? "mul" : "add", fg_ctype_tag(x->dtype), element));
     fg_template_text(
         t, "STORE",
         fg_store_element(ctx, y->dtype, "to", fg_format(ctx, "k * %lld", (long long)step[TO]), "sum"));

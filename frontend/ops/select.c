@@ -53,7 +53,7 @@ static void infer_trilu(fg_context *ctx, fg_graph *g, fg_node *n) {
     fg_infer_same(ctx, g, n);
 }
 
-static void infer_cumsum(fg_context *ctx, fg_graph *g, fg_node *n) {
+static void infer_cumulative(fg_context *ctx, fg_graph *g, fg_node *n) {
     need_scalar(ctx, n, 1, "axis");
     if (n->in[0]->shape.rank < 1) {
         fg_raise(ctx, FG_BAD_MODEL, "input must not be a scalar");
@@ -118,8 +118,18 @@ const fg_op fg_ops_select[] = {
      .max_in = 2,
      .max_out = 1,
      .types = FG_T_NUMERIC,
-     .infer = infer_cumsum,
+     .infer = infer_cumulative,
      .reference = fg_ref_cumsum,
+     .lowering = "cumsum"},
+    {.name = "CumProd",
+     .domain = "",
+     .since = 26,
+     .min_in = 2,
+     .max_in = 2,
+     .max_out = 1,
+     .types = FG_T_FLOATS | FG_T(FG_INT32) | FG_T(FG_INT64) | FG_T(FG_UINT32) | FG_T(FG_UINT64),
+     .infer = infer_cumulative,
+     .reference = fg_ref_cumprod,
      .lowering = "cumsum"},
     {.name = "TopK",
      .domain = "",

@@ -73,29 +73,31 @@ void fg_ref_trilu(const fg_eval *e) {
     }
 }
 
-/* ---- CumSum ---- */
+/* ---- CumSum, CumProd ---- */
 
-/* Sums one line; first: place of its first element in order of summation, step: to the next. */
-static void sum_line(const fg_tensor *x, fg_tensor *y, int64_t first, int64_t step, int64_t n,
-                     bool exclusive) {
-    double real = 0;
-    uint64_t whole = 0;
+/* Gathers up one line; first: place of its first element in order, step: to the next. */
+static void gather_line(const fg_tensor *x, fg_tensor *y, int64_t first, int64_t step, int64_t n,
+                        bool exclusive, bool product) {
+    double real = product;
+    uint64_t whole = product;
     bool is_float = fg_dtype_get(x->dtype)->is_float;
     for (int64_t i = 0; i < n; i++) {
         int64_t at = first + i * step;
         double before = real;
         uint64_t whole_before = whole;
         if (is_float) {
-            real += fg_get_f64(x, at);
+            const double next = fg_get_f64(x, at);
+            real = product ? real * next : real + next;
             fg_set_f64(y, at, exclusive ? before : real);
         } else {
-            whole += (uint64_t)fg_get_i64(x, at);
+            const uint64_t next = (uint64_t)fg_get_i64(x, at);
+            whole = product ? whole * next : whole + next;
             fg_set_i64(y, at, (int64_t)(exclusive ? whole_before : whole));
         }
     }
 }
 
-void fg_ref_cumsum(const fg_eval *e) {
+static void cumulate(const fg_eval *e, bool product) {
     const fg_tensor *x = &e->in[0];
     fg_tensor y = e->out[0];
     if (is_empty(&y.shape)) {
@@ -111,9 +113,17 @@ void fg_ref_cumsum(const fg_eval *e) {
             if (reverse) {
                 first += (l.extent - 1) * l.inner;
             }
-            sum_line(x, &y, first, reverse ? -l.inner : l.inner, l.extent, exclusive);
+            gather_line(x, &y, first, reverse ? -l.inner : l.inner, l.extent, exclusive, product);
         }
     }
+}
+
+void fg_ref_cumsum(const fg_eval *e) {
+    cumulate(e, false);
+}
+
+void fg_ref_cumprod(const fg_eval *e) {
+    cumulate(e, true);
 }
 
 /* ---- TopK ---- */

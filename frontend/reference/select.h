@@ -7,6 +7,7 @@
 void fg_ref_one_hot(const fg_eval *e);
 void fg_ref_trilu(const fg_eval *e);
 void fg_ref_cumsum(const fg_eval *e);
+void fg_ref_cumprod(const fg_eval *e);
 void fg_ref_top_k(const fg_eval *e);
 
 #endif
