@@ -140,6 +140,21 @@ static void infer_lrn(fg_context *ctx, fg_graph *g, fg_node *n) {
     fg_infer_same(ctx, g, n);
 }
 
+static void infer_mean_variance(fg_context *ctx, fg_graph *g, fg_node *n) {
+    int64_t axes[FG_MAX_RANK];
+    bool marked[FG_MAX_RANK] = {false};
+    const int count = fg_mean_variance_axes(ctx, n, axes);
+    for (int i = 0; i < count; i++) {
+        const int axis = fg_axis(ctx, n, axes[i], n->in[0]->shape.rank);
+        if (marked[axis]) {
+            fg_blame_attribute(ctx, "axes");
+            fg_raise(ctx, FG_BAD_MODEL, "axis %d is given twice", axis);
+        }
+        marked[axis] = true;
+    }
+    fg_infer_same(ctx, g, n);
+}
+
 #define ROW(NAME, SINCE, UNTIL, MIN, MAX, OUT, INFER, REFERENCE, LOWERING, DEFAULTS, NOTE)                   \
     {                                                                                                        \
         NAME, "", SINCE, UNTIL, MIN, MAX, OUT, FG_T_FLOATS, INFER, REFERENCE, LOWERING, NULL, NULL,          \
@@ -165,6 +180,8 @@ const fg_op fg_ops_norm[] = {
     ROW("GroupNormalization", 21, 0, 3, 3, 1, infer_group, fg_ref_group_norm, "groupnorm", "epsilon=1e-5",
         NULL),
     ROW("LpNormalization", 1, 0, 1, 1, 1, infer_lp, fg_ref_lp_norm, "lpnorm", "p=2 axis=-1", NULL),
+    ROW("MeanVarianceNormalization", 9, 0, 1, 1, 1, infer_mean_variance, fg_ref_mean_variance, "meanvariance",
+        NULL, NULL),
     ROW("LRN", 1, 0, 1, 1, 1, infer_lrn, fg_ref_lrn, "lrn", "alpha=0.0001 beta=0.75 bias=1", NULL),
 };
 

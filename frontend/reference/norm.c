@@ -3,8 +3,10 @@
 #include "frontend/reference/norm.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "frontend/reference/access.h"
+#include "frontend/reference/elements.h"
 
 static double epsilon_of(const fg_eval *e) {
     return (double)fg_attr_float(e->node, "epsilon", 1e-5F);
@@ -176,6 +178,58 @@ void fg_ref_lp_norm(const fg_eval *e) {
             fg_set_f64(&e->out[0], base + i * inner, norm == 0 ? 0 : x[i] / norm);
         }
     }
+    fg_big_free(e->ctx, x);
+}
+
+static int64_t offset_of(int rank, const int64_t *index, const int64_t *stride) {
+    int64_t at = 0;
+    for (int d = 0; d < rank; d++) {
+        at += index[d] * stride[d];
+    }
+    return at;
+}
+
+int fg_mean_variance_axes(fg_context *ctx, const fg_node *n, int64_t *axes) {
+    static const int64_t otherwise[] = {0, 2, 3};
+    if (fg_node_attr(n, "axes") != NULL) {
+        return fg_attr_ints(ctx, n, "axes", FG_MAX_RANK, axes);
+    }
+    memcpy(axes, otherwise, sizeof otherwise);
+    return (int)FG_COUNT(otherwise);
+}
+
+/* Gathers the elements of every line into a row, and puts them back. */
+void fg_ref_mean_variance(const fg_eval *e) {
+    const fg_shape *s = &e->in[0].shape;
+    int64_t axes[FG_MAX_RANK], stride[FG_MAX_RANK], kept[FG_MAX_RANK], line[FG_MAX_RANK];
+    fg_row_major(s->rank, s->dim, stride);
+    for (int d = 0; d < s->rank; d++) {
+        kept[d] = s->dim[d];
+        line[d] = 1;
+    }
+    for (int i = fg_mean_variance_axes(e->ctx, e->node, axes) - 1; i >= 0; i--) {
+        const int axis = fg_axis(e->ctx, e->node, axes[i], s->rank);
+        kept[axis] = 1;
+        line[axis] = s->dim[axis];
+    }
+    const int64_t n = fg_checked_product(e->ctx, s->rank, line);
+    if (fg_shape_count(s) == 0) {
+        return;
+    }
+    double *x = line_of(e, n);
+    int64_t at[FG_MAX_RANK] = {0};
+    do {
+        int64_t inner[FG_MAX_RANK] = {0}, k = 0, base = offset_of(s->rank, at, stride);
+        do {
+            x[k++] = fg_get_f64(&e->in[0], base + offset_of(s->rank, inner, stride));
+        } while (fg_next_index(s->rank, line, inner));
+        const moments m = measure(x, n, true, fg_is_single(e));
+        k = 0;
+        do {
+            fg_set_f64(&e->out[0], base + offset_of(s->rank, inner, stride),
+                       (x[k++] - m.mean) / (sqrt(m.variance) + 1e-9));
+        } while (fg_next_index(s->rank, line, inner));
+    } while (fg_next_index(s->rank, kept, at));
     fg_big_free(e->ctx, x);
 }
 

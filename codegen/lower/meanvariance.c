@@ -1,0 +1,48 @@
+/* MeanVarianceNormalization: lines over any axes, less their mean, over their standard deviation. */
+#include "codegen/lines.h"
+#include "frontend/reference/norm.h"
+
+static const fg_line_op by_deviation = {
+    2,
+    {{.start = "0",
+      .step = "$a += $x;",
+      .vector_step = "$a = fg_add($a, $x);",
+      .join = "add",
+      .after = "$a * $r",
+      .vector_after = "fg_mul($a, fg_set1($r))"},
+     {.start = "0",
+      .prepare = "$x - $0",
+      .vector_prepare = "fg_sub($x, $0)",
+      .step = "$a += $x * $x;",
+      .vector_step = "FG_FMA($a, $x, $x);",
+      .join = "add",
+      .after = "1 / (fgs_sqrt_$T($a * $r) + $e)",
+      .vector_after = "fg_div(fg_set1(1.0f), fg_add(fg_sqrt(fg_mul($a, fg_set1($r))), fg_set1($e)))"}},
+    "($x - $0) * $1",
+    "fg_mul(fg_sub($x, $0), $1)",
+};
+
+static void emit(fg_emit *e) {
+    const fg_node *n = e->k->stage[0].anchor;
+    FG_REQUIRE(e->ctx, "meanvariance", n != NULL && e->k->n_prologue == 0);
+    const fg_shape *s = &n->in[0]->shape;
+    if (fg_shape_count(s) == 0) {
+        fg_line(e, "(void)c; /* no elements */");
+        return;
+    }
+    bool kept[FG_MAX_RANK];
+    int64_t axes[FG_MAX_RANK];
+    for (int d = 0; d < s->rank; d++) {
+        kept[d] = true;
+    }
+    for (int i = fg_mean_variance_axes(e->ctx, n, axes) - 1; i >= 0; i--) {
+        kept[fg_axis(e->ctx, n, axes[i], s->rank)] = false;
+    }
+    const fg_dims dims = fg_dims_same(s->rank);
+    fg_lines l;
+    fg_lines_open(e, &l, &by_deviation, s->rank, s->dim, kept, &dims);
+    l.epsilon = 1e-9;
+    fg_lines_emit(&l);
+}
+
+const fg_lowering fg_lowering_meanvariance = {"meanvariance", NULL, emit};
