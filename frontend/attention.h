@@ -27,6 +27,32 @@ typedef struct fg_attention {
 /* Reads and checks a node of ai.onnx's Attention. Raises FG_BAD_MODEL, FG_UNSUPPORTED. */
 void fg_attention_plan(fg_context *ctx, const fg_node *n, fg_attention *a);
 
+/* Rotary embedding: pairs of elements of each head are rotated by their position's angles. */
+typedef struct fg_rotary {
+    int64_t batch, heads, length, size;
+    int64_t rotated;               /* elements of a head that are; the rest is handed through */
+    bool packed;                   /* batch x length x (heads * size), else batch x heads x length x size */
+    bool interleaved;              /* a pair lies side by side, else half of the rotated elements apart */
+    bool offset;                   /* one position for all: that of the first element, the others follow */
+    int cosines, sines, positions; /* operands; positions -1: the caches hold a row for each element */
+} fg_rotary;
+
+/* Reads and checks a node of ai.onnx's RotaryEmbedding. */
+void fg_rotary_plan(fg_context *ctx, const fg_node *n, fg_rotary *r);
+
+/* CausalConvWithState: does SiLU follow? Raises FG_BAD_MODEL for an unknown activation. */
+bool fg_causal_conv_silu(fg_context *ctx, const fg_node *n);
+
+/* LinearAttention: state = decay * state + key x update; output = scale * query * state. */
+typedef struct fg_linear {
+    int64_t batch, length, q_heads, kv_heads, head, v_head;
+    double scale;
+    bool gated, delta;
+    bool decay_by_element, beta_by_head;
+} fg_linear;
+
+void fg_linear_plan(fg_context *ctx, const fg_node *n, fg_linear *l);
+
 /* a * b * ... for a count of work: INT64_MAX where it does not fit. */
 int64_t fg_work_product(int n, const int64_t *factors);
 

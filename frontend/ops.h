@@ -72,8 +72,8 @@ typedef struct fg_op {
     const char *note; /* restriction shown on the supported-operators page; NULL: complete */
 } fg_op;
 
-/* Integer attribute by which inference says how many multiply-adds a node takes that is more than its elements
- * tell: limits and reports count it. */
+/* Integer attribute by which inference says how many multiply-adds a node takes that is more than its
+ * elements tell: limits and reports count it. */
 #define FG_MACS "fg_macs"
 
 /* Row for (domain, name) that covers `opset`, or NULL. */

@@ -7,6 +7,9 @@
 
 static const fg_expander expanders[] = {
     {"", "Attention", fg_ex_attention},
+    {"", "CausalConvWithState", fg_ex_causal_conv},
+    {"", "Einsum", fg_ex_einsum},
+    {"", "RotaryEmbedding", fg_ex_rotary},
 };
 
 fg_value *fg_ex_in(const fg_expansion *x, int i) {
@@ -85,6 +88,13 @@ fg_value *fg_ex_reshape(fg_expansion *x, fg_value *a, int rank, const int64_t *d
 }
 
 fg_value *fg_ex_transpose(fg_expansion *x, fg_value *a, const int64_t *perm) {
+    int kept = 0;
+    while (kept < a->shape.rank && perm[kept] == kept) {
+        kept++;
+    }
+    if (kept == a->shape.rank) {
+        return a;
+    }
     fg_node *n = fg_ex_begin(x, "Transpose", 13, 1, &a);
     fg_rw_attr_ints(x->rw, n, "perm", a->shape.rank, perm);
     return fg_ex_end(x, n);
@@ -111,6 +121,13 @@ fg_value *fg_ex_slice(fg_expansion *x, fg_value *a, int axis, int64_t from, int6
 fg_value *fg_ex_reduce(fg_expansion *x, const char *op, fg_value *a, int64_t axis) {
     fg_value *in[] = {a, ints(x, 1, &axis)};
     return fg_ex_end(x, fg_ex_begin(x, op, 18, 2, in));
+}
+
+fg_value *fg_ex_sum(fg_expansion *x, fg_value *a, int n, const int64_t *axes) {
+    fg_value *in[] = {a, ints(x, n, axes)};
+    fg_node *r = fg_ex_begin(x, "ReduceSum", 13, 2, in);
+    fg_rw_attr_int(x->rw, r, "keepdims", 0);
+    return fg_ex_end(x, r);
 }
 
 fg_value *fg_ex_softmax(fg_expansion *x, fg_value *a, int64_t axis) {
@@ -222,6 +239,5 @@ bool fg_rw_expand(fg_rewriter *rw, fg_node *n) {
     if (!wanted) {
         return false; /* pruned later */
     }
-    e->expand(&x);
-    return true;
+    return e->expand(&x);
 }

@@ -16,10 +16,11 @@ typedef struct fg_expansion {
     fg_node *node; /* what is being replaced */
 } fg_expansion;
 
-/* A row of the table in expand.c. The function ends with fg_ex_done. */
+/* A row of the table in expand.c. The function ends with fg_ex_done and returns true; or it makes nothing and
+ * returns false: the node stays as it is. */
 typedef struct fg_expander {
     const char *domain, *op;
-    void (*expand)(fg_expansion *x);
+    bool (*expand)(fg_expansion *x);
 } fg_expander;
 
 /* Input i of the node; NULL if it is absent. */
@@ -41,6 +42,7 @@ fg_value *fg_ex_concat(fg_expansion *x, int axis, int n, fg_value *const *parts)
 /* Elements from `from` on, `count` of them, every step-th. */
 fg_value *fg_ex_slice(fg_expansion *x, fg_value *a, int axis, int64_t from, int64_t count, int64_t step);
 fg_value *fg_ex_reduce(fg_expansion *x, const char *op, fg_value *a, int64_t axis); /* keeps the axis */
+fg_value *fg_ex_sum(fg_expansion *x, fg_value *a, int n, const int64_t *axes);      /* drops the axes */
 fg_value *fg_ex_softmax(fg_expansion *x, fg_value *a, int64_t axis);
 fg_value *fg_ex_gather(fg_expansion *x, fg_value *data, fg_value *indices, int64_t axis);
 
@@ -58,6 +60,13 @@ void fg_ex_done(fg_expansion *x, int n_out, fg_value *const *out);
 bool fg_rw_expand(fg_rewriter *rw, fg_node *n);
 
 /* ---- the expansions ---- */
-void fg_ex_attention(fg_expansion *x);
+bool fg_ex_attention(fg_expansion *x);
+bool fg_ex_rotary(fg_expansion *x);
+bool fg_ex_causal_conv(fg_expansion *x);
+bool fg_ex_einsum(fg_expansion *x);
+
+/* For rotary embeddings of another domain. */
+struct fg_rotary;
+bool fg_ex_rotate(fg_expansion *x, const struct fg_rotary *r);
 
 #endif

@@ -171,7 +171,7 @@ static fg_value *probabilities(fg_expansion *x, const fg_attention *a, fg_value 
     return fg_ex_where(x, hidden, fg_ex_scalar(x, t, 0), p);
 }
 
-void fg_ex_attention(fg_expansion *x) {
+bool fg_ex_attention(fg_expansion *x) {
     fg_attention a;
     fg_attention_plan(x->rw->ctx, x->node, &a);
     const fg_dtype t = x->node->in[QUERY]->dtype == FG_DOUBLE ? FG_DOUBLE : FG_FLOAT;
@@ -202,4 +202,5 @@ void fg_ex_attention(fg_expansion *x) {
         out[i] = fg_ex_wanted(x, i) ? out[i] : NULL;
     }
     fg_ex_done(x, 4, out);
+    return true;
 }
