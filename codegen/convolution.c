@@ -178,9 +178,17 @@ static void prefer_operands(fg_planner *p, const fg_kernel *k, int rank) {
         }
 }
 
+/* Those of a matrix product lie anywhere as long as their columns do side by side. */
+static void take_operands(fg_planner *p, const fg_kernel *k, const fg_value *x) {
+    for (int i = 0; i < k->n_in; i++)
+        if (!k->in[i]->data && k->in[i] != x) fg_take_rows(p, k->in[i]);
+}
+
 void fg_convolution_prefer(fg_planner *p, const fg_convolution *c, const fg_kernel *k) {
     const bool matrix = strcmp(c->node->op_type, "Conv") != 0;
     for (int i = 0; i < k->n_out; i++) {
+        if (!k->tap || k->out[i] != k->tap->out[0])
+            fg_give_strided(p, k->out[i], matrix ? k->out[i]->shape.rank - 1 : 1);
         if (matrix)
             fg_want_row_major(p, k->out[i]);
         else
@@ -188,6 +196,7 @@ void fg_convolution_prefer(fg_planner *p, const fg_convolution *c, const fg_kern
     }
     if (matrix) {
         fg_want_row_major(p, c->x);
+        take_operands(p, k, c->x);
         return;
     }
     /* A prologue works along the channels. */

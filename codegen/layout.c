@@ -25,6 +25,15 @@ void fg_take_strided(fg_planner *p, fg_value *v) {
     p->values[v->id].strided++;
 }
 
+void fg_take_rows(fg_planner *p, fg_value *v) {
+    p->values[v->id].rows++;
+}
+
+void fg_give_strided(fg_planner *p, fg_value *v, int dense) {
+    p->values[v->id].given = true;
+    p->values[v->id].dense = dense;
+}
+
 void fg_want_border(fg_planner *p, fg_value *v, int dim, int64_t before, int64_t after) {
     fg_place_plan *a = &p->values[v->id];
     if (before > a->before[dim]) a->before[dim] = before;
@@ -36,10 +45,12 @@ fg_value *fg_root_of(const fg_planner *p, fg_value *v) {
     return v;
 }
 
-/* Strides of a dense value in the given order, with borders. Returns the elements spanned; offset of element
- * 0. */
-static int64_t dense_strides(const fg_value *v, fg_order order, const int64_t *before, const int64_t *after,
-                             int64_t *stride, int64_t *offset) {
+static const int64_t no_border[FG_MAX_RANK];
+
+int64_t fg_order_strides(const fg_value *v, fg_order order, const int64_t *before, const int64_t *after,
+                         int64_t *stride, int64_t *offset) {
+    if (!before) before = no_border;
+    if (!after) after = no_border;
     int sequence[FG_MAX_RANK], n = 0; /* dimensions from the innermost outwards */
     const int rank = v->shape.rank;
     if (order == FG_ORDER_LAST && rank >= 3) {
@@ -60,32 +71,12 @@ static int64_t dense_strides(const fg_value *v, fg_order order, const int64_t *b
     return step;
 }
 
-static const int64_t no_border[FG_MAX_RANK];
-
-/* True if the strides are those of a dense value in that order; extents of 1 have no stride to speak of. */
-static bool strides_are_dense(const fg_value *v, fg_order order, const int64_t *stride) {
+bool fg_strides_are_dense(const fg_value *v, fg_order order, const int64_t *stride) {
     int64_t want[FG_MAX_RANK], offset;
-    dense_strides(v, order, no_border, no_border, want, &offset);
+    fg_order_strides(v, order, NULL, NULL, want, &offset);
     for (int d = 0; d < v->shape.rank; d++)
         if (v->shape.dim[d] != 1 && stride[d] != want[d]) return false;
     return true;
-}
-
-/* Channel slices: channels innermost, pixels at any regular pitch. */
-static bool strides_are_channel_slice(const fg_value *v, const int64_t *stride) {
-    if (v->shape.rank < 3 || (v->shape.dim[1] != 1 && stride[1] != 1)) return false;
-    int64_t pitch = 0;
-    for (int d = v->shape.rank - 1; d >= 2; d--) {
-        if (pitch && v->shape.dim[d] != 1 && stride[d] != pitch) return false;
-        if (!pitch) pitch = stride[d];
-        if (stride[d] <= 0) return false;
-        pitch *= v->shape.dim[d];
-    }
-    return true;
-}
-
-static bool is_interface(const fg_value *v) {
-    return v->is_input || v->is_output;
 }
 
 static void layout_of(fg_planner *p, fg_value *v);
@@ -93,9 +84,9 @@ static void layout_of(fg_planner *p, fg_value *v);
 static void root_layout(fg_planner *p, const fg_value *v) {
     fg_layout *l = &p->m->slots[v->id].layout;
     const fg_place_plan *a = &p->values[v->id];
-    const bool fixed = is_interface(v) || v->data;
-    l->elements = dense_strides(v, fixed ? FG_ORDER_ROW : a->order, fixed ? no_border : a->before,
-                                fixed ? no_border : a->after, l->stride, &l->offset);
+    const bool fixed = fg_is_interface(v) || v->data;
+    l->elements = fg_order_strides(v, fixed ? FG_ORDER_ROW : a->order, fixed ? NULL : a->before,
+                                   fixed ? NULL : a->after, l->stride, &l->offset);
 }
 
 static void layout_of(fg_planner *p, fg_value *v) {
@@ -115,6 +106,11 @@ static void layout_of(fg_planner *p, fg_value *v) {
         return;
     }
     l->elements = from->elements;
+    if (a->alias == FG_ALIAS_SOURCE) {
+        FG_REQUIRE(p->ctx, "layout",
+                   fg_movement_source(a->mover, from->stride, from->offset, l->stride, &l->offset));
+        return;
+    }
     const bool ok =
         fg_movement_view(a->mover, a->mover_output, from->stride, from->offset, l->stride, &l->offset);
     FG_REQUIRE(p->ctx, "layout", ok);
@@ -196,10 +192,10 @@ static void redirect(fg_planner *p, const fg_value *old, fg_value *with) {
     }
 }
 
-static bool orders_agree(const fg_value *v) {
+bool fg_orders_agree(const fg_value *v) {
     int64_t row[FG_MAX_RANK], offset;
-    dense_strides(v, FG_ORDER_ROW, no_border, no_border, row, &offset);
-    return strides_are_dense(v, FG_ORDER_LAST, row);
+    fg_order_strides(v, FG_ORDER_ROW, NULL, NULL, row, &offset);
+    return fg_strides_are_dense(v, FG_ORDER_LAST, row);
 }
 
 /* Values of the interface are row-major; kernels that must work channels-last get a copy to work on. */
@@ -210,7 +206,7 @@ static void insert_copies(fg_planner *p) {
     int n_first = 0, n_last = 0;
     for (int i = 0; i < n; i++) {
         fg_value *v = p->graph->values[i];
-        if (!is_interface(v) || !p->values[i].must_last || orders_agree(v)) continue;
+        if (!fg_is_interface(v) || !p->values[i].must_last || fg_orders_agree(v)) continue;
         fg_value *t = twin(p, v);
         redirect(p, v, t);
         if (v->is_input)
@@ -236,14 +232,14 @@ static void grow_tables(fg_planner *p) {
     memcpy(values, p->values, (size_t)p->n_values * sizeof(*values));
     for (int i = 0; i < p->n_values; i++) {
         fg_value *t = p->graph->values[i];
-        if (!is_interface(t)) continue;
+        if (!fg_is_interface(t)) continue;
         memset(&values[i], 0, sizeof(values[i]));
         values[i].order = FG_ORDER_ROW;
     }
     for (int i = p->n_values; i < n; i++) {
         for (int j = 0; j < p->n_values; j++) { /* borders wished for the interface value hold for its twin */
             const fg_value *t = p->graph->values[i], *v = p->graph->values[j];
-            if (is_interface(v) && v->ref == t->ref && v->ref) values[i] = p->values[j];
+            if (fg_is_interface(v) && v->ref == t->ref && v->ref) values[i] = p->values[j];
         }
         values[i].order = FG_ORDER_LAST;
         values[i].must_last = true;
@@ -252,203 +248,13 @@ static void grow_tables(fg_planner *p) {
     p->n_values = n;
 }
 
-/* ---- views ---- */
-
-/* Strides and offset of v as they will be without borders. */
-static void borderless(const fg_planner *p, const fg_value *v, int64_t *stride, int64_t *offset) {
-    const fg_place_plan *a = &p->values[v->id];
-    if (a->alias == FG_ALIAS_NONE) {
-        dense_strides(v, is_interface(v) || v->data ? FG_ORDER_ROW : a->order, no_border, no_border, stride,
-                      offset);
-        return;
-    }
-    int64_t from[FG_MAX_RANK], start;
-    borderless(p, a->parent, from, &start);
-    if (a->alias == FG_ALIAS_PART) {
-        memcpy(stride, from, sizeof(from));
-        *offset = start + a->start * from[a->axis];
-        return;
-    }
-    fg_movement_view(a->mover, a->mover_output, from, start, stride, offset);
-}
-
-/* All kernels that read v take it at any strides. */
-static bool read_strided(const fg_planner *p, const fg_value *v) {
-    int readers = 0;
-    for (int i = 0; i < p->partition->n_kernels; i++) {
-        const fg_kernel *k = p->partition->kernels[i];
-        for (int j = 0; j < k->n_in; j++) readers += k->in[j] == v;
-    }
-    return readers > 0 && p->values[v->id].strided == readers;
-}
-
-static bool view_suits(const fg_planner *p, const fg_value *v, const int64_t *stride, int64_t offset) {
-    /* Packed elements have no address. */
-    if (fg_dtype_is_packed(v->dtype)) return offset == 0 && strides_are_dense(v, FG_ORDER_ROW, stride);
-    for (int d = 0; d < v->shape.rank; d++)
-        if (stride[d] < 0 || (stride[d] == 0 && v->shape.dim[d] != 1)) return false;
-    if (read_strided(p, v)) return true;
-    switch (p->values[v->id].order) {
-    case FG_ORDER_LAST: return strides_are_channel_slice(v, stride);
-    case FG_ORDER_ROW: return strides_are_dense(v, FG_ORDER_ROW, stride);
-    default: return strides_are_dense(v, FG_ORDER_ROW, stride) || strides_are_channel_slice(v, stride);
-    }
-}
-
-static bool is_plain_copy(const fg_kernel *k) {
-    return strcmp(k->lowering, "copy") == 0 && k->n_stages == 1 && k->stage[0].n_epilogue == 0 &&
-           k->n_prologue == 0 && k->n_nodes == 1;
-}
-
-/* A movement kernel whose results can all be read where they are. */
-static bool try_movement_view(fg_planner *p, fg_kernel *k) {
-    const fg_node *n = k->stage[0].anchor;
-    fg_value *x = n->in[0];
-    if (x->data || x->is_sequence) return false;
-    int64_t from[FG_MAX_RANK], start, stride[FG_MAX_RANK], offset;
-    borderless(p, x, from, &start);
-    for (int i = 0; i < n->n_out; i++) {
-        const fg_value *y = n->out[i];
-        if (!y || (y->n_users == 0 && !y->is_output)) continue;
-        if (y->is_output || p->values[y->id].alias != FG_ALIAS_NONE) return false;
-        if (!fg_movement_view(n, i, from, start, stride, &offset) || !view_suits(p, y, stride, offset))
-            return false;
-    }
-    for (int i = 0; i < n->n_out; i++) {
-        if (!n->out[i]) continue;
-        fg_place_plan *a = &p->values[n->out[i]->id];
-        a->alias = FG_ALIAS_MOVEMENT;
-        a->parent = x;
-        a->mover = n;
-        a->mover_output = i;
-    }
-    p->values[fg_root_of(p, x)->id].viewed = true;
-    return true;
-}
-
-static bool may_be_part(const fg_planner *p, const fg_value *v, const fg_value *whole) {
-    const fg_place_plan *a = &p->values[v->id], *w = &p->values[whole->id];
-    if (is_interface(v) || v->data || a->alias != FG_ALIAS_NONE || !v->producer || a->viewed) return false;
-    if (fg_dtype_is_packed(v->dtype)) return false;
-    if (whole->is_output && a->must_last && !orders_agree(v)) return false;
-    const fg_order order = whole->is_output ? FG_ORDER_ROW : w->order;
-    return a->order == FG_ORDER_ANY || a->order == order ||
-           (order == FG_ORDER_ANY && a->order == FG_ORDER_ROW);
-}
-
-static int uses_in(const fg_node *n, const fg_value *v) {
-    int uses = 0;
-    for (int i = 0; i < n->n_in; i++) uses += n->in[i] == v;
-    return uses;
-}
-
-/* Parts of a concatenation are written in place. True if nothing is left to copy. */
-static bool try_concat(fg_planner *p, fg_kernel *k) {
-    const fg_node *n = k->stage[0].anchor;
-    fg_value *whole = n->out[0];
-    const int axis = fg_axis(p->ctx, n, fg_attr_int(n, "axis", 0), whole->shape.rank);
-    /* All parts lie already side by side in a larger concatenation (as in densely connected blocks): so does
-     * this one. */
-    fg_place_plan *w = &p->values[whole->id];
-    const fg_place_plan *a0 = n->in[0] ? &p->values[n->in[0]->id] : NULL;
-    bool inside = a0 && a0->alias == FG_ALIAS_PART && a0->axis == axis && !is_interface(whole) &&
-                  w->alias == FG_ALIAS_NONE && w->order != FG_ORDER_ROW;
-    int64_t at = a0 ? a0->start : 0;
-    for (int i = 0; inside && i < n->n_in; i++) {
-        const fg_place_plan *a = &p->values[n->in[i]->id];
-        inside = a->alias == FG_ALIAS_PART && a->parent == a0->parent && a->axis == axis && a->start == at;
-        at += n->in[i]->shape.dim[axis];
-    }
-    if (inside) {
-        w->alias = FG_ALIAS_PART;
-        w->parent = a0->parent;
-        w->axis = axis;
-        w->start = a0->start;
-        return true;
-    }
-    int left = 0;
-    at = 0;
-    for (int i = 0; i < n->n_in; i++) {
-        fg_value *v = n->in[i];
-        if (may_be_part(p, v, whole) && uses_in(n, v) == 1) {
-            fg_place_plan *a = &p->values[v->id];
-            a->order = whole->is_output ? FG_ORDER_ROW : w->order;
-            a->alias = FG_ALIAS_PART;
-            a->parent = whole;
-            a->axis = axis;
-            a->start = at;
-        } else if (fg_shape_count(&v->shape) > 0) {
-            left++;
-        }
-        at += v->shape.dim[axis];
-    }
-    return left == 0;
-}
-
-static bool reads_any(const fg_kernel *k, fg_value **v, int n) {
-    for (int i = 0; i < k->n_in; i++)
-        for (int j = 0; j < n; j++)
-            if (k->in[i] == v[j]) return true;
-    return false;
-}
-
-static bool makes_any(const fg_kernel *k, fg_value **v, int n) {
-    for (int i = 0; i < k->n_out; i++)
-        for (int j = 0; j < n; j++)
-            if (k->out[i] == v[j]) return true;
-    return false;
-}
-
-/* The nodes of a kernel that vanished join a neighbour, so that reports still account for them: the one that
- * reads its result, else the one that makes its operand. */
-static void absorb(fg_planner *p, const fg_kernel *gone) {
-    fg_kernel *host = NULL;
-    bool before = false;
-    for (int i = 0; i < p->partition->n_kernels; i++) {
-        fg_kernel *k = p->partition->kernels[i];
-        if (k == gone) continue;
-        if (makes_any(k, gone->in, gone->n_in)) host = k;
-        if (!reads_any(k, gone->out, gone->n_out)) continue;
-        host = k;
-        before = true;
-        break;
-    }
-    if (!host) return;
-    const int own = host->n_nodes, more = gone->n_nodes;
-    fg_node **nodes = FG_ARRAY(p->ctx, own + more, fg_node *);
-    memcpy(nodes + (before ? more : 0), host->nodes, (size_t)own * sizeof(*nodes));
-    memcpy(nodes + (before ? 0 : own), gone->nodes, (size_t)more * sizeof(*nodes));
-    host->nodes = nodes;
-    host->n_nodes += more;
-}
-
-static void find_views(fg_planner *p) {
-    fg_partition *t = p->partition;
-    bool *gone = FG_ARRAY(p->ctx, t->n_kernels + 1, bool);
-    for (int i = t->n_kernels - 1; i >= 0; i--) {
-        fg_kernel *k = t->kernels[i];
-        if (is_plain_copy(k) && strcmp(k->stage[0].anchor->op_type, "Concat") == 0)
-            gone[i] = try_concat(p, k);
-    }
-    for (int i = 0; i < t->n_kernels; i++) {
-        fg_kernel *k = t->kernels[i];
-        if (is_plain_copy(k) && strcmp(k->stage[0].anchor->op_type, "Concat") != 0)
-            gone[i] = try_movement_view(p, k);
-    }
-    int kept = 0;
-    for (int i = 0; i < t->n_kernels; i++)
-        if (gone[i]) absorb(p, t->kernels[i]);
-    for (int i = 0; i < t->n_kernels; i++)
-        if (!gone[i]) t->kernels[kept++] = t->kernels[i];
-    t->n_kernels = kept;
-    for (int i = 0; i < kept; i++) t->kernels[i]->index = i;
-}
+/* ---- the pass ---- */
 
 static void settle_borders(fg_planner *p) {
     for (int i = 0; i < p->n_values; i++) {
         const fg_value *v = p->graph->values[i];
         fg_place_plan *a = &p->values[i];
-        if (a->alias == FG_ALIAS_NONE && !a->viewed && !is_interface(v) && !v->data) continue;
+        if (a->alias == FG_ALIAS_NONE && !a->viewed && !fg_is_interface(v) && !v->data) continue;
         memset(a->before, 0, sizeof(a->before));
         memset(a->after, 0, sizeof(a->after));
     }
@@ -467,7 +273,7 @@ static void spread_orders(fg_planner *p) {
         for (int i = 0; i < p->partition->n_kernels; i++) {
             const fg_kernel *k = p->partition->kernels[i];
             const bool follows = strcmp(k->lowering, "map") == 0 ||
-                                 (is_plain_copy(k) && strcmp(k->stage[0].anchor->op_type, "Concat") == 0);
+                                 (fg_is_plain_copy(k) && strcmp(k->stage[0].anchor->op_type, "Concat") == 0);
             if (!follows || k->n_out == 0) continue;
             bool last = false;
             for (int j = 0; j < k->n_in; j++)
@@ -514,7 +320,7 @@ void fg_plan_layout(fg_planner *p) {
     fg_graph_link(p->graph);
     grow_tables(p);
     spread_orders(p);
-    find_views(p);
+    fg_find_views(p);
     settle_orders(p);
     settle_borders(p);
     make_slots(p);

@@ -60,6 +60,11 @@ void fg_want_row_major(fg_planner *p, fg_value *v);
 /* The kernel reads v at any strides: if all its readers say so, v may be a view that is neither row-major nor
  * channels-last (a transpose that needs no copy). To be called once for each value. */
 void fg_take_strided(fg_planner *p, fg_value *v);
+/* The same, as long as the last dimension's elements lie side by side. */
+void fg_take_rows(fg_planner *p, fg_value *v);
+/* The kernel writes v at any strides, as long as elements along dimension `dense` lie side by side (-1: at
+ * any at all): v may lie where a movement operator behind it would put it. */
+void fg_give_strided(fg_planner *p, fg_value *v, int dense);
 /* The kernel reads up to before/after elements beyond v's edges in dimension dim and expects zeros there.
  * Granted where possible: look at the layout with fg_border. */
 void fg_want_border(fg_planner *p, fg_value *v, int dim, int64_t before, int64_t after);

@@ -10,6 +10,7 @@ typedef enum fg_order { FG_ORDER_ANY, FG_ORDER_ROW, FG_ORDER_LAST } fg_order;
 typedef enum fg_alias {
     FG_ALIAS_NONE,     /* storage of its own (a root) */
     FG_ALIAS_MOVEMENT, /* a view of `parent`, the input of the movement node `mover` */
+    FG_ALIAS_SOURCE,   /* `parent` is the result of the movement node `mover`, whose input this is */
     FG_ALIAS_PART      /* `parent` is a concatenation; this value starts at `start` along `axis` */
 } fg_alias;
 
@@ -17,6 +18,9 @@ typedef struct fg_place_plan {
     fg_order order;
     bool must_last; /* some kernel can only work channels-last */
     int strided;    /* kernels that read it at any strides */
+    int rows;       /* and those that do if its last dimension is dense */
+    bool given;     /* its kernel can write it at any strides if dimension `dense` (-1: none) is */
+    int dense;
     int64_t before[FG_MAX_RANK], after[FG_MAX_RANK];
     fg_alias alias;
     fg_value *parent;
@@ -55,6 +59,19 @@ fg_value *fg_root_of(const fg_planner *p, fg_value *v);
 
 /* layout.c: wishes -> orders, copies, views, layouts. */
 void fg_plan_layout(fg_planner *p);
+
+/* Strides of a dense value in the given order, with borders (NULL: none). Returns the elements spanned;
+ * offset of element 0. */
+int64_t fg_order_strides(const fg_value *v, fg_order order, const int64_t *before, const int64_t *after,
+                         int64_t *stride, int64_t *offset);
+/* True if the strides are those of a dense value in that order; extents of 1 have no stride to speak of. */
+bool fg_strides_are_dense(const fg_value *v, fg_order order, const int64_t *stride);
+bool fg_orders_agree(const fg_value *v); /* row-major and channels-last are the same */
+
+/* views.c: decides which values are views of others; kernels that only made such values vanish. */
+void fg_find_views(fg_planner *p);
+bool fg_is_interface(const fg_value *v);
+bool fg_is_plain_copy(const fg_kernel *k); /* one movement node and nothing else */
 
 /* borders.c: the kernel that first writes a bordered root also clears its border. */
 void fg_plan_borders(fg_planner *p);

@@ -44,7 +44,7 @@ static double product_cycles(const fg_target *t, const fg_product *p, int mr, in
 /* A tile reads one cache line of each of its pixels at a time. Where pixels lie a power of two apart their
  * lines fall into few sets of the first-level cache; beyond its ways (8 is usual; one is left to the weights)
  * they push each other out. Measured: 28 pixels of 2 kB ran at half the speed of 14. */
-static int most_pixels(const fg_target *t, int64_t pitch) {
+int fg_tile_most_pixels(const fg_target *t, int64_t pitch) {
     const int64_t way = t->l1_bytes / 8;
     if (way <= 0 || pitch <= 0) return INT32_MAX;
     int64_t a = way, b = pitch;
@@ -75,7 +75,7 @@ static bool alike(fg_tile a, fg_tile b) {
 /* The cheapest tile unlike the n taken; cost < 0 if there is none. */
 static fg_tile cheapest(const fg_target *t, const fg_product *p, const fg_tile *taken, int n) {
     fg_tile best = {1, 1, -1};
-    const int most_mr = most_pixels(t, p->pitch);
+    const int most_mr = fg_tile_most_pixels(t, p->pitch);
     const int most_nv = p->max_nv ? p->max_nv : 8;
     for (int nv = 1; nv <= most_nv && nv <= p->vectors; nv++) {
         for (int mr = 1; mr <= most_mr && fg_tile_fits(t, p, mr, nv); mr++) {

@@ -20,6 +20,9 @@ typedef struct fg_product {
     int streams;     /* tensors that a tile's results are stored to or combined with */
 } fg_product;
 
+/* The most pixels of a tile whose input has them `pitch` bytes apart. */
+int fg_tile_most_pixels(const fg_target *t, int64_t pitch);
+
 /* The cheapest tile for the target's registers and pipes. */
 fg_tile fg_choose_tile(const fg_target *t, const fg_product *p);
 

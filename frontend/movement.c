@@ -109,6 +109,16 @@ static bool view_transpose(const view *v) {
     return true;
 }
 
+/* The inverse: v->in_stride are the result's. */
+static bool source_transpose(const view *v) {
+    int64_t perm[FG_MAX_RANK];
+    int count = read_list(v->n, 1, "perm", perm), rank = v->out->rank;
+    for (int d = 0; d < rank; d++) {
+        v->stride[count == rank ? perm[d] : rank - 1 - d] = v->in_stride[d];
+    }
+    return true;
+}
+
 static bool view_expand(const view *v) {
     int skip = v->out->rank - v->in->rank;
     for (int d = 0; d < v->out->rank; d++) {
@@ -187,10 +197,27 @@ static bool view_split(const view *v) {
 static const struct {
     const char *op;
     bool (*make)(const view *v);
-} views[] = {{"Reshape", view_same_order},   {"Flatten", view_same_order}, {"Squeeze", view_same_order},
-             {"Unsqueeze", view_same_order}, {"Identity", view_identity},  {"Dropout", view_identity},
-             {"Transpose", view_transpose},  {"Expand", view_expand},      {"Slice", view_slice},
-             {"Split", view_split}};
+    bool (*source)(const view *v); /* NULL: not all elements are kept, or not once */
+} views[] = {{"Reshape", view_same_order, view_same_order},
+             {"Flatten", view_same_order, view_same_order},
+             {"Squeeze", view_same_order, view_same_order},
+             {"Unsqueeze", view_same_order, view_same_order},
+             {"Identity", view_identity, view_same_order},
+             {"Dropout", view_identity, NULL},
+             {"Transpose", view_transpose, source_transpose},
+             {"Expand", view_expand, NULL},
+             {"Slice", view_slice, NULL},
+             {"Split", view_split, NULL}};
+
+static int find_view(const fg_node *n) {
+    bool official = n->domain == NULL || n->domain[0] == '\0' || strcmp(n->domain, "ai.onnx") == 0;
+    for (int i = 0; official && i < (int)FG_COUNT(views); i++) {
+        if (strcmp(n->op_type, views[i].op) == 0) {
+            return i;
+        }
+    }
+    return -1;
+}
 
 bool fg_movement_view(const fg_node *n, int output, const int64_t *in_stride, int64_t in_offset,
                       int64_t *out_stride, int64_t *out_offset) {
@@ -199,11 +226,17 @@ bool fg_movement_view(const fg_node *n, int output, const int64_t *in_stride, in
     }
     view v = {n, output, &n->in[0]->shape, &n->out[output]->shape, in_stride, out_stride, out_offset};
     *out_offset = in_offset;
-    bool official = n->domain == NULL || n->domain[0] == '\0' || strcmp(n->domain, "ai.onnx") == 0;
-    for (size_t i = 0; official && i < FG_COUNT(views); i++) {
-        if (strcmp(n->op_type, views[i].op) == 0) {
-            return views[i].make(&v);
-        }
+    int i = find_view(n);
+    return i >= 0 && views[i].make(&v);
+}
+
+bool fg_movement_source(const fg_node *n, const int64_t *out_stride, int64_t out_offset, int64_t *in_stride,
+                        int64_t *in_offset) {
+    if (n->n_in < 1 || n->in[0] == NULL || n->n_out < 1 || n->out[0] == NULL) {
+        return false;
     }
-    return false;
+    view v = {n, 0, &n->out[0]->shape, &n->in[0]->shape, out_stride, in_stride, in_offset};
+    *in_offset = out_offset;
+    int i = find_view(n);
+    return i >= 0 && views[i].source != NULL && views[i].source(&v);
 }

@@ -20,4 +20,10 @@
 bool fg_movement_view(const fg_node *n, int output, const int64_t *in_stride, int64_t in_offset,
                       int64_t *out_stride, int64_t *out_offset);
 
+/* The other way round, for operators that keep all elements (Reshape, Flatten, Squeeze, Unsqueeze, Identity,
+ * Transpose): where those of in[0] have to lie if those of out[0] are to lie at out_offset + sum of index *
+ * out_stride. */
+bool fg_movement_source(const fg_node *n, const int64_t *out_stride, int64_t out_offset, int64_t *in_stride,
+                        int64_t *in_offset);
+
 #endif

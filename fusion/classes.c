@@ -136,6 +136,13 @@ static bool matmul(const fg_scope *s, const fg_node *n) {
     return fg_is_one_of(n, "Gemm MatMul") && float_result(n);
 }
 
+/* Scores of attention, or their product with values: of two computed matrices. */
+static bool product(const fg_scope *s, const fg_node *n) {
+    (void)s;
+    return fg_is_op(n, "MatMul") && float_result(n) && !fg_is_gemm(n) && n->in[0]->shape.rank >= 2 &&
+           n->in[1]->shape.rank >= 2 && !empty(n->in[0]) && !empty(n->in[1]);
+}
+
 /* ---- elementwise ---- */
 
 bool fg_is_elementwise(const fg_node *n) {
@@ -379,6 +386,7 @@ static const fg_class classes[] = {
     {"fc", FG_ROLE_ANCHOR, FG_CHANNELS_SECOND, fc},
     {"gemm", FG_ROLE_ANCHOR, FG_CHANNELS_LAST, gemm},
     {"matmul", FG_ROLE_ANCHOR, FG_CHANNELS_LAST, matmul},
+    {"product", FG_ROLE_ANCHOR, FG_CHANNELS_ANY, product},
     {"squeeze", FG_ROLE_ANCHOR, FG_CHANNELS_SECOND, squeeze},
     {"maxpool", FG_ROLE_ANCHOR, FG_CHANNELS_SECOND, maxpool},
     {"pool", FG_ROLE_ANCHOR, FG_CHANNELS_SECOND, pool},

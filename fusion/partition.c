@@ -8,14 +8,52 @@
 
 /* ---- the order that matching works by ---- */
 
-/* Kahn's order with a stack: after a node come, where possible, the nodes that read it. Chains then stand
+/* What is ready waits on three stacks; the first that holds something is taken from. */
+enum {
+    URGENT, /* moves elements: views for the operators behind it */
+    PLAIN,
+    PATIENT, /* multiplies two computed matrices: attention wants its third operand made before */
+    N_STACKS
+};
+
+static int urgency(const fg_node *n) {
+    if (n->op != NULL && n->op->lowering != NULL && strcmp(n->op->lowering, "copy") == 0) {
+        return URGENT;
+    }
+    bool computed = fg_is_op(n, "MatMul") && n->in[0]->data == NULL && n->in[1]->data == NULL;
+    return computed ? PATIENT : PLAIN;
+}
+
+typedef struct ready {
+    fg_node **at[N_STACKS];
+    int n[N_STACKS];
+} ready;
+
+static void push(ready *r, fg_node *n) {
+    const int u = urgency(n);
+    r->at[u][r->n[u]++] = n;
+}
+
+static fg_node *pop(ready *r) {
+    for (int u = 0; u < N_STACKS; u++) {
+        if (r->n[u] > 0) {
+            return r->at[u][--r->n[u]];
+        }
+    }
+    return NULL;
+}
+
+/* Kahn's order with stacks: after a node come, where possible, the nodes that read it. Chains then stand
  * together, and an operand of a join that comes from elsewhere stands before the branch that is finished
  * last. */
 static void order_nodes(fg_grouping *gr) {
     fg_graph *g = gr->g;
     int *waits = fg_big_alloc(gr->ctx, (size_t)g->n_values * sizeof *waits + 1);
-    fg_node **stack = fg_big_alloc(gr->ctx, (size_t)g->n_nodes * sizeof *stack + 1);
-    int n_stack = 0, n = 0;
+    ready r = {.n = {0}};
+    int n = 0;
+    for (int u = 0; u < N_STACKS; u++) {
+        r.at[u] = fg_big_alloc(gr->ctx, (size_t)g->n_nodes * sizeof(fg_node *) + 1);
+    }
     for (int i = 0; i < g->n_values; i++) {
         const fg_value *v = g->values[i];
         for (int k = 0; v->producer != NULL && k < v->n_users; k++) {
@@ -24,25 +62,26 @@ static void order_nodes(fg_grouping *gr) {
     }
     for (int i = g->n_nodes - 1; i >= 0; i--) {
         if (waits[fg_node_key(g->nodes[i])] == 0) {
-            stack[n_stack++] = g->nodes[i];
+            push(&r, g->nodes[i]);
         }
     }
-    while (n_stack > 0) {
-        fg_node *node = stack[--n_stack];
+    for (fg_node *node = pop(&r); node != NULL; node = pop(&r)) {
         gr->position[fg_node_key(node)] = n;
         gr->order[n++] = node;
         for (int o = node->n_out - 1; o >= 0; o--) {
             for (int k = node->out[o] != NULL ? node->out[o]->n_users - 1 : -1; k >= 0; k--) {
                 fg_node *user = node->out[o]->users[k];
                 if (--waits[fg_node_key(user)] == 0) {
-                    stack[n_stack++] = user;
+                    push(&r, user);
                 }
             }
         }
     }
     FG_REQUIRE(gr->ctx, "partition", n == g->n_nodes);
     fg_big_free(gr->ctx, waits);
-    fg_big_free(gr->ctx, stack);
+    for (int u = 0; u < N_STACKS; u++) {
+        fg_big_free(gr->ctx, r.at[u]);
+    }
 }
 
 static fg_grouping *grouping_new(fg_graph *g) {

@@ -64,6 +64,15 @@ static bool gates_pixels(const fg_graph *g, const fg_kernel *k) {
     return pooled && !makes_output(g, k);
 }
 
+/* The softmax runs over the keys. */
+static bool weighs_keys(const fg_graph *g, const fg_kernel *k) {
+    (void)g;
+    const fg_node *n = k->stage[1].anchor;
+    const int rank = n->in[0]->shape.rank;
+    const int64_t axis = fg_attr_int(n, "axis", n->op->until != 0 ? 1 : -1);
+    return fg_is_op(n, "Softmax") && (axis == -1 || axis == rank - 1);
+}
+
 const fg_pattern fg_patterns[] = {
     /* convolutions across a row buffer */
     {"expand_depthwise", NULL, "dense_conv act* depthwise_conv act* ~squeeze?", can_buffer_rows, "rowbuffer"},
@@ -80,6 +89,7 @@ const fg_pattern fg_patterns[] = {
     {"conv", "ConvBN", "dense_conv ~squeeze?", NULL, "conv"},
     {"depthwise", "ConvBNAct", "depthwise_conv act* ~squeeze?", NULL, "depthwise"},
     /* matrices */
+    {"attention", "ScaledDotProductAttention", "product ew* softmax product", weighs_keys, "attention"},
     {"classifier", "Linear", "squeeze view? gemm ew*", NULL, "gate"},
     {"classifier", "Linear", "view? gemm ew*", makes_output, "conv"},
     {"gemm_act", "LinearAct", "view? gemm ew+", NULL, "conv"},

@@ -80,6 +80,63 @@ TEST(attention_reads_its_operands_where_they_lie) {
     check(g, NODE(g, "MatMul", NODE(g, "Softmax", s), v));
 }
 
+/* softmax(scale q k' + bias) v over matrices of any rank, with the result where another operator wants it. */
+typedef struct attention_case {
+    const char *q, *k, *v, *bias;
+} attention_case;
+
+static const attention_case attentions[] = {
+    {"12x9x8", "12x8x20", "12x20x24", NULL},          /* keys already stand in columns */
+    {"2x3x5x7", "2x1x7x3", "1x3x3x5", "1x3x5x3"},     /* batches broadcast; fewer keys than lanes */
+    {"1x33x16", "1x16x33", "1x33x16", "33x33"},       /* one head */
+    {"40x6", "6x17", "17x19", "40x1"},                /* a bias per query */
+    {"1x2x1x16", "1x2x16x50", "1x2x50x16", "2x1x50"}, /* one query */
+    {"7x12", "5x12x30", "30x9", NULL},
+};
+
+TEST(attention_takes_any_batch_bias_and_size) {
+    (void)arg;
+    for (size_t i = 0; i < FG_COUNT(attentions); i++) {
+        const attention_case *c = &attentions[i];
+        fg_graph *g = new_graph(ctx, 22);
+        fg_value *s = NODE(g, "MatMul", input(g, "q", c->q), input(g, "k", c->k));
+        s = NODE(g, "Div", s, scalar(g, 3));
+        s = c->bias != NULL ? NODE(g, "Add", s, input(g, "bias", c->bias)) : s;
+        check(g, NODE(g, "MatMul", NODE(g, "Softmax", s), input(g, "v", c->v)));
+    }
+}
+
+/* Heads out of one projection, joined again for the next: neither way costs a copy. */
+TEST(attention_writes_its_result_where_it_is_wanted) {
+    (void)arg;
+    fg_graph *g = new_graph(ctx, 22);
+    fg_value *qkv = NODE(g, "MatMul", input(g, "x", "19x1x24"), parameter(g, "w", "24x72")), *part[3];
+    for (int i = 0; i < 3; i++) {
+        part[i] = NODE(g, "Slice", qkv, INTS(g, 24 * i), INTS(g, 24 * i + 24), INTS(g, 2));
+        part[i] = NODE(g, "Reshape", part[i], INTS(g, 19, 3, 8));
+        static const int64_t perms[3][3] = {{1, 0, 2}, {1, 2, 0}, {1, 0, 2}};
+        part[i] = with_ints(g, NODE(g, "Transpose", part[i]), "perm", 3, perms[i]);
+    }
+    fg_value *s = NODE(g, "Softmax", NODE(g, "MatMul", part[0], part[1]));
+    fg_value *y = NODE(g, "MatMul", s, part[2]);
+    y = with_ints(g, NODE(g, "Transpose", y), "perm", 3, (const int64_t[]){1, 0, 2});
+    y = NODE(g, "Reshape", y, INTS(g, 19, 24));
+    y = NODE(g, "Gemm", y, parameter(g, "out", "24x24"));
+    check(g, y);
+    fg_graph *fused = fg_graph_clone(g);
+    const fg_fusion_options options = {.fuse = true};
+    fg_canonicalise(fused, &options);
+    fg_partition *p = fg_partition_graph(fused, &options);
+    const fg_codegen_options codegen = {.prefix = "t",
+                                        .file_stem = "t",
+                                        .model_file = "t.onnx",
+                                        .command = "",
+                                        .version = "0",
+                                        .threads = 1,
+                                        .fault_kernel = -1};
+    assert_int_equal(fg_generate(p, fg_target_load(ctx, "x86-64-v3"), &codegen)->n_kernels, 3);
+}
+
 /* ---- convolutions ---- */
 
 typedef struct conv_case {
@@ -154,6 +211,8 @@ int main(void) {
         cmocka_unit_test(general_products_take_any_bias_and_transposes),
         cmocka_unit_test(general_products_of_integers_scale_them),
         cmocka_unit_test(attention_reads_its_operands_where_they_lie),
+        cmocka_unit_test(attention_takes_any_batch_bias_and_size),
+        cmocka_unit_test(attention_writes_its_result_where_it_is_wanted),
         cmocka_unit_test(convolutions_of_three_dimensions_and_computed_weights),
         cmocka_unit_test(convolutions_of_other_types),
         cmocka_unit_test(transposed_convolutions_gather_what_reaches_a_pixel),

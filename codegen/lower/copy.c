@@ -403,4 +403,13 @@ static void emit(fg_emit *e) {
     lower_view(e, n);
 }
 
-const fg_lowering fg_lowering_copy = {"copy", NULL, emit};
+/* Sources are read at any strides, so that a view of a view costs one copy at most. */
+static void prefer(fg_planner *p, fg_kernel *k) {
+    for (int i = 0; i < k->n_in; i++) {
+        if (k->in[i]->data == NULL && !k->in[i]->is_sequence) {
+            fg_take_strided(p, k->in[i]);
+        }
+    }
+}
+
+const fg_lowering fg_lowering_copy = {"copy", prefer, emit};

@@ -311,6 +311,7 @@ static void prefer(fg_planner *p, fg_kernel *k) {
     const fg_node *n = k->stage[0].anchor;
     for (int i = 0; i < k->n_out; i++) {
         fg_want_row_major(p, k->out[i]);
+        fg_give_strided(p, k->out[i], -1);
     }
     fg_take_strided(p, n->in[0]);
     if (n->in[1] != n->in[0]) {
