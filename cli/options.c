@@ -144,11 +144,15 @@ static void set_dim(parser *p, const char *value) {
 }
 
 static void set_shape(parser *p, const char *value) {
-    static const char wanted[] = "INPUT=1x3x224x224 (or INPUT=scalar), at most 8 extents";
+    static const char wanted[] = "INPUT=1x3x224x224 (or INPUT=scalar, INPUT=none), at most 8 extents";
     fg_shape_binding *b = &p->options->shapes[p->options->n_shapes++];
     const char *rest;
     b->input = split(p, value, true, wanted, &rest);
     if (strcmp(rest, "scalar") == 0) return;
+    if (strcmp(rest, "none") == 0) { /* a sequence or optional without elements */
+        b->shape.rank = -1;
+        return;
+    }
     for (;;) {
         size_t n = strcspn(rest, "x");
         if (b->shape.rank == FG_MAX_RANK) bad_value(p, value, wanted);
@@ -428,7 +432,9 @@ static const option_row rows[] = {
     {NULL, "--no-fuse", NULL, TAKES_NONE, NULL, "one kernel per operator, for comparison", set_no_fuse},
     {"Model", "--dim", NULL, TAKES_VALUE, "NAME=N",
      "pin a dynamic dimension; in reports NAME=1,8,16 makes one row for each", set_dim},
-    {NULL, "--shape", NULL, TAKES_VALUE, "INPUT=1x3x224x224", "pin or override the shape of an input",
+    {NULL, "--shape", NULL, TAKES_VALUE, "INPUT=1x3x224x224",
+     "pin or override the shape of an input; the elements of a sequence\nare INPUT[0], INPUT[1], ...; "
+     "INPUT=none: it has no element",
      set_shape},
     {NULL, "--const", NULL, TAKES_VALUE, "INPUT=FILE",
      "bind an input to the tensor in FILE (.npy or .pb) and remove it", set_const},

@@ -10,6 +10,8 @@ struct fg_graph_own {
                        cheap */
     fg_node **uses; /* all users[] lists lie here, one behind the other */
     size_t cap_uses;
+    fg_graph *spliced_into; /* of a graph inside an attribute: where its initializers are, by value id */
+    fg_value **spliced_consts;
 };
 
 static const char *unique_name(fg_graph *g, const char *name) {
@@ -345,11 +347,12 @@ typedef struct scope {
     const struct scope *outer;
     const fg_graph *from;
     fg_graph *to;
+    fg_value **map; /* by id of the values of `from` */
 } scope;
 
 static fg_value *copy_of(const scope *s, fg_value *v) {
     for (; v && s; s = s->outer)
-        if (fg_graph_owns(s->from, v)) return s->to->values[v->id];
+        if (fg_graph_owns(s->from, v)) return s->map[v->id];
     return v;
 }
 
@@ -397,7 +400,7 @@ static fg_graph *clone_graph(const fg_graph *g, const scope *outer) {
         v->users = NULL;
         v->n_users = 0;
     }
-    scope s = {outer, g, to};
+    scope s = {outer, g, to, to->values};
     to->inputs = copy_refs(&s, g->n_inputs, g->inputs);
     to->outputs = copy_refs(&s, g->n_outputs, g->outputs);
     for (int i = 0; i < g->n_nodes; i++) {
@@ -406,6 +409,44 @@ static fg_graph *clone_graph(const fg_graph *g, const scope *outer) {
     }
     fg_graph_link(to);
     return to;
+}
+
+/* The value of g that stands for value i of the body, other than its inputs. */
+static fg_value *spliced_value(fg_graph *g, const fg_graph *body, int i) {
+    const fg_value *v = body->values[i];
+    struct fg_graph_own *own = body->own;
+    if (!v->data) {
+        fg_value *fresh = fg_graph_value(g, v->name);
+        fresh->is_sequence = v->is_sequence;
+        fresh->is_optional = v->is_optional;
+        return fresh;
+    }
+    if (own->spliced_into != g) {
+        own->spliced_into = g;
+        own->spliced_consts = FG_ARRAY(g->ctx, body->n_values, fg_value *);
+    }
+    if (!own->spliced_consts[i]) {
+        own->spliced_consts[i] = fg_graph_const(g, v->name, v->dtype, &v->shape, v->data);
+        own->spliced_consts[i]->synthetic = v->synthetic;
+    }
+    return own->spliced_consts[i];
+}
+
+void fg_graph_splice(fg_graph *g, const fg_graph *body, fg_value *const *args, fg_value **results) {
+    scope s = {NULL, body, g, FG_ARRAY(g->ctx, body->n_values + 1, fg_value *)};
+    for (int i = 0; i < body->n_inputs; i++) s.map[body->inputs[i]->id] = args[i];
+    for (int i = 0; i < body->n_values; i++)
+        if (!body->values[i]->is_input) s.map[i] = spliced_value(g, body, i);
+    for (int i = 0; i < body->n_nodes; i++) {
+        fg_node *n = clone_node(&s, body->nodes[i]);
+        n->covers = NULL;
+        n->n_covers = 0;
+        for (int o = 0; o < n->n_out; o++)
+            if (n->out[o]) n->out[o]->producer = n;
+        g->nodes = grow_list(g->ctx, g->nodes, g->n_nodes, &g->cap_nodes);
+        g->nodes[g->n_nodes++] = n;
+    }
+    for (int i = 0; i < body->n_outputs; i++) results[i] = copy_of(&s, body->outputs[i]);
 }
 
 fg_graph *fg_graph_clone(fg_graph *g) {

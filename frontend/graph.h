@@ -95,6 +95,12 @@ struct fg_value {
     bool is_input;       /* graph input without initializer */
     bool is_output;      /* graph output */
     bool is_sequence;    /* sequence or optional: not a tensor */
+    bool is_optional;    /* an optional, of a tensor or of a sequence */
+    /* Elements of a sequence, or the one of an optional that has one. Sequences exist in inference only: what
+     * reads them is resolved to nodes that read their elements (see expand.h). */
+    bool items_known;
+    fg_value **items;
+    int n_items;
     int64_t bound; /* integer inputs: exclusive upper bound of an index, as inference knows it; 0 unknown */
     /* symbolic dimensions of graph inputs as declared; NULL where numeric */
     const char *dim_name[FG_MAX_RANK];
@@ -164,6 +170,8 @@ struct fg_graph {
     int n_inputs, n_outputs;
     int64_t parameters;       /* learned initializer elements (no BatchNormalization mean and variance) */
     int n_synthetic;          /* tensors made by fill rules */
+    int64_t n_items;          /* elements of sequences, */
+    int n_replaced;           /* and nodes replaced by others: how far inference has gone */
     uint8_t sha256[32];       /* of the model file's bytes */
     struct fg_graph_own *own; /* names taken and scratch of graph.c */
 };
@@ -185,6 +193,10 @@ void fg_graph_prune(fg_graph *g); /* drops nodes from which no graph output is r
 /* A copy whose values have ref set to the values of g and whose nodes have covers = {original node}: what
  * rewriting works on. Constants are shared. */
 fg_graph *fg_graph_clone(fg_graph *g);
+
+/* Copies the nodes of `body`, a graph inside an attribute, to the end of g's; `args` stand in for its inputs.
+ * Initializers are shared by all copies. results: where the values are put that its outputs have become. */
+void fg_graph_splice(fg_graph *g, const fg_graph *body, fg_value *const *args, fg_value **results);
 
 /* True if v is a value of g itself; a graph inside an attribute may also read values of the graphs around it.
  * Such a read counts, in users[] and in the order of nodes, as one of the node that holds the attribute. */

@@ -2,6 +2,7 @@
  * shape computed from constants (Shape, Gather, Concat, Reshape) is known by the time it is needed. */
 #include <string.h>
 
+#include "frontend/expand.h"
 #include "frontend/interpret.h"
 
 /* A folded result above this size is kept as a node unless its inputs are as large (a weight reshaped or
@@ -161,37 +162,59 @@ static bool has_outputs(const fg_node *n) {
     return false;
 }
 
-static void infer_bound(fg_graph *g, fg_node *n, int64_t *spent) {
+/* True if other nodes, appended to the graph, have taken the node's place. */
+static bool infer_bound(fg_graph *g, fg_node *n, int64_t *spent) {
     check_arity(g, n);
     check_inputs(g, n);
+    bool replaced = false;
     if (has_outputs(n)) {
         n->op->infer(g->ctx, g, n);
+        replaced = fg_is_replaced(n);
+    }
+    if (has_outputs(n) && !replaced) {
         check_outputs(g, n);
         fold(g, n, spent);
     }
+    return replaced;
 }
 
-static void infer_one(fg_graph *g, fg_node *n, int64_t *spent) {
+static bool infer_one(fg_graph *g, fg_node *n, int64_t *spent) {
     fg_context_set_node(g->ctx, n);
     bind(g, n);
-    infer_bound(g, n, spent);
+    const bool replaced = infer_bound(g, n, spent);
     fg_context_set_node(g->ctx, NULL);
+    return replaced;
 }
 
+/* Everything may have become constant, so that no node is left that reads an input. */
 void fg_infer(fg_graph *g) {
     fg_graph_link(g);
     int64_t spent = 0;
-    for (int i = 0; i < g->n_nodes; i++) {
-        infer_one(g, g->nodes[i], &spent);
+    bool replaced = false;
+    for (int i = 0; i < g->n_nodes;) {
+        int before = g->n_nodes;
+        if (infer_one(g, g->nodes[i], &spent)) {
+            fg_take_place(g, i, before);
+            replaced = true;
+        } else {
+            i++;
+        }
+        if (i == g->n_nodes) {
+            replaced = fg_resolve_outputs(g) || replaced; /* may append nodes */
+        }
+    }
+    if (g->n_nodes == 0) replaced = fg_resolve_outputs(g) || replaced;
+    if (replaced) {
+        fg_renumber(g);
     }
 }
 
 void fg_infer_node(fg_graph *g, fg_node *n) {
     int64_t spent = 0;
-    infer_one(g, n, &spent);
+    FG_REQUIRE(g->ctx, "inference", !infer_one(g, n, &spent));
 }
 
 void fg_infer_bound_node(fg_graph *g, fg_node *n) {
     int64_t spent = 0;
-    infer_bound(g, n, &spent);
+    FG_REQUIRE(g->ctx, "inference", !infer_bound(g, n, &spent));
 }

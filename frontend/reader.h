@@ -26,6 +26,8 @@ typedef struct fg_reader {
     int n_nodes; /* made so far: calls of functions that call functions multiply */
     size_t work; /* done so far, see fg_charge */
     int n_synthetic;
+    fg_graph *graph; /* the main one */
+    int cap_inputs;  /* of it */
     bool stale; /* an override changed a fixed dimension: what the file declares of other shapes no longer
                    holds */
 } fg_reader;
@@ -66,7 +68,8 @@ fg_dtype fg_read_dtype(fg_context *ctx, int64_t type, const char *name);
 /* Names in the options must be there. */
 void fg_check_bindings(fg_reader *r, const Onnx__GraphProto *graph);
 const fg_const_binding *fg_bound_const(const fg_reader *r, const char *input);
-/* Type and shape of an input of the main graph, dynamic dimensions pinned. */
+/* Type and shape of an input of the main graph, dynamic dimensions pinned; adds it, or the elements that it
+ * is a sequence of, to the graph's inputs. */
 void fg_bind_input(fg_reader *r, fg_value *v, const Onnx__ValueInfoProto *info);
 void fg_bind_const(fg_reader *r, fg_value *v, const Onnx__ValueInfoProto *info, const fg_const_binding *c);
 /* What the file declares of any other value; unknown dimensions leave the shape unknown. */
@@ -74,6 +77,8 @@ void fg_declare(fg_reader *r, fg_value *v, const Onnx__ValueInfoProto *info);
 
 /* ---- reader_graph.c ---- */
 
+/* Adds v to the main graph's inputs. */
+void fg_add_input(fg_reader *r, fg_value *v);
 fg_graph *fg_read_graph(fg_reader *r, const Onnx__GraphProto *graph, const fg_scope *outer);
 void fg_read_nodes(fg_reader *r, fg_scope *scope, size_t n, Onnx__NodeProto *const *nodes);
 /* NULL if nothing has that name, or if it is an optional input that the call of the function left out. */

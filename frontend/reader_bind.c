@@ -17,9 +17,15 @@ static bool has_initializer(const Onnx__GraphProto *g, const char *name) {
     return false;
 }
 
+/* An input, or an element of one: "NAME[0]". */
 static bool is_input(const Onnx__GraphProto *g, const char *name) {
-    for (size_t i = 0; i < g->n_input; i++)
-        if (strcmp(fg_or_empty(g->input[i]->name), name) == 0) return !has_initializer(g, name);
+    for (size_t i = 0; i < g->n_input; i++) {
+        const char *input = fg_or_empty(g->input[i]->name);
+        const Onnx__TypeProto *t = g->input[i]->type;
+        if (strcmp(input, name) == 0) return !has_initializer(g, name);
+        bool listed = t && (t->sequence_type || t->optional_type);
+        if (listed && strncmp(input, name, strlen(input)) == 0 && name[strlen(input)] == '[') return true;
+    }
     return false;
 }
 
@@ -107,7 +113,8 @@ static int64_t bound_dim(const fg_reader *r, const char *name) {
 
 typedef struct declared {
     fg_dtype type;
-    bool is_sequence, has_shape;
+    bool is_sequence, is_optional, has_shape;
+    const Onnx__TypeProto *of; /* type of a sequence's or optional's elements */
     int rank;
     int64_t dim[FG_MAX_RANK]; /* -1 where not a number */
     const char *name[FG_MAX_RANK];
@@ -129,16 +136,22 @@ static void declared_dims(fg_reader *r, const Onnx__TensorShapeProto *s, const c
     }
 }
 
-static declared read_declared(fg_reader *r, const Onnx__ValueInfoProto *info) {
+static declared read_type(fg_reader *r, const Onnx__TypeProto *t, const char *name) {
     declared d = {0};
-    const Onnx__TypeProto *t = info->type;
     if (!t) return d;
+    d.is_optional = t->optional_type != NULL;
+    if (t->sequence_type || t->optional_type)
+        d.of = (t->sequence_type ? t->sequence_type : t->optional_type)->elem_type;
     d.is_sequence =
         !t->tensor_type && (t->sequence_type || t->map_type || t->optional_type || t->sparse_tensor_type);
     if (!t->tensor_type || t->tensor_type->elem_type == FG_UNDEFINED) return d;
-    d.type = fg_read_dtype(r->ctx, t->tensor_type->elem_type, fg_or_empty(info->name));
-    if (t->tensor_type->shape) declared_dims(r, t->tensor_type->shape, fg_or_empty(info->name), &d);
+    d.type = fg_read_dtype(r->ctx, t->tensor_type->elem_type, name);
+    if (t->tensor_type->shape) declared_dims(r, t->tensor_type->shape, name, &d);
     return d;
+}
+
+static declared read_declared(fg_reader *r, const Onnx__ValueInfoProto *info) {
+    return read_type(r, info->type, fg_or_empty(info->name));
 }
 
 /* The declared shape with 1 for what is not known: an example of what to write. */
@@ -173,6 +186,7 @@ static void pin_dims(fg_reader *r, fg_value *v, const declared *d) {
 }
 
 static void override_shape(fg_reader *r, fg_value *v, const declared *d, const fg_shape *s) {
+    if (s->rank < 0) fg_raise(r->ctx, FG_USAGE, "input '%s' is a tensor; --shape gives it none", v->name);
     if (d->has_shape && s->rank != d->rank) {
         fg_remedy(r->ctx, "write for example --shape %s=%s", v->name, example_shape(r, d));
         fg_raise(r->ctx, FG_USAGE, "input '%s' has %d dimensions, --shape gives %d", v->name, d->rank,
@@ -193,20 +207,66 @@ static declared input_type(fg_reader *r, const fg_value *v, const Onnx__ValueInf
     return d;
 }
 
-void fg_bind_input(fg_reader *r, fg_value *v, const Onnx__ValueInfoProto *info) {
-    declared d = input_type(r, v, info);
+static void bind_tensor(fg_reader *r, fg_value *v, const declared *d) {
     const fg_shape *pinned = bound_shape(r, v->name);
-    v->is_sequence = d.is_sequence;
-    if (d.is_sequence) return;
-    v->dtype = d.type;
-    memcpy(v->dim_name, d.name, sizeof v->dim_name);
+    v->dtype = d->type;
+    memcpy(v->dim_name, d->name, sizeof v->dim_name);
     if (pinned)
-        override_shape(r, v, &d, pinned);
+        override_shape(r, v, d, pinned);
     else
-        pin_dims(r, v, &d);
+        pin_dims(r, v, d);
     fg_checked_product(r->ctx, v->shape.rank, v->shape.dim);
     v->shape_known = true;
     v->shape_declared = true;
+    v->is_input = true;
+    fg_add_input(r, v);
+}
+
+static bool is_static(const declared *d) {
+    bool known = d->has_shape;
+    for (int i = 0; i < d->rank; i++) known = known && d->dim[i] >= 0;
+    return known;
+}
+
+/* Element i of the sequence or optional `name`: false if it is not there. */
+static bool element_is_there(const fg_reader *r, const char *name, int i, const declared *of, bool optional) {
+    const char *item = fg_format(r->ctx, "%s[%d]", name, i);
+    const fg_read_options *o = options_of(r);
+    const fg_shape *own = bound_shape(r, name);
+    if (own && own->rank < 0) return false;
+    if (optional && i == 0 && is_static(of)) return true;
+    for (int k = 0; k < o->n_shapes; k++) /* its own shape, or that of an element of it */
+        if (strncmp(o->shapes[k].input, item, strlen(item)) == 0) return !optional || i == 0;
+    return false;
+}
+
+/* The elements are inputs of their own, NAME[0], NAME[1] and so on; how many there are and what is not
+ * declared of their shapes comes from --shape. Recursion is as deep as the scanner lets types nest. */
+static void bind_elements(fg_reader *r, fg_value *v, const declared *d) {
+    const declared of = read_type(r, d->of, v->name);
+    const fg_shape *own = bound_shape(r, v->name);
+    fg_value **items = FG_ARRAY(r->ctx, options_of(r)->n_shapes + 2, fg_value *);
+    v->is_sequence = true;
+    v->is_optional = d->is_optional;
+    v->items = items;
+    while (v->n_items <= options_of(r)->n_shapes &&
+           element_is_there(r, v->name, v->n_items, &of, d->is_optional)) {
+        fg_value *item = fg_graph_value(r->graph, fg_format(r->ctx, "%s[%d]", v->name, v->n_items));
+        items[v->n_items++] = item;
+        if (of.is_sequence)
+            bind_elements(r, item, &of);
+        else
+            bind_tensor(r, item, &of);
+    }
+    v->items_known = v->n_items > 0 || (own && own->rank < 0);
+}
+
+void fg_bind_input(fg_reader *r, fg_value *v, const Onnx__ValueInfoProto *info) {
+    declared d = input_type(r, v, info);
+    if (d.is_sequence)
+        bind_elements(r, v, &d);
+    else
+        bind_tensor(r, v, &d);
 }
 
 void fg_bind_const(fg_reader *r, fg_value *v, const Onnx__ValueInfoProto *info, const fg_const_binding *c) {
@@ -233,6 +293,7 @@ void fg_declare(fg_reader *r, fg_value *v, const Onnx__ValueInfoProto *info) {
     bool known = d.has_shape && !r->stale;
     if (v->data || v->is_input) return;
     v->is_sequence = d.is_sequence;
+    v->is_optional = d.is_optional;
     v->dtype = d.type;
     for (int i = 0; i < d.rank; i++) known = known && d.dim[i] >= 0;
     if (!known) return;

@@ -278,10 +278,24 @@ static void read_initializers(fg_reader *r, fg_scope *scope, const Onnx__GraphPr
     }
 }
 
+void fg_add_input(fg_reader *r, fg_value *v) {
+    fg_graph *g = r->graph;
+    if (g->n_inputs == r->cap_inputs) {
+        fg_value **more = FG_ARRAY(r->ctx, 2 * r->cap_inputs + 8, fg_value *);
+        if (g->n_inputs) memcpy(more, g->inputs, (size_t)g->n_inputs * sizeof *more);
+        g->inputs = more;
+        r->cap_inputs = 2 * r->cap_inputs + 8;
+    }
+    g->inputs[g->n_inputs++] = v;
+}
+
 /* Inputs that have an initializer are constants already (IR 3 lists every initializer among the inputs). */
 static void read_inputs(fg_reader *r, fg_scope *scope, const Onnx__GraphProto *p) {
     fg_graph *g = scope->graph;
-    g->inputs = FG_ARRAY(r->ctx, p->n_input, fg_value *);
+    if (scope->outer)
+        g->inputs = FG_ARRAY(r->ctx, p->n_input, fg_value *);
+    else
+        r->graph = g;
     for (size_t i = 0; i < p->n_input; i++) {
         const char *name = fg_or_empty(p->input[i]->name);
         const fg_const_binding *c = scope->outer ? NULL : fg_bound_const(r, name);
@@ -293,12 +307,13 @@ static void read_inputs(fg_reader *r, fg_scope *scope, const Onnx__GraphProto *p
             fg_bind_const(r, v, p->input[i], c);
             continue;
         }
-        if (scope->outer)
+        if (scope->outer) {
             fg_declare(r, v, p->input[i]);
-        else
+            g->inputs[g->n_inputs++] = v;
+        } else {
             fg_bind_input(r, v, p->input[i]);
+        }
         v->is_input = true;
-        g->inputs[g->n_inputs++] = v;
     }
 }
 

@@ -166,10 +166,13 @@ static void sequences_are_marked(void **state) {
     pb_input(*state, m, "s", FG_FLOAT, NULL);
     Onnx__TypeProto *t = m->graph->input[1]->type;
     t->tensor_type = NULL;
-    t->sequence_type = PB_NEW(*state, Onnx__TypeProto__Other, ONNX__TYPE_PROTO__OTHER__INIT);
+    t->sequence_type = PB_NEW(*state, Onnx__TypeProto__Of, ONNX__TYPE_PROTO__OF__INIT);
     fg_graph *g = read_it(*state, m);
-    assert_true(g->inputs[1]->is_sequence);
-    assert_int_equal(g->inputs[1]->dtype, FG_UNDEFINED);
+    const fg_value *v = fg_graph_find(g, "s");
+    assert_true(v->is_sequence);
+    assert_false(v->items_known);
+    assert_int_equal(v->dtype, FG_UNDEFINED);
+    assert_int_equal(g->n_inputs, 1); /* its elements would be inputs, were they stated */
 }
 
 /* ---- tensors ---- */

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "frontend/expand.h"
 #include "frontend/reference/elements.h"
 
 /* ---- constants ---- */
@@ -171,8 +172,9 @@ static void infer_eye_like(fg_context *ctx, fg_graph *g, fg_node *n) {
 
 static void infer_identity(fg_context *ctx, fg_graph *g, fg_node *n) {
     if (n->in[0]->is_sequence) {
-        fg_raise(ctx, FG_UNSUPPORTED, "operand '%s' is a sequence; only tensors are supported",
-                 n->in[0]->name);
+        fg_pass_items(n, 0, n->in[0]);
+        fg_replaced(n);
+        return;
     }
     fg_infer_same(ctx, g, n);
     n->out[0]->bound = n->in[0]->bound;
@@ -275,8 +277,7 @@ const fg_op fg_ops_shape[] = {
      .types = FG_T_ANY,
      .infer = infer_identity,
      .reference = fg_ref_copy,
-     .lowering = "copy",
-     .note = "tensors only"},
+     .lowering = "copy"},
     {.name = "Dropout",
      .domain = "",
      .since = 7,
