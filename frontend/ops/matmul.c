@@ -1,6 +1,6 @@
 /* Gemm and MatMul. */
 #include "frontend/reference/matmul.h"
-#include "frontend/ops.h"
+#include "frontend/int_product.h"
 
 static void same_type(fg_context *ctx, const fg_node *n) {
     for (int i = 1; i < n->n_in; i++) {
@@ -39,29 +39,24 @@ static void infer_gemm(fg_context *ctx, fg_graph *g, fg_node *n) {
 }
 
 /* Numpy's rules: a vector gains a dimension of one, which is taken away again. */
+fg_shape fg_matmul_shape(fg_context *ctx, const fg_node *n, const fg_shape *a, const fg_shape *b) {
+    fg_shape y = fg_product_space(ctx, n, a, b);
+    if (b->rank == 1) {
+        y.rank--;
+    }
+    if (a->rank == 1) {
+        if (b->rank > 1) {
+            y.dim[y.rank - 2] = y.dim[y.rank - 1];
+        }
+        y.rank--;
+    }
+    return y;
+}
+
 static void infer_matmul(fg_context *ctx, fg_graph *g, fg_node *n) {
     (void)g;
-    const fg_shape *a = &n->in[0]->shape, *b = &n->in[1]->shape;
     same_type(ctx, n);
-    if (a->rank < 1 || b->rank < 1) {
-        fg_raise(ctx, FG_BAD_MODEL, "a scalar cannot be an operand");
-    }
-    int64_t rows = b->dim[b->rank == 1 ? 0 : b->rank - 2];
-    if (a->dim[a->rank - 1] != rows) {
-        fg_raise(ctx, FG_BAD_MODEL, "operands of shapes %s and %s do not match: %lld columns, %lld rows",
-                 fg_shape_text(ctx, a), fg_shape_text(ctx, b), (long long)a->dim[a->rank - 1],
-                 (long long)rows);
-    }
-    fg_shape y = *a, batch = *b;
-    y.rank = a->rank > 2 ? a->rank - 2 : 0;
-    batch.rank = b->rank > 2 ? b->rank - 2 : 0;
-    fg_broadcast_shape(ctx, n, &y, &batch);
-    if (a->rank > 1) {
-        y.dim[y.rank++] = a->dim[a->rank - 2];
-    }
-    if (b->rank > 1) {
-        y.dim[y.rank++] = b->dim[b->rank - 1];
-    }
+    const fg_shape y = fg_matmul_shape(ctx, n, &n->in[0]->shape, &n->in[1]->shape);
     fg_out_shape(ctx, n, 0, n->in[0]->dtype, &y);
 }
 
