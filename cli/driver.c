@@ -7,6 +7,7 @@
 #include "cli/tune.h"
 #include "cli/view.h"
 #include "codegen/escape.h"
+#include "codegen/functions.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -92,6 +93,23 @@ static void check_tune_file(fg_context *ctx, const fg_cli_options *o, const char
     fg_output_check(ctx, o->tune_file);
 }
 
+static void check_emit(fg_context *ctx, const fg_cli_options *o, const char *model) {
+    if (!o->emit) return;
+    if (same_file(o->emit, model)) fg_raise(ctx, FG_USAGE, "'%s' would overwrite the model", o->emit);
+    fg_output_check(ctx, o->emit);
+}
+
+/* A failed write is seen by ferror in the commit. */
+static void write_chunk(void *stream, const char *data, size_t n) {
+    (void)fwrite(data, 1, n, stream);
+}
+
+static void emit_onnx(fg_context *ctx, fg_graph *read, const fg_module *m, const char *path) {
+    fg_output *o = fg_output_new(ctx);
+    fg_emit_onnx(read, m, write_chunk, fg_output_open(o, path));
+    fg_output_commit(o);
+}
+
 /* ---- reading ---- */
 
 static fg_graph *read_graph(job *j) {
@@ -129,7 +147,7 @@ static bool dump(job *j, fg_dump_pass pass, const fg_graph *g, const fg_partitio
 static bool only_dumps(const fg_cli_options *o) {
     bool any = false;
     for (int i = 0; i < FG_DUMP_COUNT; i++) any |= o->dump[i];
-    return any && !o->output && !o->n_reports && !o->bench_runs;
+    return any && !o->output && !o->emit && !o->n_reports && !o->bench_runs;
 }
 
 /* ---- generating ---- */
@@ -421,6 +439,7 @@ static void run_job(fg_context *ctx, void *arg) {
     fg_context_set_file(ctx, j->model);
     if (o->output) check_output(ctx, o, j->model);
     check_tune_file(ctx, o, j->model);
+    check_emit(ctx, o, j->model);
     fg_progress(ctx, "reading", 0, 0);
     j->read = read_graph(j);
     note_input(j);
@@ -438,6 +457,7 @@ static void run_job(fg_context *ctx, void *arg) {
         fg_raise(ctx, FG_MISMATCH, "the generated code does not match the reference: %s",
                  j->verdict->first_failure ? j->verdict->first_failure : "end to end");
     if (j->tune_text && o->tune_file) write_file(ctx, o->tune_file, j->tune_text, strlen(j->tune_text));
+    if (o->emit) emit_onnx(ctx, j->read, j->module, o->emit);
     fg_output_names names = o->output ? fg_output_names_of(ctx, o->output) : (fg_output_names){0};
     if (o->output) fg_output_module(ctx, &names, j->module);
 }
@@ -553,7 +573,7 @@ static void print_reports(session *s) {
     bool asked = any_view(o) || o->family;
     for (int i = 0; i < o->n_reports; i++)
         asked = asked && o->reports[i].format != FG_REPORT_TEXT && o->reports[i].file;
-    if (asked || (!o->n_reports && !o->output && !only_dumps(o))) print_report(s, &summary);
+    if (asked || (!o->n_reports && !o->output && !o->emit && !only_dumps(o))) print_report(s, &summary);
 }
 
 static void run_session(fg_context *ctx, void *arg) {

@@ -15,6 +15,7 @@ typedef struct parser {
     fg_cli_options *options;
     const char *pending_report_file; /* --report-file that came before its --report */
     const char *option;              /* being parsed, as the table names it */
+    bool emit_file;                  /* --emit was given its format, and not yet its file */
 } parser;
 
 typedef enum takes { TAKES_NONE, TAKES_OPTIONAL, TAKES_VALUE } takes;
@@ -35,10 +36,9 @@ static const struct {
     const char *option, *value; /* value NULL: the option as a whole */
     takes takes;
 } not_available[] = {
-    {"--emit", NULL, TAKES_VALUE},        {"--calibrate", NULL, TAKES_VALUE},
-    {"--precision", "bf16", TAKES_VALUE}, {"--precision", "fp16", TAKES_VALUE},
-    {"--precision", "int8", TAKES_VALUE}, {"--optimize", "ram", TAKES_VALUE},
-    {"--optimize", "flash", TAKES_VALUE},
+    {"--calibrate", NULL, TAKES_VALUE},   {"--precision", "bf16", TAKES_VALUE},
+    {"--precision", "fp16", TAKES_VALUE}, {"--precision", "int8", TAKES_VALUE},
+    {"--optimize", "ram", TAKES_VALUE},   {"--optimize", "flash", TAKES_VALUE},
 };
 
 static const char *const dump_names[FG_DUMP_COUNT] = {"read", "infer", "canonical", "partition"};
@@ -348,6 +348,20 @@ static void set_report_file(parser *p, const char *value) {
         fg_raise(p->ctx, FG_USAGE, "--report-file is given twice for one report");
 }
 
+static void set_emit(parser *p, const char *value) {
+    static const char *const names[] = {"onnx"};
+    choice(p, value, "onnx", 1, names);
+    if (p->options->emit) fg_raise(p->ctx, FG_USAGE, "--emit is given twice");
+    p->emit_file = true;
+}
+
+/* The second word of --emit onnx FILE. */
+static void set_emit_file(parser *p, const char *file) {
+    if (!*file || (*file == '-' && file[1])) bad_value(p, file, "a file name");
+    p->options->emit = file;
+    p->emit_file = false;
+}
+
 static void set_dump(parser *p, const char *value) {
     if (strcmp(value, "list") == 0)
         p->options->action = FG_ACTION_LIST_PASSES;
@@ -492,6 +506,8 @@ static const option_row rows[] = {
      set_energy},
     {NULL, "--family", NULL, TAKES_NONE, NULL,
      "several models: one table, and whether fusion scales over them", set_family},
+    {NULL, "--emit", NULL, TAKES_VALUE, "onnx FILE",
+     "write the fused graph as ONNX: kernels as local functions, quantisation\npoints as metadata", set_emit},
     {NULL, "--dump", NULL, TAKES_VALUE, "PASS",
      "print the graph after a pass and, without -o or --report, stop there;\n--dump list names the passes",
      set_dump},
@@ -609,6 +625,7 @@ static void check_pictures(parser *p) {
 static void check_together(parser *p) {
     fg_cli_options *o = p->options;
     if (p->pending_report_file) set_report(p, NULL);
+    if (p->emit_file) fg_raise(p->ctx, FG_USAGE, "--emit needs a file: --emit onnx FILE");
     int to_stdout = 0;
     for (int i = 0; i < o->n_reports; i++) to_stdout += !o->reports[i].file;
     if (to_stdout > 1) {
@@ -625,6 +642,8 @@ static void check_together(parser *p) {
     }
     if (o->tune_file && (o->n_models > 1 || sweeps(o)))
         fg_raise(p->ctx, FG_USAGE, "--tune-file is for one model of one shape");
+    if (o->emit && (o->n_models > 1 || sweeps(o)))
+        fg_raise(p->ctx, FG_USAGE, "--emit is for one model of one shape");
     if (!o->output) return;
     if (o->n_models > 1) fg_raise(p->ctx, FG_USAGE, "-o takes one model, and %d are given", o->n_models);
     for (int i = 0; i < o->n_dims; i++)
@@ -648,7 +667,9 @@ void fg_options_parse(fg_context *ctx, int argc, char **argv, fg_cli_options *o)
     o->reports = FG_ARRAY(ctx, most, fg_report_option);
     bool options_end = false;
     for (int i = 1; i < argc; i++) {
-        if (!options_end && strcmp(argv[i], "--") == 0)
+        if (p.emit_file)
+            set_emit_file(&p, argv[i]);
+        else if (!options_end && strcmp(argv[i], "--") == 0)
             options_end = true;
         else if (!options_end && argv[i][0] == '-' && argv[i][1])
             i = parse_option(&p, argc, argv, i);

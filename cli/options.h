@@ -97,6 +97,7 @@ typedef struct fg_cli_options {
     int tune_seconds;      /* 0: no --tune */
     const char *tune_file; /* with --tune written, else read; NULL: none */
     int bench_runs;        /* 0: no --bench */
+    const char *emit; /* --emit onnx FILE; NULL: none */
     fg_report_option *reports;
     int n_reports;
     bool dump[FG_DUMP_COUNT];

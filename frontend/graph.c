@@ -106,16 +106,13 @@ const char *fg_node_label(const fg_node *n) {
 
 /* ---- uses ---- */
 
-typedef void use_fn(void *user, fg_value **place);
-
-/* Calls fn for every place where n, or a graph inside it, reads a value of g. */
-static void each_use(const fg_graph *g, fg_node *n, use_fn *fn, void *user) {
+void fg_node_each_use(const fg_graph *g, fg_node *n, fg_use_fn *fn, void *user) {
     for (int i = 0; i < n->n_in; i++)
         if (n->in[i] && fg_graph_owns(g, n->in[i])) fn(user, &n->in[i]);
     for (int a = 0; a < n->n_attr; a++) {
         fg_graph *inner = n->attr[a].graph;
         if (!inner) continue;
-        for (int i = 0; i < inner->n_nodes; i++) each_use(g, inner->nodes[i], fn, user);
+        for (int i = 0; i < inner->n_nodes; i++) fg_node_each_use(g, inner->nodes[i], fn, user);
         for (int i = 0; i < inner->n_outputs; i++)
             if (fg_graph_owns(g, inner->outputs[i])) fn(user, &inner->outputs[i]);
     }
@@ -154,7 +151,7 @@ static void set_producers(fg_graph *g) {
 static void set_users(fg_graph *g) {
     struct fg_graph_own *own = g->own;
     size_t total = 0;
-    for (int i = 0; i < g->n_nodes; i++) each_use(g, g->nodes[i], count_use, NULL);
+    for (int i = 0; i < g->n_nodes; i++) fg_node_each_use(g, g->nodes[i], count_use, NULL);
     for (int i = 0; i < g->n_values; i++) total += (size_t)g->values[i]->n_users;
     if (total > own->cap_uses) {
         own->cap_uses = total * 2;
@@ -166,7 +163,7 @@ static void set_users(fg_graph *g) {
         if (next) next += g->values[i]->n_users;
         g->values[i]->n_users = 0;
     }
-    for (int i = 0; i < g->n_nodes; i++) each_use(g, g->nodes[i], fill_use, g->nodes[i]);
+    for (int i = 0; i < g->n_nodes; i++) fg_node_each_use(g, g->nodes[i], fill_use, g->nodes[i]);
 }
 
 /* ---- order ---- */
@@ -235,7 +232,7 @@ static void sort_nodes(fg_graph *g) {
     s.state = (char *)(s.order + n);
     for (int i = 0; i < n; i++) {
         fg_context_set_node(g->ctx, g->nodes[i]);
-        each_use(g, g->nodes[i], count_wait, &s);
+        fg_node_each_use(g, g->nodes[i], count_wait, &s);
     }
     fg_context_set_node(g->ctx, NULL);
     for (int i = 0; i < n; i++) {
@@ -246,7 +243,7 @@ static void sort_nodes(fg_graph *g) {
     s.n_waits = 0;
     for (int i = 0; i < n; i++) {
         s.start[i] = s.n_waits;
-        each_use(g, g->nodes[i], fill_wait, &s);
+        fg_node_each_use(g, g->nodes[i], fill_wait, &s);
     }
     s.start[n] = s.n_waits;
     for (int i = 0; i < n; i++)
@@ -288,7 +285,7 @@ void fg_graph_replace(fg_graph *g, fg_value *old, fg_value *with) {
     int n = with->n_users, cap = with->n_users;
     for (int i = 0; i < g->n_nodes; i++) {
         r.count = 0;
-        each_use(g, g->nodes[i], replace_use, &r);
+        fg_node_each_use(g, g->nodes[i], replace_use, &r);
         for (int k = 0; k < r.count; k++) {
             more = grow_list(g->ctx, more, n, &cap);
             more[n++] = g->nodes[i];
@@ -327,7 +324,7 @@ void fg_graph_prune(fg_graph *g) {
     for (int i = 0; i < g->n_outputs; i++)
         if (fg_graph_owns(g, g->outputs[i])) mark_use(&m, &g->outputs[i]);
     for (int done = 0; done < m.n; done++)
-        if (m.queue[done]->producer) each_use(g, m.queue[done]->producer, mark_use, &m);
+        if (m.queue[done]->producer) fg_node_each_use(g, m.queue[done]->producer, mark_use, &m);
     int kept = 0;
     for (int i = 0; i < g->n_nodes; i++) {
         bool wanted = false;

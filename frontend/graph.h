@@ -202,6 +202,10 @@ void fg_graph_splice(fg_graph *g, const fg_graph *body, fg_value *const *args, f
  * Such a read counts, in users[] and in the order of nodes, as one of the node that holds the attribute. */
 bool fg_graph_owns(const fg_graph *g, const fg_value *v);
 
+/* Calls fn for every place where n, or a graph inside it, reads a value of g. */
+typedef void fg_use_fn(void *user, fg_value **place);
+void fg_node_each_use(const fg_graph *g, fg_node *n, fg_use_fn *fn, void *user);
+
 const char *fg_node_label(const fg_node *n); /* its name, else its first output's name */
 
 const fg_attr *fg_node_attr(const fg_node *n, const char *name); /* NULL if absent */

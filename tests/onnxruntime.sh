@@ -1,5 +1,6 @@
 #!/bin/sh
-# Compares generated code with ONNX Runtime on the networks of tests/models, and prints a line for each.
+# Compares generated code, and the fused graph of --emit onnx, with ONNX Runtime on the networks of tests/models, and prints a
+# line for each.
 #
 #     tests/onnxruntime.sh FUSEGEN [MODEL.onnx...]
 #
@@ -18,4 +19,7 @@ for package in numpy onnx onnxruntime; do
     }
 done
 [ $# -gt 0 ] || set -- "$tests"/models/*.onnx
-exec "$python" "$tests/onnxruntime_compare.py" "$fusegen" "$@"
+status=0
+"$python" "$tests/onnxruntime_compare.py" "$fusegen" "$@" || status=1
+"$python" "$tests/onnxruntime_emit.py" "$fusegen" "$@" || status=1
+exit $status

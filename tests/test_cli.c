@@ -72,7 +72,6 @@ static void an_unknown_option_names_the_nearest(void **state) {
 
 static void options_of_later_versions_are_refused_by_name(void **state) {
     static const char *const later[][3] = {
-        {"--emit", "x.onnx", "--emit"},
         {"--calibrate", "data", "--calibrate"},
         {"--precision=int8", NULL, "--precision int8"},
         {"--precision", "bf16", "--precision bf16"},
