@@ -89,6 +89,15 @@ static void read_shapes(fg_context *ctx, const fg_node *n, fg_attention *a) {
     need_shape(ctx, n->in[VALUE], rank, a->packed ? packed_v : v);
 }
 
+static void check_sizes(fg_context *ctx, const fg_attention *a) {
+    const int64_t sizes[] = {a->q_heads, a->head, a->v_head, a->total};
+    for (size_t i = 0; i < FG_COUNT(sizes); i++) {
+        if (sizes[i] == 0) {
+            fg_raise(ctx, FG_UNSUPPORTED, "attention without heads, keys or elements");
+        }
+    }
+}
+
 static void read_past(fg_context *ctx, const fg_node *n, fg_attention *a) {
     const fg_value *key = operand(n, PAST_KEY), *value = operand(n, PAST_VALUE);
     if ((key == NULL) != (value == NULL)) {
@@ -107,12 +116,7 @@ static void read_past(fg_context *ctx, const fg_node *n, fg_attention *a) {
     if (__builtin_add_overflow(a->past, a->kv_len, &a->total)) {
         bad_shape(ctx, key, "is too long");
     }
-    const int64_t sizes[] = {a->q_heads, a->head, a->v_head, a->total};
-    for (size_t i = 0; i < FG_COUNT(sizes); i++) {
-        if (sizes[i] == 0) {
-            fg_raise(ctx, FG_UNSUPPORTED, "attention without heads, keys or elements");
-        }
-    }
+    check_sizes(ctx, a);
     const fg_value *valid = operand(n, VALID);
     if (valid != NULL) {
         if (key != NULL) {
@@ -154,7 +158,7 @@ static int64_t window(fg_context *ctx, const fg_node *n, const char *attr) {
     return size > far ? far : size;
 }
 
-static void read_attributes(fg_context *ctx, const fg_node *n, fg_attention *a) {
+static void read_scale(fg_context *ctx, const fg_node *n, fg_attention *a) {
     a->scale =
         fg_node_attr(n, "scale") != NULL ? (double)fg_attr_float(n, "scale", 1) : 1 / sqrt((double)a->head);
     a->softcap = (double)fg_attr_float(n, "softcap", 0);
@@ -162,6 +166,21 @@ static void read_attributes(fg_context *ctx, const fg_node *n, fg_attention *a) 
         fg_blame_attribute(ctx, isfinite(a->scale) ? "softcap" : "scale");
         fg_raise(ctx, FG_BAD_MODEL, "the attribute must be a finite number, softcap not below 0");
     }
+}
+
+/* FG_UNDEFINED if the attribute is absent. */
+static fg_dtype read_precision(fg_context *ctx, const fg_node *n) {
+    const int64_t precision = fg_attr_int(n, "softmax_precision", FG_UNDEFINED);
+    if (precision != FG_UNDEFINED &&
+        (precision < 0 || precision > 31 || (FG_T_FLOATS >> precision & 1) == 0)) {
+        fg_blame_attribute(ctx, "softmax_precision");
+        fg_raise(ctx, FG_BAD_MODEL, "%lld is not a floating-point type", (long long)precision);
+    }
+    return (fg_dtype)precision;
+}
+
+static void read_attributes(fg_context *ctx, const fg_node *n, fg_attention *a) {
+    read_scale(ctx, n, a);
     a->causal = fg_attr_int(n, "is_causal", 0) != 0;
     a->left = window(ctx, n, "left_window_size");
     a->right = window(ctx, n, "right_window_size");
@@ -171,13 +190,7 @@ static void read_attributes(fg_context *ctx, const fg_node *n, fg_attention *a) 
         fg_raise(ctx, FG_BAD_MODEL, "mode %lld is not one of 0 to 3", (long long)scores);
     }
     a->scores = (int)scores;
-    const int64_t precision = fg_attr_int(n, "softmax_precision", FG_UNDEFINED);
-    if (precision != FG_UNDEFINED &&
-        (precision < 0 || precision > 31 || (FG_T_FLOATS >> precision & 1) == 0)) {
-        fg_blame_attribute(ctx, "softmax_precision");
-        fg_raise(ctx, FG_BAD_MODEL, "%lld is not a floating-point type", (long long)precision);
-    }
-    a->precision = (fg_dtype)precision;
+    a->precision = read_precision(ctx, n);
 }
 
 void fg_attention_plan(fg_context *ctx, const fg_node *n, fg_attention *a) {
@@ -186,6 +199,44 @@ void fg_attention_plan(fg_context *ctx, const fg_node *n, fg_attention *a) {
     read_past(ctx, n, a);
     read_attributes(ctx, n, a);
     check_mask(ctx, n, a);
+}
+
+void fg_flex_plan(fg_context *ctx, const fg_node *n, fg_attention *a) {
+    *a = (fg_attention){.left = -1, .right = -1};
+    read_shapes(ctx, n, a);
+    if (a->packed) {
+        bad_shape(ctx, n->in[QUERY], "must have 4 dimensions");
+    }
+    a->total = a->kv_len;
+    check_sizes(ctx, a);
+    read_scale(ctx, n, a);
+    a->precision = read_precision(ctx, n);
+    if (a->precision == FG_UNDEFINED) {
+        a->precision = n->in[QUERY]->dtype == FG_DOUBLE ? FG_DOUBLE : FG_FLOAT;
+    }
+}
+
+fg_graph *fg_flex_graph(fg_context *ctx, const fg_node *n, const char *name) {
+    const fg_attr *a = fg_node_attr(n, name);
+    fg_graph *g = a != NULL && a->type == FG_ATTR_GRAPH ? a->graph : NULL;
+    if (g == NULL) {
+        return NULL;
+    }
+    bool whole = g->n_inputs == 1 && g->n_outputs == 1 && fg_graph_owns(g, g->outputs[0]);
+    for (int i = 0; i < g->n_nodes && whole; i++) {
+        for (int k = 0; k < g->nodes[i]->n_in && whole; k++) {
+            whole = g->nodes[i]->in[k] == NULL || fg_graph_owns(g, g->nodes[i]->in[k]);
+        }
+        for (int k = 0; k < g->nodes[i]->n_attr && whole; k++) {
+            whole = g->nodes[i]->attr[k].graph == NULL;
+        }
+    }
+    if (!whole) {
+        fg_blame_attribute(ctx, name);
+        fg_raise(ctx, FG_UNSUPPORTED,
+                 "the graph must have one input and one output, read nothing else and hold no graphs");
+    }
+    return g;
 }
 
 int64_t fg_work_product(int n, const int64_t *factors) {

@@ -53,6 +53,13 @@ typedef struct fg_linear {
 
 void fg_linear_plan(fg_context *ctx, const fg_node *n, fg_linear *l);
 
+/* FlexAttention: batch x heads x length x size; precision is the type that its graphs compute in. */
+void fg_flex_plan(fg_context *ctx, const fg_node *n, fg_attention *a);
+
+/* The graph in attribute `name` of a FlexAttention, from scores to scores; NULL if there is none. Raises if
+ * it has other than one input and one output, or reads values from outside. */
+fg_graph *fg_flex_graph(fg_context *ctx, const fg_node *n, const char *name);
+
 /* a * b * ... for a count of work: INT64_MAX where it does not fit. */
 int64_t fg_work_product(int n, const int64_t *factors);
 

@@ -10,6 +10,7 @@ static const fg_expander expanders[] = {
     {"", "CausalConvWithState", fg_ex_causal_conv},
     {"", "Einsum", fg_ex_einsum},
     {"", "RotaryEmbedding", fg_ex_rotary},
+    {"ai.onnx.preview", "FlexAttention", fg_ex_flex_attention},
 };
 
 fg_value *fg_ex_in(const fg_expansion *x, int i) {
@@ -180,6 +181,60 @@ fg_value *fg_ex_scalar(fg_expansion *x, fg_dtype t, double value) {
 
 fg_value *fg_ex_fill(fg_expansion *x, fg_dtype t, int rank, const int64_t *dim, double value) {
     return make_const(x, t, rank, dim, NULL, value);
+}
+
+/* ---- graphs ---- */
+
+/* What value v of the body is outside; made if it is constant. */
+static fg_value *outside(fg_expansion *x, fg_value **map, const fg_value *v) {
+    if (v == NULL) {
+        return NULL;
+    }
+    if (map[v->id] == NULL) {
+        FG_REQUIRE(x->rw->ctx, "expansion", v->data != NULL);
+        map[v->id] = fg_graph_const(x->rw->g, v->name, v->dtype, &v->shape, v->data);
+    }
+    return map[v->id];
+}
+
+static bool is_constant(const fg_node *n) {
+    for (int i = 0; i < n->n_out; i++) {
+        if (n->out[i] != NULL && n->out[i]->data == NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void copy_node(fg_expansion *x, fg_value **map, const fg_node *n) {
+    fg_context *ctx = x->rw->ctx;
+    fg_value **in = FG_ARRAY(ctx, n->n_in + 1, fg_value *), **out = FG_ARRAY(ctx, n->n_out + 1, fg_value *);
+    for (int i = 0; i < n->n_in; i++) {
+        in[i] = outside(x, map, n->in[i]);
+    }
+    for (int i = 0; i < n->n_out; i++) {
+        if (n->out[i] == NULL) {
+            continue;
+        }
+        out[i] = map[n->out[i]->id] = fg_graph_value(x->rw->g, n->out[i]->name);
+        out[i]->dtype = n->out[i]->dtype;
+        out[i]->shape = n->out[i]->shape;
+        out[i]->shape_known = true;
+    }
+    fg_rw_add(x->rw, x->node, n, in, out);
+}
+
+fg_value *fg_ex_splice(fg_expansion *x, const fg_graph *body, fg_value *const *in) {
+    fg_value **map = FG_ARRAY(x->rw->ctx, body->n_values + 1, fg_value *);
+    for (int i = 0; i < body->n_inputs; i++) {
+        map[body->inputs[i]->id] = in[i];
+    }
+    for (int i = 0; i < body->n_nodes; i++) {
+        if (!is_constant(body->nodes[i])) {
+            copy_node(x, map, body->nodes[i]);
+        }
+    }
+    return outside(x, map, body->outputs[0]);
 }
 
 /* ---- the end ---- */

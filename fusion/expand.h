@@ -52,6 +52,10 @@ fg_value *fg_ex_scalar(fg_expansion *x, fg_dtype t, double value);
 /* A constant of that shape, all elements `value`. */
 fg_value *fg_ex_fill(fg_expansion *x, fg_dtype t, int rank, const int64_t *dim, double value);
 
+/* Copies the nodes of a graph that is inferred, has one output and reads nothing from outside; in: its
+ * inputs. Returns its output. */
+fg_value *fg_ex_splice(fg_expansion *x, const fg_graph *body, fg_value *const *in);
+
 /* The node's outputs are these values (NULL where nobody wants one), cast where the type differs; the node
  * is gone. */
 void fg_ex_done(fg_expansion *x, int n_out, fg_value *const *out);
@@ -61,6 +65,7 @@ bool fg_rw_expand(fg_rewriter *rw, fg_node *n);
 
 /* ---- the expansions ---- */
 bool fg_ex_attention(fg_expansion *x);
+bool fg_ex_flex_attention(fg_expansion *x);
 bool fg_ex_rotary(fg_expansion *x);
 bool fg_ex_causal_conv(fg_expansion *x);
 bool fg_ex_einsum(fg_expansion *x);

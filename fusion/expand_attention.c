@@ -204,3 +204,24 @@ bool fg_ex_attention(fg_expansion *x) {
     fg_ex_done(x, 4, out);
     return true;
 }
+
+/* ---- FlexAttention ---- */
+
+bool fg_ex_flex_attention(fg_expansion *x) {
+    fg_attention a;
+    fg_flex_plan(x->rw->ctx, x->node, &a);
+    const fg_dtype t = a.precision == FG_DOUBLE ? FG_DOUBLE : FG_FLOAT;
+    fg_graph *before = fg_flex_graph(x->rw->ctx, x->node, "score_mod");
+    fg_graph *after = fg_flex_graph(x->rw->ctx, x->node, "prob_mod");
+    fg_value *q = shared(x, &a, fg_ex_cast(x, fg_ex_in(x, QUERY), t));
+    fg_value *k = fg_ex_transpose(x, fg_ex_cast(x, fg_ex_in(x, KEY), t), swap_inner);
+    fg_value *s = apart(x, &a, scaled(x, fg_ex_binary(x, "MatMul", q, k), "Mul", a.scale, t));
+    s = fg_ex_cast(x, s, a.precision);
+    s = before != NULL ? fg_ex_splice(x, before, &s) : s;
+    s = fg_ex_softmax(x, s, -1);
+    s = after != NULL ? fg_ex_splice(x, after, &s) : s;
+    s = shared(x, &a, fg_ex_cast(x, s, t));
+    fg_value *y = apart(x, &a, fg_ex_binary(x, "MatMul", s, fg_ex_cast(x, fg_ex_in(x, VALUE), t)));
+    fg_ex_done(x, 1, &y);
+    return true;
+}

@@ -451,6 +451,22 @@ fg_node *fg_rw_insert(fg_rewriter *rw, fg_node *before, const char *op_type, int
     return n;
 }
 
+fg_node *fg_rw_add(fg_rewriter *rw, const fg_node *before, const fg_node *model, fg_value **in,
+                   fg_value **out) {
+    fg_node *n = fg_graph_node(rw->g, model->op_type, model->n_in, in, model->n_out, out);
+    n->op = model->op;
+    n->domain = model->domain;
+    n->attr = model->attr;
+    n->n_attr = model->n_attr;
+    n->name = before->name;
+    n->index = before->index;
+    for (int i = 0; i < n->n_in; i++) {
+        add_use(rw, n->in[i], n, i);
+    }
+    fg_rw_push(rw, n);
+    return n;
+}
+
 fg_attr *fg_rw_attr(fg_rewriter *rw, fg_node *n, const char *name, fg_attr_type type) {
     if (n->n_attr > 0) {
         fg_attr *own = FG_ARRAY(rw->ctx, n->n_attr, fg_attr);

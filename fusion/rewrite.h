@@ -75,6 +75,10 @@ void fg_rw_rebuild(fg_rewriter *rw, fg_node *n, const char *op_type, int opset, 
 fg_node *fg_rw_insert(fg_rewriter *rw, fg_node *before, const char *op_type, int opset, int n_in,
                       fg_value **in, const fg_shape *shape);
 
+/* A new node in front of `before` that does what `model`, of another graph, does; covers nothing. */
+fg_node *fg_rw_add(fg_rewriter *rw, const fg_node *before, const fg_node *model, fg_value **in,
+                   fg_value **out);
+
 /* Attribute to be set; the node's attributes are copied first because clones share them. */
 fg_attr *fg_rw_attr(fg_rewriter *rw, fg_node *n, const char *name, fg_attr_type type);
 void fg_rw_attr_ints(fg_rewriter *rw, fg_node *n, const char *name, int count, const int64_t *values);

@@ -166,6 +166,65 @@ TEST(generates_other_types) {
     }
 }
 
+/* A graph that halves or doubles what it takes, and a mask by positions. */
+static fg_graph *score_graph(fg_context *ctx, double factor, bool masked) {
+    fg_graph *b = new_graph(ctx, 26);
+    fg_value *in = fg_graph_value(b, "scores");
+    in->is_input = true;
+    b->inputs[b->n_inputs++] = in;
+    fg_value *y = NODE(b, "Mul", in, scalar(b, factor));
+    if (masked) {
+        fg_value *shape = NODE(b, "Shape", in);
+        fg_value *rows = NODE(b, "Gather", shape, INTS(b, 2)),
+                 *columns = NODE(b, "Gather", shape, INTS(b, 3));
+        fg_value *bools =
+            NODE(b, "ConstantOfShape", with_int(b, NODE(b, "Concat", rows, columns), "axis", 0));
+        bools = with_int(b, NODE(b, "Cast", with_int(b, NODE(b, "EyeLike", bools), "k", 1)), "to", FG_BOOL);
+        y = NODE(b, "Where", bools, scalar(b, -1e9), y);
+    }
+    output(b, y);
+    fg_graph_link(b);
+    return b;
+}
+
+TEST(generates_attention_with_graphs_of_its_own) {
+    (void)arg;
+    for (int form = 0; form < 4; form++) {
+        fg_graph *g = new_graph(ctx, 26);
+        const fg_dtype t = form == 3 ? FG_FLOAT16 : FG_FLOAT;
+        fg_value *q = typed_input(g, "q", "2x6x7x8", t), *k = typed_input(g, "k", "2x3x7x8", t);
+        fg_value *y = NODE(g, "FlexAttention", q, k, typed_input(g, "v", "2x3x7x5", t));
+        y->producer->domain = "ai.onnx.preview";
+        if (form & 1) {
+            fg_node_set_attr(ctx, y->producer, "score_mod", FG_ATTR_GRAPH)->graph =
+                score_graph(ctx, 0.5, form == 1);
+        }
+        if (form & 2) {
+            fg_node_set_attr(ctx, y->producer, "prob_mod", FG_ATTR_GRAPH)->graph = score_graph(ctx, 2, false);
+        }
+        check(g, y);
+    }
+}
+
+/* Scores 0 and ln 9, halved by the graph: weights 1/4 and 3/4, doubled by the other. */
+TEST(graphs_change_scores_and_weights) {
+    (void)arg;
+    static float data[4] = {1, 0, 2.1972245773362196f, 4}, value[2] = {4, 8};
+    fg_graph *g = new_graph(ctx, 26);
+    fg_value *q = input(g, "q", "1x1x1x1"), *k = input(g, "k", "1x1x2x1"), *v = input(g, "v", "1x1x2x1");
+    fg_value *y = NODE(g, "FlexAttention", q, k, v);
+    y->producer->domain = "ai.onnx.preview";
+    fg_node_set_attr(ctx, y->producer, "score_mod", FG_ATTR_GRAPH)->graph = score_graph(ctx, 0.5, false);
+    fg_node_set_attr(ctx, y->producer, "prob_mod", FG_ATTR_GRAPH)->graph = score_graph(ctx, 2, false);
+    output(g, y);
+    fg_graph_link(g);
+    fg_infer(g);
+    const fg_tensor in[] = {
+        {FG_FLOAT, q->shape, data}, {FG_FLOAT, k->shape, data + 1}, {FG_FLOAT, v->shape, value}};
+    const fg_tensor *out = fg_run_value(fg_interpret(g, in, NULL, false), y);
+    assert_true(fabs(fg_get_f64(out, 0) - 14) < 1e-5);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(weighs_all_keys_alike_where_the_scores_are_equal),
@@ -179,6 +238,8 @@ int main(void) {
         cmocka_unit_test(generates_a_step_with_a_cache),
         cmocka_unit_test(generates_caches_of_which_a_part_is_valid),
         cmocka_unit_test(generates_other_types),
+        cmocka_unit_test(generates_attention_with_graphs_of_its_own),
+        cmocka_unit_test(graphs_change_scores_and_weights),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,6 +5,7 @@
 #include "frontend/attention.h"
 
 void fg_ref_attention(const fg_eval *e);
+void fg_ref_flex_attention(const fg_eval *e);
 
 /* ---- what several attention operators share ---- */
 
