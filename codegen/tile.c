@@ -1,5 +1,7 @@
 #include "codegen/tile.h"
 
+#include <math.h>
+
 /* Cycles of one step in k of a tile of m pixels by n vectors: the FMA pipes, the load pipes (a weight vector
  * costs a full load; a broadcast half of one, since two narrow loads issue together) and the latency of
  * accumulators too few to hide it. */
@@ -31,6 +33,33 @@ static double tile_cycles(const fg_target *t, const fg_product *p, int m, int n)
            RUN_CYCLES * m * p->streams;
 }
 
+double fg_imbalance(int64_t n, int64_t whole, int64_t step, int64_t parts) {
+    int64_t most = 0;
+    for (int64_t i = 0; i < parts; i++) {
+        const int64_t end = i == parts - 1 ? n : whole * (i + 1) / parts * step;
+        const int64_t share = end - whole * i / parts * step;
+        if (share > most) most = share;
+    }
+    return n > 0 ? (double)(most * parts) / (double)n : INFINITY;
+}
+
+double fg_pixel_imbalance(const fg_product *p, int mr) {
+    if (!p->by_pixel) return INFINITY;
+    return p->rows > 1 ? fg_imbalance(p->rows, p->rows, 1, p->parts)
+                       : fg_imbalance(p->width, p->width / mr, mr, p->parts);
+}
+
+double fg_panel_imbalance(const fg_product *p, int nv) {
+    return p->by_panel ? fg_imbalance(p->vectors, (p->vectors + nv - 1) / nv, nv, p->parts) : INFINITY;
+}
+
+/* The share of the slowest part in the time of the whole. */
+static double slowest_share(const fg_product *p, int mr, int nv) {
+    if (p->parts < 2) return 1;
+    const double share = fmin(fg_pixel_imbalance(p, mr), fg_panel_imbalance(p, nv)) / p->parts;
+    return share < 1 ? share : 1;
+}
+
 static double product_cycles(const fg_target *t, const fg_product *p, int mr, int nv) {
     const int full = (int)(p->vectors / nv), rest = (int)(p->vectors % nv);
     const int64_t tiles = p->width / mr;
@@ -38,7 +67,7 @@ static double product_cycles(const fg_target *t, const fg_product *p, int mr, in
     double cycles = 0;
     cycles += full * ((double)tiles * tile_cycles(t, p, mr, nv) + tile_cycles(t, p, left, nv));
     cycles += (double)tiles * tile_cycles(t, p, mr, rest) + tile_cycles(t, p, left, rest);
-    return cycles * (double)p->rows;
+    return cycles * (double)p->rows * slowest_share(p, mr, nv);
 }
 
 /* A tile reads one cache line of each of its pixels at a time. Where pixels lie a power of two apart their

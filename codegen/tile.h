@@ -18,6 +18,9 @@ typedef struct fg_product {
     int max_nv;      /* 0: no limit */
     int64_t pitch;   /* bytes between the pixels of a tile in the input; 0: not known */
     int streams;     /* tensors that a tile's results are stored to or combined with */
+    int parts;       /* threads that share the product; 0 and 1: one */
+    bool by_pixel;   /* what they may share: tiles of pixels (rows if there are several), */
+    bool by_panel;   /* panels of vectors */
 } fg_product;
 
 /* The most pixels of a tile whose input has them `pitch` bytes apart. */
@@ -33,6 +36,14 @@ fg_tile fg_nth_tile(const fg_target *t, const fg_product *p, int rank);
 /* Whether the product can have this tile, and the tile with its cost. */
 bool fg_tile_fits(const fg_target *t, const fg_product *p, int64_t mr, int64_t nv);
 fg_tile fg_tile_of(const fg_target *t, const fg_product *p, int mr, int nv);
+
+/* How much longer the slowest of the parts works than if all worked alike, where the `whole` first steps of
+ * `step` out of n are divided and the last part does the rest of n as well. */
+double fg_imbalance(int64_t n, int64_t whole, int64_t step, int64_t parts);
+
+/* The same for a product's pixels and panels in a tile; infinite where they may not be shared. */
+double fg_pixel_imbalance(const fg_product *p, int mr);
+double fg_panel_imbalance(const fg_product *p, int nv);
 
 /* Floats of the next panel of weights to ask for in every step of k, so that it is in the second-level cache
  * when the tiles of this panel are done; 0 where that does not pay. */

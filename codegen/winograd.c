@@ -1,9 +1,13 @@
-/* Winograd convolution F(m x m, 3 x 3), m = 2 or 4 (Lavin and Gray 2016): the input in overlapping tiles of
- * (m + 2)^2 is transformed, multiplied channel-wise by transformed weights as (m + 2)^2 small matrix
- * products, and transformed back. The weights are transformed here, in double.
+/* Winograd convolution F(m x m, 3 x 3), m = 2 or 4 (Lavin and Gray 2016): the input in overlapping tiles is
+ * transformed, multiplied channel-wise by transformed weights as one small matrix product for every point,
+ * and transformed back. The weights are transformed here, in double.
  *
  * For m = 4 the interpolation points are 0, +-1/sqrt(2), +-sqrt(2) and infinity. They need as many operations
- * as the usual 0, +-1, +-2 but keep the transforms' norms low: the error is about a third. */
+ * as the usual 0, +-1, +-2 but keep the transforms' norms low: the error is about a third.
+ *
+ * With stride 2 the even and the odd inputs are convolved apart: w0 and w2 over the even ones by F(2, 2),
+ * with 3 products for 2 results in place of 4, w1 over the odd ones directly. 25 products in place of 36 in
+ * two dimensions, and transforms that only add. */
 #include "codegen/winograd.h"
 
 #include <math.h>
@@ -12,22 +16,116 @@
 
 #define SQRT2 1.41421356237309504880
 
-static const double g2[4][3] = {{1, 0, 0}, {0.5, 0.5, 0.5}, {0.5, -0.5, 0.5}, {0, 0, 1}};
+enum { MOST_INPUTS = 6, MOST_POINTS = 6 }; /* per direction */
 
-/* Row of point p: (1, p, p^2) / product of the differences to the other points. */
-static const double g4[6][3] = {{1, 0, 0},
-                                {-2.0 / 3, -SQRT2 / 3, -1.0 / 3},
-                                {-2.0 / 3, SQRT2 / 3, -1.0 / 3},
-                                {1.0 / 6, SQRT2 / 6, 1.0 / 3},
-                                {1.0 / 6, -SQRT2 / 6, 1.0 / 3},
-                                {0, 0, 1}};
+/* In one dimension; in two, rows and then columns. */
+typedef struct scheme {
+    int m, stride;               /* results per tile, inputs from result to result */
+    int points, filters;         /* products, and the different filters among them */
+    double g[MOST_POINTS][3];    /* the filters from the three taps */
+    uint8_t filter[MOST_POINTS]; /* of each point */
+    /* step: between the elements of both d and o. */
+    void (*input)(const float *d, int step, float *o);
+    void (*output)(const float *d, int step, float *o);
+} scheme;
 
-static const double *g_row(int m, int i) {
-    return m == 4 ? g4[i] : g2[i];
+static void input_f2(const float *d, int step, float *o) {
+    const float d0 = d[0], d1 = d[step], d2 = d[2 * step], d3 = d[3 * step];
+    o[0] = d0 - d2;
+    o[step] = d1 + d2;
+    o[2 * step] = d2 - d1;
+    o[3 * step] = d3 - d1;
 }
 
-static double transformed(int m, const double *w, int i, int j) {
-    const double *gi = g_row(m, i), *gj = g_row(m, j);
+static void output_f2(const float *d, int step, float *o) {
+    const float a = d[step] + d[2 * step], b = d[step] - d[2 * step];
+    o[0] = d[0] + a;
+    o[step] = b + d[3 * step];
+}
+
+static void input_f4(const float *d, int step, float *o) {
+    const float d0 = d[0], d1 = d[step], d2 = d[2 * step], d3 = d[3 * step];
+    const float d4 = d[4 * step], d5 = d[5 * step], h = (float)(SQRT2 / 2), s2 = (float)SQRT2;
+    const float p = d4 - 2 * d2, q = h * d3 - s2 * d1, r = d4 - 0.5f * d2, s = s2 * d3 - h * d1;
+    o[0] = d0 - 2.5f * d2 + d4;
+    o[step] = p + q;
+    o[2 * step] = p - q;
+    o[3 * step] = r + s;
+    o[4 * step] = r - s;
+    o[5 * step] = d1 - 2.5f * d3 + d5;
+}
+
+static void output_f4(const float *d, int step, float *o) {
+    const float a = d[step] + d[2 * step], b = d[step] - d[2 * step];
+    const float e = d[3 * step] + d[4 * step], f = d[3 * step] - d[4 * step];
+    o[0] = d[0] + a + e;
+    o[step] = (float)(SQRT2 / 2) * b + (float)SQRT2 * f;
+    o[2 * step] = 0.5f * a + 2 * e;
+    o[3 * step] = (float)(SQRT2 / 4) * b + (float)(2 * SQRT2) * f + d[5 * step];
+}
+
+static void input_f2_stride2(const float *d, int step, float *o) {
+    const float d0 = d[0], d1 = d[step], d2 = d[2 * step], d3 = d[3 * step], d4 = d[4 * step];
+    o[0] = d0 - d2;
+    o[step] = d2;
+    o[2 * step] = d4 - d2;
+    o[3 * step] = d1;
+    o[4 * step] = d3;
+}
+
+static void output_f2_stride2(const float *d, int step, float *o) {
+    const float d0 = d[0], d1 = d[step], d2 = d[2 * step], d3 = d[3 * step], d4 = d[4 * step];
+    o[0] = d0 + d1 + d3;
+    o[step] = d1 + d2 + d4;
+}
+
+static const scheme schemes[] = {
+    {4,
+     1,
+     6,
+     6,
+     /* row of point p: (1, p, p^2) / product of the differences to the other points */
+     {{1, 0, 0},
+      {-2.0 / 3, -SQRT2 / 3, -1.0 / 3},
+      {-2.0 / 3, SQRT2 / 3, -1.0 / 3},
+      {1.0 / 6, SQRT2 / 6, 1.0 / 3},
+      {1.0 / 6, -SQRT2 / 6, 1.0 / 3},
+      {0, 0, 1}},
+     {0, 1, 2, 3, 4, 5},
+     input_f4,
+     output_f4},
+    {2,
+     1,
+     4,
+     4,
+     {{1, 0, 0}, {0.5, 0.5, 0.5}, {0.5, -0.5, 0.5}, {0, 0, 1}},
+     {0, 1, 2, 3},
+     input_f2,
+     output_f2},
+    {2,
+     2,
+     5,
+     4,
+     {{1, 0, 0}, {1, 0, 1}, {0, 0, 1}, {0, 1, 0}},
+     {0, 1, 2, 3, 3},
+     input_f2_stride2,
+     output_f2_stride2},
+};
+
+static const scheme *scheme_of(int m, int64_t stride) {
+    for (size_t i = 0; i < FG_COUNT(schemes); i++)
+        if (schemes[i].m == m && schemes[i].stride == stride) return &schemes[i];
+    return NULL;
+}
+
+/* Inputs of a tile in one direction. */
+static int inputs_of(const scheme *s) {
+    return (s->m - 1) * s->stride + 3;
+}
+
+/* Filter (i, j) of nine taps. */
+static double transformed(const scheme *s, const double *w, int i, int j) {
+    const double *gi = s->g[i], *gj = s->g[j];
     double sum = 0;
     for (int k = 0; k < 3; k++)
         for (int l = 0; l < 3; l++) sum += gi[k] * gj[l] * w[k * 3 + l];
@@ -56,69 +154,60 @@ static double direct_cycles(const fg_target *t, const fg_convolution *c, int64_t
                           .width = c->ow,
                           .k = 9 * c->ic,
                           .vectors = vectors,
-                          .pitch = 4 * c->ic,
+                          .pitch = 4 * c->ic * c->sx,
                           .streams = 1};
     return overlapped(fg_choose_tile(t, &p).cost, stream_cycles(t, 36.0 * (double)c->ic * (double)c->oc));
 }
 
-static fg_winograd plan_for(const fg_target *t, const fg_convolution *c, int m, int64_t vectors,
-                            const fg_pick *pick) {
-    fg_winograd w = {.m = m, .a = m + 2, .ty = divide_up(c->oh, m), .tx = divide_up(c->ow, m)};
-    const int64_t tiles = w.ty * w.tx, points = w.a * w.a, lanes = fg_target_lanes(t);
+/* What decides about a convolution beside its own sizes. */
+typedef struct site {
+    fg_context *ctx;
+    const fg_target *t;
+    const fg_convolution *c;
+    int parts; /* threads */
+    bool tap;  /* its image is summed: only panels can be shared */
+} site;
+
+/* Tiles for each part below which they share the panels: there is little input then, which each part
+ * transforms for itself, and many weights, of which each reads only its own. */
+#define TILES_PER_PART 16
+
+static fg_winograd plan_for(const site *q, const scheme *s, const fg_pick *pick) {
+    const fg_target *t = q->t;
+    const fg_convolution *c = q->c;
+    const int64_t points = s->points * s->points, lanes = fg_target_lanes(t);
+    const int64_t vectors = divide_up(c->oc, lanes);
+    fg_winograd w = {.m = s->m,
+                     .stride = s->stride,
+                     .a = s->points,
+                     .ty = divide_up(c->oh, s->m),
+                     .tx = divide_up(c->ow, s->m)};
+    const int64_t tiles = w.ty * w.tx;
     const int64_t room = (t->l2_bytes ? t->l2_bytes : 65536) / 2 / (points * 4 * (c->ic + vectors * lanes));
-    const int64_t chunks = divide_up(tiles, room < 4 ? 4 : room > 64 ? 64 : room);
+    int64_t chunks = divide_up(tiles, room < 4 ? 4 : room > 64 ? 64 : room);
+    w.by_panel = q->tap || tiles < TILES_PER_PART * q->parts;
+    if (!w.by_panel) chunks = divide_up(chunks, q->parts) * q->parts;
     w.chunk = divide_up(tiles, chunks);
     const fg_product p = {.rows = points * chunks * c->images,
                           .width = w.chunk,
                           .k = c->ic,
                           .vectors = vectors,
                           .pitch = 4 * divide_up(c->ic, lanes) * lanes,
-                          .streams = 1};
+                          .streams = 1,
+                          .parts = w.by_panel ? q->parts : 1,
+                          .by_panel = true};
     w.tile = fg_pick_tile(t, &p, pick);
-
     /* Loads, stores and about two operations per point and direction, for every vector of channels. */
-    const double in = (double)points * 3.2, out = (double)points * 2.2 + 4.0 * m * m;
+    const double in = (double)points * 3.2, out = (double)points * 2.2 + 4.0 * s->m * s->m;
     const double transforms =
         (double)(tiles * c->images) * (in * (double)divide_up(c->ic, lanes) + out * (double)vectors);
-    w.cost = overlapped(w.tile.cost + transforms,
-                        stream_cycles(t, 4.0 * (double)points * (double)c->ic * (double)c->oc));
+    const double filters = (double)(s->filters * s->filters);
+    w.cost =
+        overlapped(w.tile.cost + transforms, stream_cycles(t, 4.0 * filters * (double)c->ic * (double)c->oc));
     return w;
 }
 
 /* ---- error ---- */
-
-static void input_transform(int m, const float *d, int step, float *o) {
-    const float d0 = d[0], d1 = d[step], d2 = d[2 * step], d3 = d[3 * step];
-    if (m == 2) {
-        o[0] = d0 - d2;
-        o[step] = d1 + d2;
-        o[2 * step] = d2 - d1;
-        o[3 * step] = d3 - d1;
-        return;
-    }
-    const float d4 = d[4 * step], d5 = d[5 * step], h = (float)(SQRT2 / 2), s2 = (float)SQRT2;
-    const float p = d4 - 2 * d2, q = h * d3 - s2 * d1, r = d4 - 0.5f * d2, s = s2 * d3 - h * d1;
-    o[0] = d0 - 2.5f * d2 + d4;
-    o[step] = p + q;
-    o[2 * step] = p - q;
-    o[3 * step] = r + s;
-    o[4 * step] = r - s;
-    o[5 * step] = d1 - 2.5f * d3 + d5;
-}
-
-static void output_transform(int m, const float *d, int step, float *o) {
-    const float a = d[step] + d[2 * step], b = d[step] - d[2 * step];
-    if (m == 2) {
-        o[0] = d[0] + a;
-        o[step] = b + d[3 * step];
-        return;
-    }
-    const float e = d[3 * step] + d[4 * step], f = d[3 * step] - d[4 * step];
-    o[0] = d[0] + a + e;
-    o[step] = (float)(SQRT2 / 2) * b + (float)SQRT2 * f;
-    o[2 * step] = 0.5f * a + 2 * e;
-    o[3 * step] = (float)(SQRT2 / 4) * b + (float)(2 * SQRT2) * f + d[5 * step];
-}
 
 /* Uniform in [0, 2): positive as behind a rectifier, which is the worse case for cancellation. */
 static float sample(uint64_t *state) {
@@ -131,37 +220,41 @@ static float sample(uint64_t *state) {
 
 /* Largest error over RMS of a few output tiles of a few channels, against double, with the kernel's own
  * arithmetic. */
-static double estimated_error(fg_context *ctx, int m, const fg_convolution *c) {
-    const int a = m + 2, tiles = 4, channels = c->oc < 16 ? (int)c->oc : 16;
-    float *d = FG_ARRAY(ctx, (size_t)c->ic * 36, float), *v = FG_ARRAY(ctx, (size_t)c->ic * 36, float);
+static double estimated_error(fg_context *ctx, const scheme *s, const fg_convolution *c) {
+    enum { IN = MOST_INPUTS * MOST_INPUTS, POINTS = MOST_POINTS * MOST_POINTS };
+    const int a = s->points, n = inputs_of(s), tiles = 4, channels = c->oc < 16 ? (int)c->oc : 16;
+    float *d = FG_ARRAY(ctx, (size_t)c->ic * IN, float), *v = FG_ARRAY(ctx, (size_t)c->ic * POINTS, float);
     double worst = 0, squares = 0;
     int64_t count = 0;
     uint64_t state = 1;
     for (int tile = 0; tile < tiles; tile++) {
         for (int64_t ic = 0; ic < c->ic; ic++) {
-            float *x = d + ic * 36, half[36], *t = v + ic * 36;
-            for (int i = 0; i < a * a; i++) x[i] = sample(&state);
-            for (int j = 0; j < a; j++) input_transform(m, x + j, a, half + j);
-            for (int i = 0; i < a; i++) input_transform(m, half + i * a, 1, t + i * a);
+            /* a x a as the larger of the two, so that a column and its transform have the same step */
+            float *x = d + ic * IN, half[POINTS], *t = v + ic * POINTS;
+            for (int i = 0; i < n * a; i++) x[i] = i % a < n ? sample(&state) : 0;
+            for (int j = 0; j < n; j++) s->input(x + j, a, half + j);
+            for (int i = 0; i < a; i++) s->input(half + i * a, 1, t + i * a);
         }
         for (int k = 0; k < channels; k++) {
             const int64_t oc = k * (c->oc / channels);
-            float sum[36] = {0}, half[36], y[36];
+            float sum[POINTS] = {0}, half[POINTS], y[POINTS];
             double exact[16] = {0};
             for (int64_t ic = 0; ic < c->ic; ic++) {
                 double w[9];
                 for (int i = 0; i < 9; i++) w[i] = (double)fg_convolution_weight(c, oc, ic, i / 3, i % 3);
                 for (int i = 0; i < a * a; i++)
-                    sum[i] = (float)((double)sum[i] +
-                                     (double)v[ic * 36 + i] * (double)(float)transformed(m, w, i / a, i % a));
-                for (int o = 0; o < m * m; o++)
+                    sum[i] = (float)((double)sum[i] + (double)v[ic * POINTS + i] *
+                                                          (double)(float)transformed(s, w, s->filter[i / a],
+                                                                                     s->filter[i % a]));
+                for (int o = 0; o < s->m * s->m; o++)
                     for (int i = 0; i < 9; i++)
-                        exact[o] += w[i] * (double)d[ic * 36 + (o / m + i / 3) * a + o % m + i % 3];
+                        exact[o] += w[i] * (double)d[ic * IN + (o / s->m * s->stride + i / 3) * a +
+                                                     o % s->m * s->stride + i % 3];
             }
-            for (int j = 0; j < a; j++) output_transform(m, sum + j, a, half + j);
-            for (int i = 0; i < m; i++) output_transform(m, half + i * a, 1, y + i * a);
-            for (int o = 0; o < m * m; o++, count++) {
-                const double error = fabs((double)y[o / m * a + o % m] - exact[o]);
+            for (int j = 0; j < a; j++) s->output(sum + j, a, half + j);
+            for (int i = 0; i < s->m; i++) s->output(half + i * a, 1, y + i * a);
+            for (int o = 0; o < s->m * s->m; o++, count++) {
+                const double error = fabs((double)y[o / s->m * a + o % s->m] - exact[o]);
                 if (error > worst) worst = error;
                 squares += exact[o] * exact[o];
             }
@@ -170,63 +263,65 @@ static double estimated_error(fg_context *ctx, int m, const fg_convolution *c) {
     return squares > 0 ? worst / sqrt(squares / (double)count) : 0;
 }
 
-static bool accurate(fg_context *ctx, int m, const fg_convolution *c) {
+static bool accurate(const site *q, const scheme *s) {
     /* Half of the 5e-5 that a kernel may show: real data can be worse than the sample. */
-    return estimated_error(ctx, m, c) < 2.5e-5;
+    return estimated_error(q->ctx, s, q->c) < 2.5e-5;
 }
 
 /* The rank-th method to measure: the model's best, then the others that are not far from it. */
-static fg_winograd ranked(fg_context *ctx, const fg_target *t, const fg_convolution *c, fg_winograd best,
-                          fg_pick *pick) {
-    static const int methods[] = {4, 2, 0};
-    const int64_t vectors = divide_up(c->oc, fg_target_lanes(t));
-    fg_winograd option[1 + FG_COUNT(methods)] = {best};
+static fg_winograd ranked(const site *q, fg_winograd best, fg_pick *pick) {
+    fg_winograd option[2 + FG_COUNT(schemes)] = {best};
     int n = 1;
-    for (size_t i = 0; i < FG_COUNT(methods); i++) {
-        const int m = methods[i];
-        if (m == best.m) continue;
-        fg_winograd w = {.m = 0, .cost = best.direct_cost};
-        if (m) w = plan_for(t, c, m, vectors, &(fg_pick){0});
-        if (w.cost < 2.5 * best.cost && (!m || accurate(ctx, m, c))) option[n++] = w;
+    for (size_t i = 0; i < FG_COUNT(schemes); i++) {
+        const scheme *s = &schemes[i];
+        if (s->m == best.m || s->stride != q->c->sx) continue;
+        const fg_winograd w = plan_for(q, s, &(fg_pick){0});
+        if (w.cost < 2.5 * best.cost && accurate(q, s)) option[n++] = w;
     }
+    if (best.m && best.direct_cost < 2.5 * best.cost) option[n++] = (fg_winograd){.cost = best.direct_cost};
     const fg_winograd w = option[pick->rank % n];
     pick->rank /= n;
-    return w.m ? plan_for(t, c, w.m, vectors, pick) : w;
+    return w.m ? plan_for(q, scheme_of(w.m, w.stride), pick) : w;
 }
 
-static fg_winograd best_method(fg_context *ctx, const fg_target *t, const fg_convolution *c,
-                               double direct_cost) {
+static fg_winograd best_method(const site *q, double direct_cost) {
     fg_winograd best = {.m = 0, .cost = direct_cost};
-    for (int m = 4; m >= 2; m -= 2) {
-        const fg_winograd w = plan_for(t, c, m, divide_up(c->oc, fg_target_lanes(t)), &(fg_pick){0});
-        if (w.cost < 0.95 * best.cost && accurate(ctx, m, c)) best = w;
+    for (size_t i = 0; i < FG_COUNT(schemes); i++) {
+        const scheme *s = &schemes[i];
+        if (s->stride != q->c->sx) continue;
+        const fg_winograd w = plan_for(q, s, &(fg_pick){0});
+        if (w.cost < 0.95 * best.cost && accurate(q, s)) best = w;
     }
     best.direct_cost = direct_cost;
     return best;
 }
 
-static fg_winograd tuned_method(fg_context *ctx, const fg_target *t, const fg_convolution *c, fg_pick *pick) {
+static fg_winograd tuned_method(const site *q, fg_pick *pick) {
     const int m = strncmp(pick->text, "F4:", 3) == 0 ? 4 : strncmp(pick->text, "F2:", 3) == 0 ? 2 : 0;
-    if (!m || !accurate(ctx, m, c)) return (fg_winograd){.m = 0};
+    const scheme *s = scheme_of(m, q->c->sx);
+    if (!s || !accurate(q, s)) return (fg_winograd){.m = 0};
     pick->text += 3;
-    return plan_for(t, c, m, divide_up(c->oc, fg_target_lanes(t)), pick);
+    return plan_for(q, s, pick);
 }
 
-fg_winograd fg_winograd_plan(fg_context *ctx, const fg_target *t, const fg_convolution *c, fg_pick *pick) {
+fg_winograd fg_winograd_plan(fg_context *ctx, const fg_module *m, const fg_kernel *k, const fg_convolution *c,
+                             fg_pick *pick) {
+    const fg_target *t = m->target;
     const int lanes = fg_target_lanes(t);
     const fg_winograd direct = {.m = 0};
-    if (c->kh != 3 || c->kw != 3 || c->sy != 1 || c->sx != 1 || c->dy != 1 || c->dx != 1 || c->groups != 1)
+    if (c->kh != 3 || c->kw != 3 || c->sy != c->sx || c->sx > 2 || c->dy != 1 || c->dx != 1 || c->groups != 1)
         return direct;
     if (c->ic < 16 || c->oc < lanes || c->in.y < 0 || c->ih < 4 || c->iw < 4 || c->x->is_input) return direct;
+    const site q = {ctx, t, c, m->options.threads > 1 ? m->options.threads : 1, k->tap != NULL};
     const double direct_cost = direct_cycles(t, c, divide_up(c->oc, lanes));
-    fg_winograd w = pick->text ? tuned_method(ctx, t, c, pick) : best_method(ctx, t, c, direct_cost);
-    if (pick->rank > 0) w = ranked(ctx, t, c, w, pick);
+    fg_winograd w = pick->text ? tuned_method(&q, pick) : best_method(&q, direct_cost);
+    if (pick->rank > 0) w = ranked(&q, w, pick);
     w.direct_cost = direct_cost;
     return w;
 }
 
 void fg_winograd_pad(const fg_winograd *w, fg_convolution *c) {
-    const int64_t rows = w->ty * w->m + 2, columns = w->tx * w->m + 2;
+    const int64_t rows = (w->ty * w->m - 1) * w->stride + 3, columns = (w->tx * w->m - 1) * w->stride + 3;
     if (rows - c->pt - c->ih > c->pb) c->pb = rows - c->pt - c->ih;
     if (columns - c->pl - c->iw > c->pr) c->pr = columns - c->pl - c->iw;
 }
@@ -243,11 +338,12 @@ typedef struct fg_winograd_kernel {
     int64_t yb, yy, yx;
 } fg_winograd_kernel;
 
-/* Transformed weights: [point][panel][ic][nv * lanes]. */
+/* Transformed weights: [filter][panel][ic][nv * lanes]. */
 static void pack(fg_emit *e, const fg_winograd *w, const fg_convolution *c) {
-    const int64_t lanes = e->lanes, vectors = divide_up(c->oc, lanes), nv = w->tile.nv, points = w->a * w->a;
-    const int64_t matrix = vectors * lanes * c->ic;
-    float *u = fg_emit_weights(e, "u", points * matrix);
+    const scheme *s = scheme_of(w->m, w->stride);
+    const int64_t lanes = e->lanes, vectors = divide_up(c->oc, lanes), nv = w->tile.nv;
+    const int64_t matrix = vectors * lanes * c->ic, filters = s->filters * s->filters;
+    float *u = fg_emit_weights(e, "u", filters * matrix);
     for (int64_t oc = 0; oc < c->oc; oc++) {
         const int64_t v = oc / lanes, panel = v / nv,
                       width = (panel + 1) * nv <= vectors ? nv : vectors - panel * nv;
@@ -256,10 +352,21 @@ static void pack(fg_emit *e, const fg_winograd *w, const fg_convolution *c) {
             for (int i = 0; i < 9; i++) g[i] = (double)fg_convolution_weight(c, oc, ic, i / 3, i % 3);
             float *to =
                 u + panel * nv * lanes * c->ic + ic * width * lanes + (v - panel * nv) * lanes + oc % lanes;
-            for (int64_t i = 0; i < points; i++)
-                to[i * matrix] = (float)transformed(w->m, g, (int)(i / w->a), (int)(i % w->a));
+            for (int i = 0; i < filters; i++)
+                to[i * matrix] = (float)transformed(s, g, i / s->filters, i % s->filters);
         }
     }
+}
+
+/* Which filter each point takes, where several share one. */
+static void set_filters(const fg_winograd *w, fg_template *t) {
+    const scheme *s = scheme_of(w->m, w->stride);
+    int64_t filter[MOST_POINTS * MOST_POINTS];
+    const int points = s->points * s->points;
+    for (int i = 0; i < points; i++)
+        filter[i] = s->filter[i / s->points] * s->filters + s->filter[i % s->points];
+    fg_template_int(t, "SHARED", s->filters < s->points);
+    fg_template_ints(t, "FILTER", points, filter);
 }
 
 static void hook_operands(void *user, const char *arguments, fg_text *out) {
@@ -316,6 +423,9 @@ static void set_sizes(const fg_winograd_kernel *q, const fg_source *s, fg_templa
     fg_template_int(t, "B", c->images);
     fg_template_int(t, "M", w->m);
     fg_template_int(t, "A", w->a);
+    fg_template_int(t, "S", w->stride);
+    fg_template_int(t, "IN", inputs_of(scheme_of(w->m, w->stride)));
+    set_filters(w, t);
     fg_template_int(t, "TX", w->tx);
     fg_template_int(t, "TILES", w->ty * w->tx);
     fg_template_int(t, "CHUNK", w->chunk);
@@ -331,8 +441,6 @@ static void set_sizes(const fg_winograd_kernel *q, const fg_source *s, fg_templa
     fg_template_int(t, "REST", vectors % w->tile.nv);
 }
 
-/* Parts share the chunks of tiles where there are enough of them; else they share the channels of the result,
- * and each transforms the whole (then small) input for itself. */
 static void set_split(const fg_winograd_kernel *q, fg_template *t) {
     const fg_emit *e = q->e;
     fg_context *ctx = e->ctx;
@@ -340,7 +448,7 @@ static void set_split(const fg_winograd_kernel *q, fg_template *t) {
     const int64_t lanes = e->lanes, nv = w->tile.nv, vectors = divide_up(q->c->oc, lanes),
                   chunks = divide_up(w->ty * w->tx, w->chunk);
     const int64_t panels = divide_up(vectors, nv), full = vectors / nv;
-    const bool parts = e->parallel, by_panel = parts && (e->k->tap || chunks < 4 * e->m->options.threads);
+    const bool parts = e->parallel, by_panel = parts && w->by_panel;
     fg_template_part(t, e, "T", parts && !by_panel, chunks, chunks, w->chunk);
     fg_template_part(t, e, "N", by_panel, panels, full, nv * lanes);
     /* Channels of those panels; what the last, narrower panel holds belongs to the last part. */

@@ -12,6 +12,7 @@ typedef struct fg_conv_kernel {
     fg_convolution c;
     fg_source source;
     fg_pick pick;
+    fg_product product;
     fg_tile tile;
     int64_t b, h, w; /* loops over the result; joined rows have h = 1 */
     bool flat;
@@ -29,7 +30,7 @@ static fg_winograd winograd_for(fg_context *ctx, const fg_module *m, const fg_ke
                                 const fg_convolution *c, fg_pick *pick) {
     const fg_winograd direct = {.m = 0};
     if (m->options.exact || k->n_prologue) return direct;
-    return fg_winograd_plan(ctx, m->target, c, pick);
+    return fg_winograd_plan(ctx, m, k, c, pick);
 }
 
 static void prefer(fg_planner *p, fg_kernel *k) {
@@ -242,32 +243,29 @@ static void choose(fg_conv_kernel *q) {
     q->b = c->images;
     q->h = q->flat ? 1 : c->oh;
     q->w = q->flat ? c->oh * c->ow : c->ow;
-    const fg_product product = {.rows = q->h,
-                                .width = q->w,
-                                .k = c->kh * c->kw * q->icm,
-                                .vectors = q->vectors,
-                                .pitch = 4 * fg_source_pixel(q->e, c) * c->sx,
-                                .streams = streams(q->e)};
-    q->tile = fg_pick_tile(q->e->m->target, &product, &q->pick);
-    q->ahead = fg_tile_ahead(q->e->m->target, &product, &q->tile);
+    q->product = (fg_product){.rows = q->h,
+                              .width = q->w,
+                              .k = c->kh * c->kw * q->icm,
+                              .vectors = q->vectors,
+                              .pitch = 4 * fg_source_pixel(q->e, c) * c->sx,
+                              .streams = streams(q->e),
+                              .parts = q->e->m->options.threads,
+                              .by_pixel = !q->e->k->tap,
+                              .by_panel = true};
+    q->tile = fg_pick_tile(q->e->m->target, &q->product, &q->pick);
+    q->ahead = fg_tile_ahead(q->e->m->target, &q->product, &q->tile);
     q->e->kt->choice = fg_format(q->e->ctx, "%dx%d", q->tile.mr, q->tile.nv);
 }
 
-/* How much longer the slowest part works than if n steps divided evenly. */
-static double imbalance(int64_t n, int64_t parts) {
-    return n > 0 ? (double)((n + parts - 1) / parts * parts) / (double)n : 1e9;
-}
-
-/* Results are divided, never sums: the same bits for any number of parts. */
+/* Results are divided, never sums: the same bits for any number of parts. Parts that share the panels pass
+ * the prologue each for itself. */
 static const char *choose_split(const fg_conv_kernel *q) {
     const int threads = q->e->m->options.threads;
-    const bool panels_only = q->e->k->tap && !q->e->k->n_prologue;
-    if (threads < 2 || (q->e->k->tap && q->e->k->n_prologue)) return "none";
-    const int64_t panels = (q->vectors + q->tile.nv - 1) / q->tile.nv,
-                  tiles = q->h > 1 ? q->h : q->w / q->tile.mr;
+    const fg_kernel *k = q->e->k;
+    if (threads < 2 || (k->tap && k->n_prologue)) return "none";
     if (q->blocks > 1 && q->blocks >= threads) return "block";
-    const double by_pixels = panels_only ? 1e9 : imbalance(tiles, threads),
-                 by_panels = q->e->k->n_prologue ? 1e9 : imbalance(panels, threads);
+    const double by_pixels = fg_pixel_imbalance(&q->product, q->tile.mr),
+                 by_panels = fg_panel_imbalance(&q->product, q->tile.nv) + (k->n_prologue ? 0.05 : 0);
     if (by_pixels > 1.99 && by_panels > 1.99) return "none";
     if (by_panels < by_pixels - 0.02) return "panel";
     return q->h > 1 ? "row" : "pixel";

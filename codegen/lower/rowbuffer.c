@@ -145,13 +145,7 @@ static void hook_image(void *user, const char *arguments, fg_text *out) {
 static int widest_block(const fg_rowbuffer *q) {
     const int64_t row = (q->v.pl + q->v.iw + q->v.pr) * q->e->lanes * 4 * q->ring;
     const int64_t room = q->e->m->target->l1_bytes ? q->e->m->target->l1_bytes * 3 / 4 : 16384;
-    int64_t widest = room / row < 1 ? 1 : room / row;
-    /* Parts share the blocks: four for each, at least one vector wide, keep the slowest near the others. */
-    const int64_t threads = q->e->m->options.threads,
-                  vectors = (q->v.channels + q->e->lanes - 1) / q->e->lanes;
-    if (threads > 1 && widest > vectors / (4 * threads))
-        widest = vectors / (4 * threads) < 1 ? 1 : vectors / (4 * threads);
-    return (int)widest;
+    return (int)(room / row < 1 ? 1 : room / row);
 }
 
 /* Channels are divided with a producer (its rows would be made twice otherwise) and with a tap (its sums must
@@ -229,7 +223,9 @@ static void open_producer(fg_rowbuffer *q) {
                                 .k = q->p.kh * q->p.kw * q->p.ic,
                                 .vectors = vectors,
                                 .max_nv = widest_block(q),
-                                .pitch = 4 * q->source.x * q->p.sx};
+                                .pitch = 4 * q->source.x * q->p.sx,
+                                .parts = e->m->options.threads,
+                                .by_panel = true};
     q->tile = fg_pick_tile(e->m->target, &product,
                            &(fg_pick){q->pick.text, q->pick.rank % 2 ? (q->pick.rank + 1) / 2 : 0});
     q->cb = q->tile.nv * e->lanes;
