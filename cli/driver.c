@@ -31,7 +31,9 @@ typedef struct job {
     const fg_cli_options *options;
     const char *model;
     const fg_dim_binding *dims; /* n_dims of the options */
-    const char *variant;        /* "batch=8"; "" without a sweep */
+    fg_shape_binding *shapes;   /* those of the options, and the model's own */
+    int n_shapes;
+    const char *variant; /* "batch=8", "input=1x3x240x240"; "" without a sweep or shape of its own */
     fg_context *ctx;
     fg_graph *read;
     const fg_tuning *tuning; /* --tune, --tune-file; NULL: none */
@@ -119,8 +121,8 @@ static fg_graph *read_graph(job *j) {
         consts[i] = (fg_const_binding){o->consts[i].name, fg_read_tensor_file(j->ctx, o->consts[i].file)};
     fg_read_options read = {.dims = j->dims,
                             .n_dims = o->n_dims,
-                            .shapes = o->shapes,
-                            .n_shapes = o->n_shapes,
+                            .shapes = j->shapes,
+                            .n_shapes = j->n_shapes,
                             .consts = consts,
                             .n_consts = o->n_consts};
     return fg_read_model(j->ctx, j->model, &read);
@@ -152,10 +154,12 @@ static bool only_dumps(const fg_cli_options *o) {
 
 /* ---- generating ---- */
 
-static void add_bindings(fg_text *t, const fg_cli_options *o, const fg_dim_binding *dims) {
-    for (int i = 0; i < o->n_dims; i++) fg_text_printf(t, " --dim %s=%" PRId64, dims[i].name, dims[i].extent);
-    for (int i = 0; i < o->n_shapes; i++)
-        fg_text_printf(t, " --shape %s=%s", o->shapes[i].input, fg_shape_text(t->ctx, &o->shapes[i].shape));
+static void add_bindings(fg_text *t, const job *j) {
+    const fg_cli_options *o = j->options;
+    for (int i = 0; i < o->n_dims; i++)
+        fg_text_printf(t, " --dim %s=%" PRId64, j->dims[i].name, j->dims[i].extent);
+    for (int i = 0; i < j->n_shapes; i++)
+        fg_text_printf(t, " --shape %s=%s", j->shapes[i].input, fg_shape_text(t->ctx, &j->shapes[i].shape));
     for (int i = 0; i < o->n_consts; i++) {
         const char *slash = strrchr(o->consts[i].file, '/');
         fg_text_printf(t, " --const %s=%s", o->consts[i].name, slash ? slash + 1 : o->consts[i].file);
@@ -174,7 +178,7 @@ static const char *canonical_command(job *j, const char *prefix, const char *tar
     if (o->no_fuse) fg_text_add(&t, " --no-fuse");
     if (o->threads > 1)
         fg_text_printf(&t, " --threads %d%s", o->threads, o->threads_pool ? " --threads-pool" : "");
-    add_bindings(&t, o, j->dims);
+    add_bindings(&t, j);
     if (j->tuning && o->tune_file)
         fg_text_printf(&t, " --tune-file %s (sha256 %s)", j->tuning->file, j->tuning->sha256);
     else if (j->tuning)
@@ -504,6 +508,20 @@ static void set_point(session *s, job *j, int at) {
     j->dims = dims;
 }
 
+/* --shape, and what the model has of its own behind '@'. */
+static void set_shapes(session *s, job *j, int model) {
+    const fg_cli_options *o = s->options;
+    const fg_shape_binding *own = &o->model_shapes[model];
+    j->shapes = FG_ARRAY(s->ctx, o->n_shapes + 1, fg_shape_binding);
+    for (int i = 0; i < o->n_shapes; i++)
+        if (!own->input || strcmp(o->shapes[i].input, own->input) != 0)
+            j->shapes[j->n_shapes++] = o->shapes[i];
+    if (!own->input) return;
+    j->shapes[j->n_shapes++] = *own;
+    j->variant = fg_format(s->ctx, "%s%s%s=%s", j->variant, *j->variant ? " " : "", own->input,
+                           fg_shape_text(s->ctx, &own->shape));
+}
+
 static bool any_view(const fg_cli_options *o) {
     bool any = false;
     for (int v = 0; v < FG_VIEW_COUNT; v++) any |= o->view[v];
@@ -587,6 +605,7 @@ static void run_session(fg_context *ctx, void *arg) {
         for (int at = 0; at < points; at++) {
             job j = {.session = s, .options = o, .model = o->models[i]};
             set_point(s, &j, at);
+            set_shapes(s, &j, i);
             run_in_own_context(s, &j);
         }
     }

@@ -143,23 +143,40 @@ static void set_dim(parser *p, const char *value) {
     }
 }
 
+/* "1x3x224x224" or "scalar"; false if it is neither. */
+static bool parse_extents(const char *text, fg_shape *shape) {
+    *shape = (fg_shape){0};
+    if (strcmp(text, "scalar") == 0) return true;
+    for (;;) {
+        char *end = NULL;
+        errno = 0;
+        long long n = strtoll(text, &end, 10);
+        if (shape->rank == FG_MAX_RANK || *text < '0' || *text > '9' || errno) return false;
+        shape->dim[shape->rank++] = n;
+        if (!*end) return true;
+        if (*end != 'x') return false;
+        text = end + 1;
+    }
+}
+
 static void set_shape(parser *p, const char *value) {
-    static const char wanted[] = "INPUT=1x3x224x224 (or INPUT=scalar, INPUT=none), at most 8 extents";
+    static const char wanted[] = "INPUT=1x3x224x224 (or INPUT=scalar), at most 8 extents";
     fg_shape_binding *b = &p->options->shapes[p->options->n_shapes++];
     const char *rest;
     b->input = split(p, value, true, wanted, &rest);
-    if (strcmp(rest, "scalar") == 0) return;
-    if (strcmp(rest, "none") == 0) { /* a sequence or optional without elements */
-        b->shape.rank = -1;
-        return;
-    }
-    for (;;) {
-        size_t n = strcspn(rest, "x");
-        if (b->shape.rank == FG_MAX_RANK) bad_value(p, value, wanted);
-        b->shape.dim[b->shape.rank++] = integer(p, fg_strndup(p->ctx, rest, n), 0, 0, wanted);
-        if (!rest[n]) return;
-        rest += n + 1;
-    }
+    if (!parse_extents(rest, &b->shape)) bad_value(p, value, wanted);
+}
+
+/* MODEL.onnx, or MODEL.onnx@INPUT=1x3x240x240: the shape is this model's own. What is no shape belongs to the
+ * file's name. */
+static void add_model(parser *p, const char *value) {
+    fg_cli_options *o = p->options;
+    fg_shape_binding *b = &o->model_shapes[o->n_models];
+    const char *at = strrchr(value, '@'), *sign = at ? strrchr(at, '=') : NULL;
+    o->models[o->n_models++] = value;
+    if (!sign || sign == at + 1 || at == value || !parse_extents(sign + 1, &b->shape)) return;
+    b->input = fg_strndup(p->ctx, at + 1, (size_t)(sign - at - 1));
+    o->models[o->n_models - 1] = fg_strndup(p->ctx, value, (size_t)(at - value));
 }
 
 static void add_file(parser *p, const char *value, fg_file_option *list, int *n) {
@@ -659,6 +676,7 @@ void fg_options_parse(fg_context *ctx, int argc, char **argv, fg_cli_options *o)
     int most =
         argc + 1; /* no list is longer than the command line; + 1 for the report that --report-file implies */
     o->models = FG_ARRAY(ctx, most, const char *);
+    o->model_shapes = FG_ARRAY(ctx, most, fg_shape_binding);
     o->dims = FG_ARRAY(ctx, most, fg_dim_option);
     o->shapes = FG_ARRAY(ctx, most, fg_shape_binding);
     o->consts = FG_ARRAY(ctx, most, fg_file_option);
@@ -674,7 +692,7 @@ void fg_options_parse(fg_context *ctx, int argc, char **argv, fg_cli_options *o)
         else if (!options_end && argv[i][0] == '-' && argv[i][1])
             i = parse_option(&p, argc, argv, i);
         else
-            o->models[o->n_models++] = argv[i];
+            add_model(&p, argv[i]);
     }
     check_together(&p);
 }

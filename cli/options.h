@@ -73,6 +73,7 @@ typedef struct fg_window {
 typedef struct fg_cli_options {
     fg_action action;
     const char **models;
+    fg_shape_binding *model_shapes; /* of MODEL.onnx@INPUT=1x3x240x240, by model; input NULL: none */
     int n_models;
     const char *output; /* -o, ends in ".c"; NULL: write nothing */
     const char *name;   /* --name, a C identifier; NULL: from the output's stem */
@@ -97,7 +98,7 @@ typedef struct fg_cli_options {
     int tune_seconds;      /* 0: no --tune */
     const char *tune_file; /* with --tune written, else read; NULL: none */
     int bench_runs;        /* 0: no --bench */
-    const char *emit; /* --emit onnx FILE; NULL: none */
+    const char *emit;      /* --emit onnx FILE; NULL: none */
     fg_report_option *reports;
     int n_reports;
     bool dump[FG_DUMP_COUNT];

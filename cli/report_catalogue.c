@@ -75,6 +75,7 @@ void fg_report_collect_scale(const fg_graph *read, fg_report *r) {
     if (r->depth) r->width = channels / r->depth;
     for (int i = 0; i < read->n_inputs; i++) {
         const fg_shape *s = &read->inputs[i]->shape;
-        if (s->rank == 4 && s->dim[3] > r->resolution) r->resolution = s->dim[3];
+        for (int d = 2; s->rank == 4 && d < 4; d++)
+            if (s->dim[d] > r->resolution) r->resolution = s->dim[d];
     }
 }

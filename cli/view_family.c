@@ -44,6 +44,7 @@ static void add_row(fg_context *ctx, fg_table *t, const fg_report *r) {
 typedef struct family {
     const fg_report **r; /* by FLOPs */
     int n;
+    const char *label; /* "resnet: " of one family among several; else "" */
     const fg_report_style *style;
     fg_text *out;
 } family;
@@ -64,8 +65,8 @@ static void check_spread(const family *f) {
     }
     double spread = sum > 0 ? (most - least) / (sum / f->n) : 0;
     verdict(f, spread <= MOST_SPREAD, "spread");
-    fg_text_printf(f->out, "operators per group %.2f to %.2f: %.1f %% of the mean (at most %.0f %%)\n", least,
-                   most, 100 * spread, 100 * MOST_SPREAD);
+    fg_text_printf(f->out, "%soperators per group %.2f to %.2f: %.1f %% of the mean (at most %.0f %%)\n",
+                   f->label, least, most, 100 * spread, 100 * MOST_SPREAD);
 }
 
 /* Every gate of the graph has its group; a pool of the head may have one more. */
@@ -89,10 +90,10 @@ static void check_scaling(const family *f) {
             broken = i;
     verdict(f, broken < 0, "scaling");
     if (broken < 0)
-        fg_text_add(f->out, "groups, operators and bytes grow with the FLOPs\n");
+        fg_text_printf(f->out, "%sgroups, operators and bytes grow with the FLOPs\n", f->label);
     else
-        fg_text_printf(f->out, "%s has more FLOPs than the model before it, and fewer groups or bytes\n",
-                       fg_escape_terminal(f->out->ctx, file_name(f->r[broken]->model)));
+        fg_text_printf(f->out, "%s%s has more FLOPs than the model before it, and fewer groups or bytes\n",
+                       f->label, fg_escape_terminal(f->out->ctx, file_name(f->r[broken]->model)));
 }
 
 static void check_regression(const family *f) {
@@ -152,6 +153,78 @@ static void cite(const family *f) {
                     "resolutions: all was run at 224\n");
 }
 
+/* ---- families among the models ---- */
+
+/* What precedes the first digit of the file's name, and whether the model has a shape of its own: "resnet" of
+ * resnet18 and resnet152, "efficientnet_b" of B0 to B7. */
+static const char *family_of(fg_context *ctx, const fg_report *r) {
+    const char *name = file_name(r->model);
+    size_t n = strcspn(name, "0123456789");
+    while (n > 1 && (name[n - 1] == '_' || name[n - 1] == '-' || name[n - 1] == '.')) n--;
+    return fg_format(ctx, "%.*s%s", (int)n, name, *r->variant ? ", own shapes" : "");
+}
+
+/* The models named as number `first` is; none if an earlier one has the same name. */
+static family members(const family *f, const char *const *names, int first) {
+    fg_context *ctx = f->out->ctx;
+    family of = {NULL, 0, "", f->style, f->out};
+    for (int i = 0; i < first; i++)
+        if (strcmp(names[i], names[first]) == 0) return of;
+    of.r = FG_ARRAY(ctx, f->n, const fg_report *);
+    for (int i = first; i < f->n; i++)
+        if (strcmp(names[i], names[first]) == 0) of.r[of.n++] = f->r[i];
+    if (of.n < f->n) of.label = fg_format(ctx, "%s: ", fg_escape_terminal(ctx, names[first]));
+    return of;
+}
+
+/* Spread and scaling are properties of networks of one kind; where no two are, of all. */
+static void check_kinds(const family *f, void (*check)(const family *f)) {
+    const char **names = FG_ARRAY(f->out->ctx, f->n, const char *);
+    int kinds = 0;
+    for (int i = 0; i < f->n; i++) names[i] = family_of(f->out->ctx, f->r[i]);
+    for (int i = 0; i < f->n; i++) {
+        family of = members(f, names, i);
+        if (of.n < 2) continue;
+        check(&of);
+        kinds++;
+    }
+    if (!kinds) check(f);
+}
+
+/* ---- compound scaling ---- */
+
+static double time_of(const fg_report *r) {
+    return fg_report_measured(r) ? r->bench->wall.median_ms : r->predicted_ms;
+}
+
+/* In the order in which they were named. */
+static void scaling_table(int n, const fg_report *const *reports, const fg_report_style *style,
+                          fg_text *out) {
+    static const fg_column columns[] = {
+        {"scaling", false, 16}, {"input", true, 0},      {"depth", true, 0},
+        {"width", true, 0},     {"MFLOP", true, 0},      {"MB moved", true, 0},
+        {"arena MB", true, 0},  {"weights MB", true, 0}, {"ms", true, 0}};
+    fg_context *ctx = out->ctx;
+    fg_table *t = fg_table_new(ctx, FG_COUNT(columns), columns);
+    for (int i = 0; i < n; i++) {
+        const fg_report *r = reports[i];
+        fg_table_add(t, "%s%s%s", fg_escape_terminal(ctx, file_name(r->model)), *r->variant ? " " : "",
+                     fg_escape_terminal(ctx, r->variant));
+        fg_table_add(t, "%lld", (long long)r->resolution);
+        fg_table_add(t, "%d", r->depth);
+        fg_table_add(t, "%.1f", r->width);
+        fg_table_add(t, "%.1f", (double)r->flops * 1e-6);
+        fg_table_add(t, "%.2f", (double)r->bytes_fused * 1e-6);
+        fg_table_add(t, "%.2f", (double)r->arena_bytes * 1e-6);
+        fg_table_add(t, "%.2f", (double)r->weights_bytes * 1e-6);
+        fg_table_add(t, "%.3f", time_of(r));
+    }
+    fg_text_add(out, "\n");
+    fg_table_print(t, style->width, out);
+    fg_text_add(out, "  depth: nodes with multiply-adds; width: their mean number of output channels; ms: "
+                     "measured where --bench ran, else predicted\n");
+}
+
 void fg_view_family(int n, const fg_report *const *reports, const fg_report_style *style, fg_text *out) {
     static const fg_column columns[] = {
         {"model", false, 16}, {"operators", true, 0},     {"groups", true, 0},  {"single", true, 0},
@@ -160,7 +233,7 @@ void fg_view_family(int n, const fg_report *const *reports, const fg_report_styl
         {"FLOP/B", true, 0},  {"bw/bal/mem/cmp", true, 0}};
     fg_context *ctx = out->ctx;
     if (!n) return;
-    family f = {FG_ARRAY(ctx, n, const fg_report *), n, style, out};
+    family f = {FG_ARRAY(ctx, n, const fg_report *), n, "", style, out};
     memcpy(f.r, reports, (size_t)n * sizeof *f.r);
     qsort(f.r, (size_t)n, sizeof *f.r, by_flops);
     fg_view_title(reports[0]->pairwise ? "family, pairwise partition" : "family, fused partition", style,
@@ -171,10 +244,11 @@ void fg_view_family(int n, const fg_report *const *reports, const fg_report_styl
     fg_table *t = fg_table_new(ctx, FG_COUNT(columns), columns);
     for (int i = 0; i < n; i++) add_row(ctx, t, reports[i]);
     fg_table_print(t, style->width, out);
+    scaling_table(n, reports, style, out);
     fg_text_add(out, "\n");
-    check_spread(&f);
+    check_kinds(&f, check_spread);
     check_gates(&f);
-    check_scaling(&f);
+    check_kinds(&f, check_scaling);
     check_regression(&f);
     check_own(&f);
     cite(&f);

@@ -9,8 +9,13 @@ set -u
 # Networks that are also built by the target's own compiler: one of each kind of block.
 with_cc="efficientnet_b0 efficientnet_v2_s resnet18 mobilenet_v2 mobilenet_v3_small densenet121 shufflenet_v2_x1_0 mlp10x512"
 
+# EfficientNet at the resolutions that it was made for; $NATIVE=all (an hour) also takes those of minutes each.
+with_native="b1:240 b2:260 b3:300 lite1:240"
+[ "${NATIVE:-}" != all ] || with_native="$with_native b4:380 b5:456 b6:528 b7:600 lite2:260 lite3:280 lite4:300"
+
 options() { # MODE
     case $1 in
+    native-*) echo "--verify=tcc --max-work=10T --shape input=1x3x${1#native-}x${1#native-}" ;;
     fused) echo "--verify=tcc" ;;
     unfused) echo "--verify=tcc --no-fuse" ;;
     cc) echo "--verify=cc" ;;
@@ -22,7 +27,7 @@ one() { # FUSEGEN DEADLINE MODEL MODE
     name=$(basename "$3" .graph.onnx)
     start=$(date +%s)
     if [ "$start" -ge "$2" ]; then
-        printf 'skipped  %-26s %-8s no time left\n' "$name" "$4"
+        printf 'skipped  %-26s %-10s no time left\n' "$name" "$4"
         return
     fi
     dims=
@@ -34,10 +39,10 @@ one() { # FUSEGEN DEADLINE MODEL MODE
     if [ $status -eq 0 ]; then
         kernels=$(printf '%s\n' "$text" | sed -n 's/^kernels *\([0-9]*\).*/\1/p')
         error=$(printf '%s\n' "$text" | sed -n 's/^verdict .*: error \([^ ]*\) of RMS.*/\1/p')
-        printf 'passed   %-26s %-8s %4s kernels  error %s  %4d s\n' "$name" "$4" "$kernels" "$error" "$seconds"
+        printf 'passed   %-26s %-10s %4s kernels  error %s  %4d s\n' "$name" "$4" "$kernels" "$error" "$seconds"
     else
         line=$(printf '%s\n' "$text" | grep '^fusegen: ' | tail -n 1)
-        printf 'failed   %-26s %-8s exit %d: %s\n' "$name" "$4" "$status" "$line"
+        printf 'failed   %-26s %-10s exit %d: %s\n' "$name" "$4" "$status" "$line"
     fi
 }
 
@@ -63,6 +68,9 @@ list() { # MODE
 {
     list fused
     for name in $with_cc; do printf '%s\n%s\n' "$models/$name.graph.onnx" cc; done
+    for name in $with_native; do
+        printf '%s\n%s\n' "$models/efficientnet_${name%:*}.graph.onnx" "native-${name#*:}"
+    done
     list unfused
 } | xargs -n 2 -P "${3:-2}" "$0" --one "$1" "$deadline" | tee "$log"
 

@@ -174,6 +174,12 @@ static void a_family_is_one_table_and_its_criteria(void **state) {
         "golden_residual.onnx          8       4       1   0     0  2.00    0.1  0.03     0.04    28.89   "
         "44.8   5.534         2/2/0/0\n"
         "\n"
+        "scaling               input  depth  width  MFLOP  MB moved  arena MB  weights MB     ms\n"
+        "golden_mbconv.onnx       10      5   14.8    0.1      0.02      0.01        0.00  0.042\n"
+        "golden_residual.onnx     11      2    7.0    0.1      0.03      0.01        0.00  0.078\n"
+        "  depth: nodes with multiply-adds; width: their mean number of output channels; ms: measured where "
+        "--bench ran, else predicted\n"
+        "\n"
         "  FAILS  spread          operators per group 2.00 to 3.67: 58.8 % of the mean (at most 15 %)\n"
         "  holds  SE completeness 1 groups with a pool for 1 squeeze-and-excitation gates\n"
         "  FAILS  scaling         golden_residual.onnx has more FLOPs than the model before it, and fewer "
@@ -410,6 +416,54 @@ static void criteria_can_fail(void **state) {
     fg_context_free(ctx);
 }
 
+/* Two kinds of networks in one table are judged apart; shapes of their own make another kind. */
+static void criteria_are_by_kind_of_network(void **state) {
+    fg_report r[5];
+    static const char *const names[] = {"net_b0.onnx", "net_b1.onnx", "other18.onnx", "dir/other34.onnx",
+                                        "net_b1.onnx"};
+    const fg_report *list[5];
+    const fg_report_style style = {0};
+    (void)state;
+    for (int i = 0; i < 5; i++) {
+        r[i] = report;
+        r[i].model = names[i];
+        r[i].variant = i == 4 ? "input=1x3x240x240" : "";
+        r[i].flops = 1000 * (i + 1);
+        r[i].operators = i < 2 || i == 4 ? 40 : 8;
+        list[i] = &r[i];
+    }
+    fg_context *ctx = fg_context_new();
+    fg_text text = fg_text_new(ctx);
+    fg_view_family(5, list, &style, &text);
+    tool_expect_text(text.data, "holds  spread          net_b: operators per group");
+    tool_expect_text(text.data, "holds  spread          other: operators per group");
+    tool_expect_text(text.data, "holds  scaling         net_b: ");
+    assert_null(strstr(text.data, "own shapes:")); /* one model is no family */
+    fg_context_free(ctx);
+}
+
+static void models_may_have_shapes_of_their_own(void **state) {
+    char folder[] = TOOL_FOLDER;
+    (void)state;
+    tool_folder(folder);
+    tool_result r = run(
+        folder, ARGS(MODELS "resnet18.graph.onnx", MODELS "resnet18.graph.onnx@input=1x3x96x64", "--family"));
+    tool_expect(&r, 0);
+    tool_expect_text(r.out, "resnet18.graph.onnx input=1x3x96x64         49      21");
+    tool_expect_text(r.out, "\nresnet18.graph.onnx                    224     21");
+    tool_expect_text(r.out, "\nresnet18.graph.onnx input=1x3x96x64     96     21");
+    tool_free(&r);
+    r = run(folder, ARGS(MODELS "resnet18.graph.onnx@nothing=1x3x96x64", "--quantify"));
+    assert_int_not_equal(r.status, 0);
+    tool_expect_text(r.err, "nothing");
+    tool_free(&r);
+    r = run(folder, ARGS("no@file=1x3x.onnx"));
+    tool_expect(&r, 2);
+    tool_expect_text(r.err, "no@file=1x3x.onnx");
+    tool_free(&r);
+    tool_remove(folder);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(quantify_adds_up_work_and_traffic),
@@ -430,6 +484,8 @@ int main(void) {
         cmocka_unit_test(a_kernel_without_operators_is_drawn),
         cmocka_unit_test(advice_follows_from_the_numbers),
         cmocka_unit_test(criteria_can_fail),
+        cmocka_unit_test(criteria_are_by_kind_of_network),
+        cmocka_unit_test(models_may_have_shapes_of_their_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -35,7 +35,7 @@ function roofline() {
   }
   const ridge = peak / r.levels[r.levels.length - 1].gbps;
   const x0 = Math.floor(log(Math.min(0.5, ...dots.map(d => d.x)))), x1 = Math.ceil(log(Math.max(ridge * 3, ...dots.map(d => d.x)) * 1.05));
-  const y0 = Math.floor(log(Math.min(peak / 100, ...dots.map(d => d.y)))), y1 = log(peak * 2);
+  const y0 = Math.floor(log(Math.min(peak / 100, ...dots.map(d => d.y)))), y1 = log(Math.max(peak * 2, ...dots.map(d => d.y * 1.3)));
   const X = v => L + (log(v) - x0) / (x1 - x0) * (right - L), Y = v => B - (log(v) - y0) / (y1 - y0) * (B - T);
   let s = '';
   for (let e = x0; e <= x1; e++) s += line(X(10 ** e), T, X(10 ** e), B, 'axis') + label(X(10 ** e), B + 17, power(10 ** e), 'middle', 'soft');
@@ -63,7 +63,8 @@ function roofline() {
       '" fill-opacity="' + (d.kind === 'measured' ? 0.45 : 0.5) + '"><title>' + esc(d.k.name + ', ' + d.kind + ': ' + short(d.x) + ' FLOP/B, ' + short(d.y) + ' GFLOP/s') + '</title></circle>';
   }
   $('roofline-note').textContent = (timed ? 'Filled: measured, hollow: predicted. ' : 'Predicted; --bench adds what is measured. ') + 'Area: time.' +
-    (flat.length ? ' ' + flat.length + ' without multiply-adds are not shown: ' + ms(flat.reduce((n, k) => n + time(k), 0)) + ' ms together.' : '');
+    (flat.length ? ' ' + flat.length + ' without multiply-adds are not shown: ' + ms(flat.reduce((n, k) => n + time(k), 0)) + ' ms together.' : '') +
+    (dots.some(d => d.kind === 'measured' && d.y > peak * 1.02) ? ' Above the peak: Winograd kernels do fewer multiplications than are counted.' : '');
   $('roofline-chart').innerHTML = chart(W, H, s, 'Roofline of ' + r.target);
 }
 
@@ -135,13 +136,14 @@ function family() {
   const known = FAMILY.filter(c => all.some(r => c[1](r) !== ''));
   $('family-table').innerHTML = '<thead><tr>' + known.map(c => '<th class="' + (c[2] ? 'num' : '') + '" style="padding:.3rem .5rem">' + c[0] + '</th>').join('') + '</tr></thead><tbody>' +
     all.map(r => '<tr>' + known.map(c => '<td class="' + (c[2] ? 'num' : 'wide') + '">' + esc(c[1](r)) + '</td>').join('') + '</tr>').join('') + '</tbody>';
-  scaling();
+  const parts = [all.filter(r => !r.variant), all.filter(r => r.variant)];
+  $('scaling').innerHTML = parts.map((p, i) => scaling(p, parts[0].length && parts[1].length ? (i ? ', at shapes of their own' : ', at the shapes of the files') : '')).join('');
 }
 
 /* All as multiples of the model of the least work, on logarithmic axes. */
-function scaling() {
-  const rows = all.filter(r => r.flops > 0).sort((a, b) => a.flops - b.flops), W = 1200, H = 470, L = 70, T = 20, right = W - 150, B = H - 48;
-  if (rows.length < 2 || rows[rows.length - 1].flops < rows[0].flops * 1.05) return;
+function scaling(list, which) {
+  const rows = list.filter(r => r.flops > 0).sort((a, b) => a.flops - b.flops), W = 1200, H = 470, L = 70, T = 20, right = W - 150, B = H - 48;
+  if (rows.length < 2 || rows[rows.length - 1].flops < rows[0].flops * 1.05) return '';
   const base = rows[0], lines = SERIES.filter(v => rows.every(r => v[1](r) > 0)).map(v => ({ name: v[0], color: v[2], y: rows.map(r => v[1](r) / v[1](base)) }));
   const x1 = rows[rows.length - 1].flops / base.flops, low = Math.min(0.9, ...lines.flatMap(l => l.y)), high = Math.max(...lines.flatMap(l => l.y)) * 1.1;
   const X = r => L + log(r.flops / base.flops) / log(x1) * (right - L), Y = v => B - log(v / low) / log(high / low) * (B - T);
@@ -160,7 +162,7 @@ function scaling() {
     s += '<text x="' + (right + 10) + '" y="' + (y + 4).toFixed(1) + '" style="fill:var(--' + l.color + ')">' + l.name + ' ' + l.y[l.y.length - 1].toFixed(1) + 'x</text>';
   }
   s += label((L + right) / 2, H - 8, 'work', 'middle');
-  $('scaling').innerHTML = '<p class="note" style="margin-top:.8rem">Scaling, relative to ' + esc(base.name) + ', on logarithmic axes.</p>' + chart(W, H, s, 'Scaling of the family');
+  return '<p class="note" style="margin-top:.8rem">Scaling' + which + ', relative to ' + esc(base.name) + ', on logarithmic axes. Width: mean number of output channels; depth: nodes with multiply-adds.</p>' + chart(W, H, s, 'Scaling of the family');
 }
 
 /* ---- the page ---- */
