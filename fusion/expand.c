@@ -11,6 +11,19 @@ static const fg_expander expanders[] = {
     {"", "Einsum", fg_ex_einsum},
     {"", "RotaryEmbedding", fg_ex_rotary},
     {"ai.onnx.preview", "FlexAttention", fg_ex_flex_attention},
+    {"ai.onnx.ml", "ArrayFeatureExtractor", fg_ex_array_feature_extractor},
+    {"ai.onnx.ml", "FeatureVectorizer", fg_ex_feature_vectorizer},
+    {"ai.onnx.ml", "Imputer", fg_ex_imputer},
+    {"ai.onnx.ml", "LinearClassifier", fg_ex_linear_classifier},
+    {"ai.onnx.ml", "LinearRegressor", fg_ex_linear_regressor},
+    {"ai.onnx.ml", "Normalizer", fg_ex_normalizer},
+    {"ai.onnx.ml", "OneHotEncoder", fg_ex_one_hot_encoder},
+    {"ai.onnx.ml", "SVMClassifier", fg_ex_svm_classifier},
+    {"ai.onnx.ml", "SVMRegressor", fg_ex_svm_regressor},
+    {"ai.onnx.ml", "Scaler", fg_ex_scaler},
+    {"ai.onnx.ml", "TreeEnsemble", fg_ex_tree_regressor},
+    {"ai.onnx.ml", "TreeEnsembleClassifier", fg_ex_tree_classifier},
+    {"ai.onnx.ml", "TreeEnsembleRegressor", fg_ex_tree_regressor},
 };
 
 fg_value *fg_ex_in(const fg_expansion *x, int i) {

@@ -70,6 +70,19 @@ bool fg_ex_rotary(fg_expansion *x);
 bool fg_ex_causal_conv(fg_expansion *x);
 bool fg_ex_einsum(fg_expansion *x);
 
+bool fg_ex_tree_classifier(fg_expansion *x);
+bool fg_ex_tree_regressor(fg_expansion *x);
+bool fg_ex_linear_regressor(fg_expansion *x);
+bool fg_ex_linear_classifier(fg_expansion *x);
+bool fg_ex_svm_regressor(fg_expansion *x);
+bool fg_ex_svm_classifier(fg_expansion *x);
+bool fg_ex_scaler(fg_expansion *x);
+bool fg_ex_normalizer(fg_expansion *x);
+bool fg_ex_imputer(fg_expansion *x);
+bool fg_ex_one_hot_encoder(fg_expansion *x);
+bool fg_ex_feature_vectorizer(fg_expansion *x);
+bool fg_ex_array_feature_extractor(fg_expansion *x);
+
 /* For rotary embeddings of another domain. */
 struct fg_rotary;
 bool fg_ex_rotate(fg_expansion *x, const struct fg_rotary *r);
