@@ -2,7 +2,11 @@
  * shape computed from constants (Shape, Gather, Concat, Reshape) is known by the time it is needed. */
 #include <string.h>
 
+<<<<<<< HEAD
 #include "frontend/expand.h"
+=======
+#include "frontend/draw.h"
+>>>>>>> 1b509d6 (Optimizers, training modes, random operators with documented draws, Det, ReverseSequence)
 #include "frontend/interpret.h"
 
 /* A folded result above this size is kept as a node unless its inputs are as large (a weight reshaped or
@@ -78,23 +82,12 @@ static void check_outputs(fg_graph *g, const fg_node *n) {
 
 /* ---- folding ---- */
 
-static bool is_random(const fg_node *n) {
-    static const char *const names[] = {"RandomNormal",      "RandomNormalLike", "RandomUniform",
-                                        "RandomUniformLike", "Bernoulli",        "Multinomial"};
-    for (size_t i = 0; i < FG_COUNT(names); i++) {
-        if (strcmp(n->op_type, names[i]) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static int64_t bytes_of(const fg_value *v) {
     return (int64_t)fg_dtype_bytes(v->dtype, fg_shape_count(&v->shape));
 }
 
 static bool can_fold(const fg_node *n) {
-    if (n->op->reference == NULL || is_random(n)) {
+    if (n->op->reference == NULL || fg_draws(n)) {
         return false;
     }
     int64_t in_bytes = 0;

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "frontend/ops.h"
+
 typedef struct view {
     const fg_node *n;
     int output;
@@ -96,6 +98,10 @@ static bool view_same_order(const view *v) {
 
 static bool view_identity(const view *v) {
     return v->output == 0 && view_same_order(v);
+}
+
+static bool view_dropout(const view *v) {
+    return fg_attr_int(v->n, FG_TRAINS, 0) == 0 && view_identity(v);
 }
 
 /* ---- other orders and parts ---- */
@@ -197,6 +203,7 @@ static bool view_split(const view *v) {
 static const struct {
     const char *op;
     bool (*make)(const view *v);
+<<<<<<< HEAD
     bool (*source)(const view *v); /* NULL: not all elements are kept, or not once */
 } views[] = {{"Reshape", view_same_order, view_same_order},
              {"Flatten", view_same_order, view_same_order},
@@ -218,6 +225,12 @@ static int find_view(const fg_node *n) {
     }
     return -1;
 }
+=======
+} views[] = {{"Reshape", view_same_order},   {"Flatten", view_same_order}, {"Squeeze", view_same_order},
+             {"Unsqueeze", view_same_order}, {"Identity", view_identity},  {"Dropout", view_dropout},
+             {"Transpose", view_transpose},  {"Expand", view_expand},      {"Slice", view_slice},
+             {"Split", view_split}};
+>>>>>>> 1b509d6 (Optimizers, training modes, random operators with documented draws, Det, ReverseSequence)
 
 bool fg_movement_view(const fg_node *n, int output, const int64_t *in_stride, int64_t in_offset,
                       int64_t *out_stride, int64_t *out_offset) {

@@ -76,6 +76,10 @@ typedef struct fg_op {
  * elements tell: limits and reports count it. */
 #define FG_MACS "fg_macs"
 
+/* Integer attribute by which inference says that a BatchNormalization normalises by the batch's statistics,
+ * or that a Dropout may drop something. */
+#define FG_TRAINS "fg_trains"
+
 /* Row for (domain, name) that covers `opset`, or NULL. */
 const fg_op *fg_op_find(const char *domain, const char *name, int opset);
 

@@ -152,6 +152,7 @@ static inline void one_node_build(one_node *t) {
     for (int i = 0; i < t->n_out; i++) {
         char name[16] = {'o', 'u', 't', (char)('0' + i), '\0'};
         t->out[i] = fg_graph_value(t->g, name);
+        t->out[i]->is_output = true;
     }
     t->node = fg_graph_node(t->g, t->op, t->n_in, t->in, t->n_out, t->out);
     t->node->name = "the_node";

@@ -22,11 +22,20 @@ static void batch_norm_uses_stored_statistics(void **state) {
     }
 }
 
-static void batch_norm_in_training_mode_is_not_supported(void **state) {
+static void batch_norm_in_training_uses_the_batch(void **state) {
     (void)state;
     one_node t = batch_norm(15);
     one_node_int(&t, "training_mode", 1);
-    one_node_expect_error(&t, FG_UNSUPPORTED, "training mode");
+    one_node_float(&t, "momentum", 0.75F);
+    t.n_out = 3;
+    one_node_expect(&t, 0, "1,2,2", 8.0, 12.0, 17.0, 23.0);
+    one_node_expect(&t, 1, "2", 1.125, 3.125);
+    one_node_expect(&t, 2, "2", 3.0625, 6.8125);
+    one_node_done(&t);
+    t = batch_norm(9); /* there, more than one result says so */
+    t.n_out = 5;
+    one_node_expect(&t, 3, "2", 1.5, 3.5);
+    one_node_expect(&t, 4, "2", 0.25, 0.25);
     one_node_done(&t);
 }
 
@@ -154,7 +163,7 @@ static void an_axis_out_of_range_is_refused(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(batch_norm_uses_stored_statistics),
-        cmocka_unit_test(batch_norm_in_training_mode_is_not_supported),
+        cmocka_unit_test(batch_norm_in_training_uses_the_batch),
         cmocka_unit_test(layer_norm_gives_its_statistics),
         cmocka_unit_test(layer_norm_checks_its_scale),
         cmocka_unit_test(rms_norm_does_not_centre),

@@ -145,16 +145,16 @@ static void dropout_in_inference_copies_and_keeps_everything(void **state) {
     one_free(&t);
 }
 
-static void dropout_in_training_is_refused_unless_it_drops_nothing(void **state) {
+static void dropout_in_training_needs_a_sensible_ratio(void **state) {
     (void)state;
     const unsigned char yes = 1;
     for (int drops = 0; drops < 2; drops++) {
         one_op t = one_new("Dropout", 13);
         (void)one_input(&t, FG_FLOAT, 1, DIMS(3));
-        one_const(&t, FG_FLOAT, 0, NULL, FLOATS(drops ? 0.25F : 0));
+        one_const(&t, FG_FLOAT, 0, NULL, FLOATS(drops ? 1.25F : 0));
         one_const(&t, FG_BOOL, 0, NULL, &yes);
         if (drops) {
-            expect_refused(&t, 1, FG_UNSUPPORTED, "training");
+            expect_refused(&t, 1, FG_BAD_MODEL, "ratio");
         } else {
             assert_int_equal(one_infer(&t, 1), FG_OK);
             one_free(&t);
@@ -594,7 +594,7 @@ int main(void) {
         cmocka_unit_test(range_with_limits_of_int64_is_refused),
         cmocka_unit_test(eye_like_needs_only_the_shape),
         cmocka_unit_test(dropout_in_inference_copies_and_keeps_everything),
-        cmocka_unit_test(dropout_in_training_is_refused_unless_it_drops_nothing),
+        cmocka_unit_test(dropout_in_training_needs_a_sensible_ratio),
         cmocka_unit_test(float_to_half_agrees_with_the_conversion_of_the_graph),
         cmocka_unit_test(every_small_float_survives_a_round_trip),
         cmocka_unit_test(float8_saturates_unless_told_not_to),

@@ -1,10 +1,12 @@
 /* BatchNormalization that could not be folded into a convolution: scale and shift by channel. With constant
- * statistics the factors are made at generation time and every element costs one multiply-add. */
+ * statistics the factors are made at generation time and every element costs one multiply-add. In training
+ * the statistics are those of the batch, taken channel by channel in double. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "codegen/expr.h"
+#include "codegen/moves.h"
 #include "codegen/tail.h"
 
 typedef struct fg_batchnorm {
@@ -112,6 +114,77 @@ static bool can_use_vectors(const fg_batchnorm *b) {
            fg_tail_vectors(&b->tail, d);
 }
 
+/* ---- training ---- */
+
+enum { X, Y, OPERANDS, RESULTS = 5 };
+
+/* The running statistics after the batch, and its own. */
+static void emit_statistics(fg_emit *e, const fg_node *n, fg_template *t) {
+    static const char *const results[RESULTS] = {"y", "mean_out", "variance_out", "mean_here",
+                                                 "variance_here"};
+    const double momentum = (double)fg_attr_float(n, "momentum", 0.9f);
+    const char *keep = fg_c_double(e->ctx, momentum), *take = fg_c_double(e->ctx, 1 - momentum);
+    const char *store[RESULTS - 1];
+    int stores = 0;
+    for (int i = 1; i < n->n_out && i < RESULTS; i++) {
+        if (!fg_is_wanted(n->out[i])) {
+            continue;
+        }
+        const char *own = i % 2 == 1 ? "m" : "v", *given = i == 1 ? "mean" : "variance", *value = own;
+        fg_emit_output(e, results[i], n->out[i]);
+        if (i < 3) {
+            fg_emit_input(e, given, n->in[i + 2]);
+            value = fg_format(e->ctx, "(double)%s * %s + %s * %s",
+                              fg_load_element(e->ctx, n->in[i + 2]->dtype, given, "k"), keep, own, take);
+        }
+        value = fg_format(e->ctx, "(%s)(%s)", fg_compute_type(e->ctx, n->out[i]->dtype), value);
+        store[stores++] = fg_store_element(e->ctx, n->out[i]->dtype, results[i], "k", value);
+    }
+    fg_template_texts(t, "STATISTICS", stores, store);
+}
+
+static void emit_training(fg_emit *e, const fg_node *n) {
+    fg_context *ctx = e->ctx;
+    fg_value *x = n->in[0], *y = fg_is_wanted(n->out[0]) ? n->out[0] : x;
+    const int rank = x->shape.rank;
+    int64_t xs[2 * FG_MAX_RANK] = {0}, ys[2 * FG_MAX_RANK] = {0};
+    fg_strides_of(e, x, xs);
+    fg_strides_of(e, y, ys);
+    fg_nest *nest = fg_nest_new(ctx, &x->shape, OPERANDS);
+    const int64_t channels = rank > 1 ? x->shape.dim[1] : 1;
+    nest->extent[1] = rank > 1 ? 1 : nest->extent[1];
+    fg_nest_add(ctx, nest, xs);
+    fg_nest_add(ctx, nest, ys);
+    fg_nest_simplify(nest, X, 0, nest->rank);
+    fg_template *t = fg_emit_template(e);
+    fg_emit_input(e, "x", x);
+    fg_emit_input(e, "scale", n->in[1]);
+    fg_emit_input(e, "bias", n->in[2]);
+    if (y != x) {
+        fg_emit_output(e, "y", y);
+    }
+    emit_statistics(e, n, t);
+    fg_template_int(t, "CHANNELS", channels);
+    fg_template_int(t, "COUNT", fg_shape_count(&x->shape) / channels);
+    fg_template_int(t, "RANK", nest->rank);
+    fg_template_ints(t, "EXTENT", nest->rank, nest->extent);
+    fg_template_int(t, "Y", y != x);
+    fg_template_int(t, "X_STEP", rank > 1 ? xs[1] : 0);
+    fg_template_int(t, "Y_STEP", rank > 1 ? ys[1] : 0);
+    fg_template_text(t, "X_STORED", fg_dtype_get(x->dtype)->c_type);
+    fg_template_text(t, "Y_STORED", fg_dtype_get(y->dtype)->c_type);
+    fg_template_text(t, "ELEMENT",
+                     fg_load_element(ctx, x->dtype, "from", fg_nest_at(ctx, nest, X, 0, nest->rank, "i")));
+    fg_template_text(t, "SCALE", fg_load_element(ctx, n->in[1]->dtype, "scale", "k"));
+    fg_template_text(t, "BIAS", fg_load_element(ctx, n->in[2]->dtype, "bias", "k"));
+    fg_template_text(t, "EPSILON", fg_c_double(ctx, epsilon_of(n)));
+    fg_template_text(t, "STORE",
+                     fg_store_element(ctx, y->dtype, "to", fg_nest_at(ctx, nest, Y, 0, nest->rank, "i"),
+                                      fg_format(ctx, "(%s)result", fg_compute_type(ctx, y->dtype))));
+    fg_template_render(t, "batchnorm_training", e->out);
+    fg_describe(e, "", "channel by channel, statistics in double");
+}
+
 static void emit(fg_emit *e) {
     const fg_node *n = e->k->stage[0].anchor;
     FG_REQUIRE(e->ctx, "batchnorm", n != NULL && e->k->n_prologue == 0);
@@ -120,6 +193,10 @@ static void emit(fg_emit *e) {
         return;
     }
     fg_compute_type(e->ctx, n->in[0]->dtype);
+    if (fg_attr_int(n, FG_TRAINS, 0) != 0) {
+        emit_training(e, n);
+        return;
+    }
     fg_batchnorm b = {.e = e, .node = n};
     b.computed = n->in[0]->dtype == FG_DOUBLE ? FG_DOUBLE : FG_FLOAT;
     b.constant = n->in[0]->dtype == FG_FLOAT && all_constant(n);

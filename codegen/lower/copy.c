@@ -3,6 +3,7 @@
  * divides a running index instead. */
 #include <string.h>
 
+#include "codegen/draw.h"
 #include "codegen/nest.h"
 #include "frontend/movement.h"
 
@@ -368,6 +369,10 @@ static void fill_mask(fg_emit *e, fg_value *mask) {
 }
 
 static void lower_dropout(fg_emit *e, const fg_node *n) {
+    if (fg_attr_int(n, FG_TRAINS, 0) != 0) {
+        fg_emit_dropout(e, n);
+        return;
+    }
     if (n->out[0] != NULL && (n->out[0]->n_users > 0 || n->out[0]->is_output)) {
         lower_reshape(e, n);
     }

@@ -27,6 +27,15 @@ static int64_t channels(fg_context *ctx, const fg_node *n) {
     return x->dim[1];
 }
 
+/* Before opset 14 a node trains if it gives more than its result. */
+static bool trains(const fg_graph *g, const fg_node *n) {
+    bool more = false;
+    for (int i = 1; i < n->n_out; i++) {
+        more = more || (n->out[i] != NULL && (n->out[i]->n_users > 0 || n->out[i]->is_output));
+    }
+    return g->opset < 14 ? more : fg_attr_int(n, "training_mode", 0) != 0;
+}
+
 static void infer_batch(fg_context *ctx, fg_graph *g, fg_node *n) {
     static const char *const names[] = {"input", "scale", "bias", "mean", "variance"};
     const fg_shape *x = &n->in[0]->shape;
@@ -38,15 +47,7 @@ static void infer_batch(fg_context *ctx, fg_graph *g, fg_node *n) {
         fg_blame_attribute(ctx, "spatial");
         fg_raise(ctx, FG_UNSUPPORTED, "attribute spatial=0 is not supported");
     }
-    bool training = fg_attr_int(n, "training_mode", 0) != 0;
-    for (int i = 1; i < n->n_out; i++) {
-        training = training || (n->out[i] != NULL && n->out[i]->n_users > 0);
-    }
-    if (training) {
-        fg_blame_attribute(ctx, "training_mode");
-        fg_remedy(ctx, "export the model for inference");
-        fg_raise(ctx, FG_UNSUPPORTED, "batch normalisation in training mode is not supported");
-    }
+    fg_node_set_attr(ctx, n, FG_TRAINS, FG_ATTR_INT)->i = trains(g, n);
     fg_shape stats = {1, {c}};
     fg_infer_same(ctx, g, n);
     for (int i = 1; i < n->n_out; i++) {
@@ -163,11 +164,11 @@ static void infer_mean_variance(fg_context *ctx, fg_graph *g, fg_node *n) {
 
 const fg_op fg_ops_norm[] = {
     ROW("BatchNormalization", 7, 8, 5, 5, 5, infer_batch, fg_ref_batch_norm, "batchnorm", "epsilon=1e-5",
-        "inference mode, spatial=1"),
+        "spatial=1"),
     ROW("BatchNormalization", 9, 13, 5, 5, 5, infer_batch, fg_ref_batch_norm, "batchnorm", "epsilon=1e-5",
-        "inference mode"),
+        NULL),
     ROW("BatchNormalization", 14, 0, 5, 5, 3, infer_batch, fg_ref_batch_norm, "batchnorm", "epsilon=1e-5",
-        "training_mode=0"),
+        NULL),
     ROW("LayerNormalization", 17, 0, 2, 3, 3, infer_layer, fg_ref_layer_norm, "layernorm",
         "epsilon=1e-5 axis=-1", NULL),
     ROW("RMSNormalization", 23, 0, 2, 2, 1, infer_rms, fg_ref_rms_norm, "layernorm", "epsilon=1e-5 axis=-1",

@@ -180,38 +180,6 @@ static void infer_identity(fg_context *ctx, fg_graph *g, fg_node *n) {
     n->out[0]->bound = n->in[0]->bound;
 }
 
-static void refuse_training(fg_context *ctx, fg_node *n) {
-    fg_value *mode = n->n_in > 2 ? n->in[2] : NULL;
-    if (mode == NULL) {
-        return;
-    }
-    if (mode->data == NULL) {
-        fg_blame_attribute(ctx, "training_mode");
-        fg_remedy(ctx, "bind it with --const %s=FILE.npy", mode->name);
-        fg_raise(ctx, FG_UNSUPPORTED, "operand '%s' (training_mode) must be constant", mode->name);
-    }
-    if (fg_const_int(mode, 0) == 0) {
-        return;
-    }
-    fg_value *ratio = n->in[1];
-    if (ratio != NULL && ratio->data == NULL) {
-        fg_blame_attribute(ctx, "ratio");
-        fg_remedy(ctx, "bind it with --const %s=FILE.npy, or export the model for inference", ratio->name);
-        fg_raise(ctx, FG_UNSUPPORTED, "operand '%s' (ratio) must be constant in training mode", ratio->name);
-    }
-    if (ratio != NULL && fg_const_float(ratio, 0) == 0) {
-        return;
-    }
-    fg_remedy(ctx, "export the model for inference");
-    fg_raise(ctx, FG_UNSUPPORTED, "Dropout in training mode draws random numbers");
-}
-
-static void infer_dropout(fg_context *ctx, fg_graph *g, fg_node *n) {
-    refuse_training(ctx, n);
-    fg_infer_same(ctx, g, n);
-    fg_out_shape(ctx, n, 1, g->opset >= 10 ? FG_BOOL : n->in[0]->dtype, &n->in[0]->shape);
-}
-
 const fg_op fg_ops_shape[] = {
     {.name = "Shape",
      .domain = "",
@@ -278,16 +246,5 @@ const fg_op fg_ops_shape[] = {
      .infer = infer_identity,
      .reference = fg_ref_copy,
      .lowering = "copy"},
-    {.name = "Dropout",
-     .domain = "",
-     .since = 7,
-     .min_in = 1,
-     .max_in = 3,
-     .max_out = 2,
-     .types = FG_T_FLOATS,
-     .infer = infer_dropout,
-     .reference = fg_ref_dropout,
-     .lowering = "copy",
-     .note = "inference only"},
 };
 const int fg_ops_shape_count = FG_COUNT(fg_ops_shape);

@@ -41,7 +41,41 @@ static moments measure(const double *x, int64_t n, bool centred, bool single) {
     return (moments){mean, squares / count};
 }
 
+/* Statistics of the batch, channel by channel; results: the running ones after it, and (before opset 14) its
+ * own. */
+static void train_batch_norm(const fg_eval *e) {
+    const fg_shape *s = &e->in[0].shape;
+    int64_t channels = s->rank > 1 ? s->dim[1] : 1, size = product(s, 2, s->rank),
+            images = s->rank > 0 ? s->dim[0] : 1;
+    double *x = line_of(e, images * size), keep = (double)fg_attr_float(e->node, "momentum", 0.9F);
+    for (int64_t c = 0; c < channels; c++) {
+        for (int64_t i = 0; i < images; i++) {
+            fg_load_f64(&e->in[0], (i * channels + c) * size, 1, size, x + i * size);
+        }
+        moments m = measure(x, images * size, true, fg_is_single(e));
+        double scale = fg_get_f64(&e->in[1], c) / sqrt(m.variance + epsilon_of(e));
+        for (int64_t i = 0; i < images * size; i++) {
+            x[i] = (x[i] - m.mean) * scale + fg_get_f64(&e->in[2], c);
+        }
+        for (int64_t i = 0; i < images && e->out[0].data != NULL; i++) {
+            fg_store_f64(&e->out[0], (i * channels + c) * size, size, x + i * size);
+        }
+        double all[] = {fg_get_f64(&e->in[3], c) * keep + m.mean * (1 - keep),
+                        fg_get_f64(&e->in[4], c) * keep + m.variance * (1 - keep), m.mean, m.variance};
+        for (int k = 1; k < e->node->n_out; k++) {
+            if (e->out[k].data != NULL) {
+                fg_set_f64(&e->out[k], c, all[k - 1]);
+            }
+        }
+    }
+    fg_big_free(e->ctx, x);
+}
+
 void fg_ref_batch_norm(const fg_eval *e) {
+    if (fg_attr_int(e->node, FG_TRAINS, 0) != 0) {
+        train_batch_norm(e);
+        return;
+    }
     const fg_shape *s = &e->in[0].shape;
     int64_t images = s->rank > 0 ? s->dim[0] : 1, channels = s->rank > 1 ? s->dim[1] : 1,
             size = product(s, 2, s->rank);

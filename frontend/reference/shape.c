@@ -25,18 +25,6 @@ void fg_ref_constant_of_shape(const fg_eval *e) {
     }
 }
 
-void fg_ref_dropout(const fg_eval *e) {
-    fg_ref_copy(e);
-    if (e->node->n_out < 2 || e->out[1].data == NULL) {
-        return;
-    }
-    fg_tensor mask = e->out[1];
-    int64_t n = fg_shape_count(&mask.shape);
-    for (int64_t i = 0; i < n; i++) {
-        fg_set_f64(&mask, i, 1.0);
-    }
-}
-
 /* float16 and bfloat16 are computed in float, as stash_type asks; integers exactly. */
 void fg_ref_range(const fg_eval *e) {
     fg_tensor y = e->out[0];

@@ -6,7 +6,6 @@
 
 void fg_ref_constant(const fg_eval *e); /* the data that inference found */
 void fg_ref_constant_of_shape(const fg_eval *e);
-void fg_ref_dropout(const fg_eval *e); /* inference: copy, mask all ones */
 void fg_ref_range(const fg_eval *e);
 void fg_ref_eye_like(const fg_eval *e);
 
