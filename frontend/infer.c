@@ -2,11 +2,8 @@
  * shape computed from constants (Shape, Gather, Concat, Reshape) is known by the time it is needed. */
 #include <string.h>
 
-<<<<<<< HEAD
-#include "frontend/expand.h"
-=======
 #include "frontend/draw.h"
->>>>>>> 1b509d6 (Optimizers, training modes, random operators with documented draws, Det, ReverseSequence)
+#include "frontend/expand.h"
 #include "frontend/interpret.h"
 
 /* A folded result above this size is kept as a node unless its inputs are as large (a weight reshaped or

@@ -203,14 +203,13 @@ static bool view_split(const view *v) {
 static const struct {
     const char *op;
     bool (*make)(const view *v);
-<<<<<<< HEAD
     bool (*source)(const view *v); /* NULL: not all elements are kept, or not once */
 } views[] = {{"Reshape", view_same_order, view_same_order},
              {"Flatten", view_same_order, view_same_order},
              {"Squeeze", view_same_order, view_same_order},
              {"Unsqueeze", view_same_order, view_same_order},
              {"Identity", view_identity, view_same_order},
-             {"Dropout", view_identity, NULL},
+             {"Dropout", view_dropout, NULL},
              {"Transpose", view_transpose, source_transpose},
              {"Expand", view_expand, NULL},
              {"Slice", view_slice, NULL},
@@ -225,12 +224,6 @@ static int find_view(const fg_node *n) {
     }
     return -1;
 }
-=======
-} views[] = {{"Reshape", view_same_order},   {"Flatten", view_same_order}, {"Squeeze", view_same_order},
-             {"Unsqueeze", view_same_order}, {"Identity", view_identity},  {"Dropout", view_dropout},
-             {"Transpose", view_transpose},  {"Expand", view_expand},      {"Slice", view_slice},
-             {"Split", view_split}};
->>>>>>> 1b509d6 (Optimizers, training modes, random operators with documented draws, Det, ReverseSequence)
 
 bool fg_movement_view(const fg_node *n, int output, const int64_t *in_stride, int64_t in_offset,
                       int64_t *out_stride, int64_t *out_offset) {
