@@ -21,6 +21,8 @@ static const fg_rewrite rewrites[] = {
     {"merge_transposes", "Transpose", false, fg_rw_merge_transposes},
     {"unit_transpose", "Transpose", false, fg_rw_unit_transpose},
     {"merge_views", "Reshape Flatten Squeeze Unsqueeze", false, fg_rw_merge_views},
+    {"gather_one", "Gather", false, fg_rw_gather_one},
+    {"unit_views", "Reshape", false, fg_rw_unit_views},
     {"explicit_pads", "Conv MaxPool AveragePool", false, fg_rw_explicit_pads},
     {"pad_into_window", "Conv MaxPool AveragePool", false, fg_rw_pad_into_window},
     {"global_pool", "ReduceMean AveragePool", false, fg_rw_global_pool},
@@ -31,6 +33,7 @@ static const fg_rewrite rewrites[] = {
     {"gemm_factors", "Gemm", false, fg_rw_gemm_factors},
     {"fold_batch_norm", "BatchNormalization", false, fg_rw_fold_batch_norm},
     {"fold_affine", "Mul Div Add Sub", false, fg_rw_fold_affine},
+    {"sink_view", "Add Sub Mul Div", false, fg_rw_sink_view},
     {"split_batch_norm", "BatchNormalization", false, fg_rw_split_batch_norm},
 };
 

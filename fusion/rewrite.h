@@ -117,6 +117,12 @@ bool fg_rw_merge_views(fg_rewriter *rw, fg_node *n);
 bool fg_rw_pad_into_window(fg_rewriter *rw, fg_node *n);
 bool fg_rw_global_pool(fg_rewriter *rw, fg_node *n);
 
+/* n becomes a Reshape of x to its own result's shape. */
+void fg_rw_become_reshape(fg_rewriter *rw, fg_node *n, fg_value *x);
+bool fg_rw_gather_one(fg_rewriter *rw, fg_node *n);
+bool fg_rw_sink_view(fg_rewriter *rw, fg_node *n);
+bool fg_rw_unit_views(fg_rewriter *rw, fg_node *n);
+
 bool fg_rw_activation(fg_rewriter *rw, fg_node *n);
 bool fg_rw_layer_norm(fg_rewriter *rw, fg_node *n);
 bool fg_rw_layer_norm_affine(fg_rewriter *rw, fg_node *n);

@@ -68,7 +68,7 @@ static bool keeps_order(const fg_shape *s, const int64_t *perm) {
     return true;
 }
 
-static void become_reshape(fg_rewriter *rw, fg_node *n, fg_value *x) {
+void fg_rw_become_reshape(fg_rewriter *rw, fg_node *n, fg_value *x) {
     const fg_shape *to = &n->out[0]->shape;
     const char *name = fg_format(rw->ctx, "%s/shape", n->out[0]->name);
     fg_value *in[2] = {x, fg_rw_const_ints(rw, name, to->rank, to->dim)};
@@ -82,7 +82,7 @@ bool fg_rw_unit_transpose(fg_rewriter *rw, fg_node *n) {
         !keeps_order(&n->in[0]->shape, perm)) {
         return false;
     }
-    become_reshape(rw, n, n->in[0]);
+    fg_rw_become_reshape(rw, n, n->in[0]);
     return true;
 }
 
@@ -93,8 +93,12 @@ static bool is_view(const fg_node *n) {
 bool fg_rw_merge_views(fg_rewriter *rw, fg_node *n) {
     fg_node *first = n->in[0]->producer;
     const fg_op *row = fg_op_find("", "Reshape", 14);
-    if (row == NULL || !is_view(first) || fg_rw_only_user(rw, first->out[0]) != n) {
+    if (row == NULL || !is_view(first)) {
         return false;
+    }
+    if (fg_rw_only_user(rw, first->out[0]) != n) { /* back to what it was: no view at all */
+        const bool back = fg_shape_equal(&first->in[0]->shape, &n->out[0]->shape);
+        return back && (n->n_in < 2 || fg_is_const(n->in[1])) && fg_rw_bypass(rw, n, first->in[0]);
     }
     if (n->n_in > 1 && !fg_is_const(n->in[1])) {
         return false;
@@ -103,7 +107,7 @@ bool fg_rw_merge_views(fg_rewriter *rw, fg_node *n) {
         return false;
     }
     fg_rw_cover(rw, n, first);
-    become_reshape(rw, n, first->in[0]);
+    fg_rw_become_reshape(rw, n, first->in[0]);
     fg_rw_remove(rw, first);
     return true;
 }
