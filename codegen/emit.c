@@ -219,7 +219,11 @@ void fg_template_part(fg_template *t, const fg_emit *e, const char *name, bool d
 
 fg_template *fg_emit_template(fg_emit *e) {
     fg_template *t = fg_template_new(e->ctx);
+    const fg_target *target = e->m->target;
     fg_template_int(t, "VL", e->lanes);
+    /* Bodies beyond a hundred and some multiply-adds gain nothing, and fill instruction caches. */
+    const int most = target->unroll_budget / 2;
+    fg_template_int(t, "UNROLL", !target->issue ? 0 : most < 128 ? most : 128);
     return t;
 }
 

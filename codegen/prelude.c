@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "codegen/embedded.h"
+#include "codegen/numbers.h"
 
 typedef enum dialect { AVX512, AVX2, SSE2, NEON, GNU, LANES, SCALAR, COMMON, N_DIALECTS } dialect;
 
@@ -66,6 +67,7 @@ typedef struct prelude {
     int n_names;
     bool dialects[N_DIALECTS];
     bool libm, stdint;
+    fg_numbers *numbers; /* constants that are read from a table; NULL: none are */
 } prelude;
 
 /* ---- reading the sections ---- */
@@ -239,13 +241,27 @@ static void render_scalar_word(fg_text *out, span t) {
         add_span(out, t);
 }
 
-static void render_line(fg_text *out, span line, bool scalar, int type, int lane) {
+/* fg_set1 of a number that the table has; the rest of the line is moved past it. */
+static bool render_number(const prelude *p, fg_text *out, span word, span *line, bool scalar) {
+    size_t length;
+    if (!span_is(word, "fg_set1")) return false;
+    const char *text = fg_numbers_replace(p->numbers, line->at, line->n, scalar, &length);
+    if (!text) return false;
+    fg_text_add(out, text);
+    line->at += length;
+    line->n -= length;
+    return true;
+}
+
+static void render_line(const prelude *p, fg_text *out, span line, bool scalar, int type, int lane) {
     while (line.n) {
         const span t = next_token(&line);
         if (*t.at == '$' && line.n) {
             render_variable(out, *line.at, type, lane);
             /* A type's name is never glued to the identifier that follows but by "_". */
             line.at++, line.n--;
+        } else if (render_number(p, out, t, &line, scalar)) {
+            continue;
         } else if (scalar) {
             render_scalar_word(out, t);
         } else {
@@ -260,7 +276,7 @@ static void render_lanes(const prelude *p, fg_text *out, span indent, span line)
     if (macro) line.n -= 2;
     for (int i = 0; i < p->lanes; i++) {
         fg_text_addn(out, indent.at, i % 4 ? 1 : indent.n);
-        render_line(out, line, false, UNTYPED, i);
+        render_line(p, out, line, false, UNTYPED, i);
         if (i % 4 == 3 || i == p->lanes - 1) fg_text_add(out, macro ? " \\\n" : "\n");
     }
 }
@@ -281,7 +297,7 @@ static void render_text(const prelude *p, fg_text *out, span text, bool scalar, 
         if (starts(rest, "//* ")) {
             render_lanes(p, out, indent, (span){rest.at + 4, rest.n - 4});
         } else {
-            render_line(out, line, scalar, type, 0);
+            render_line(p, out, line, scalar, type, 0);
             fg_text_add(out, "\n");
         }
     }
@@ -314,6 +330,7 @@ static void use(prelude *p, section *s, int type, dialect d) {
     fg_text text = fg_text_new(p->ctx);
     render(p, &text, s, d, type);
     if (text.data) use_text(p, text.data, d);
+    if (text.data && strstr(text.data, "fg_number(")) use_text(p, "fg_load", d);
     fg_text_free(&text);
     if (d != COMMON) use(p, s, type, COMMON);
 }
@@ -352,6 +369,7 @@ static void use_text(prelude *p, const char *text, dialect d) {
     span s = {text, strlen(text)};
     while (s.n) {
         const span t = next_token(&s);
+        if (span_is(t, "fg_number") || span_is(t, "fgs_number")) continue; /* of numbers.c */
         if (t.n > 3 && (starts(t, "fg") || starts(t, "FG_"))) use_identifier(p, t, d);
         if (t.n > 5 && (starts(t, "int") || starts(t, "uint")) && t.at[t.n - 1] == 't') p->stdint = true;
     }
@@ -374,6 +392,7 @@ static void choose_dialects(prelude *p) {
 static prelude prepare(fg_context *ctx, const fg_target *target, int lanes, const char *body) {
     FG_REQUIRE(ctx, "prelude", lanes >= 1 && lanes <= 64);
     prelude p = {.ctx = ctx, .target = target, .lanes = lanes};
+    p.numbers = fg_numbers_new(ctx, target);
     choose_dialects(&p);
     read_sections(&p);
     for (int d = 0; d < COMMON; d++)
@@ -433,6 +452,7 @@ void fg_prelude_emit(fg_text *out, const fg_target *target, int lanes, const cha
     const prelude p = prepare(out->ctx, target, lanes, body);
     emit_head(&p, out);
     if (lanes > 1) emit_selection(&p, out);
+    fg_numbers_emit(p.numbers, lanes, out);
     emit_sections(&p, COMMON, out);
     if (lanes == 1) {
         emit_sections(&p, SCALAR, out);

@@ -27,6 +27,7 @@ static const struct key {
     {"fma", BOOL, offsetof(fg_target, fma), 0, 0},
     {"fma_per_cycle", INT, offsetof(fg_target, fma_per_cycle), 1, 64},
     {"fma_latency", INT, offsetof(fg_target, fma_latency), 1, 1000},
+    {"issue", INT, offsetof(fg_target, issue), 0, 16},
     {"ghz", NUMBER, offsetof(fg_target, ghz), 0.0001, 100},
     {"l1_bytes", BYTES, offsetof(fg_target, l1_bytes), 0, 1e15},
     {"l2_bytes", BYTES, offsetof(fg_target, l2_bytes), 0, 1e15},
@@ -272,9 +273,9 @@ int fg_target_lanes(const fg_target *t) {
 /* Keys that a file may leave out. */
 static void give_defaults(fg_context *ctx, profile *p) {
     static const char *const defaults[][2] = {
-        {"schedule", "1"},    {"report_only", "false"}, {"flash_base", "0"},
-        {"ram_base", "0"},    {"vector_base", "0"},     {"tcm_bytes", "0"},
-        {"runtime", "linux"}, {"link", "-static"},      {"packages", ""}};
+        {"schedule", "1"},   {"issue", "0"},       {"report_only", "false"}, {"flash_base", "0"},
+        {"ram_base", "0"},   {"vector_base", "0"}, {"tcm_bytes", "0"},       {"runtime", "linux"},
+        {"link", "-static"}, {"packages", ""}};
     const reader r = {.ctx = ctx, .file = "defaults"};
     for (size_t i = 0; i < FG_COUNT(defaults); i++) {
         const struct key *k = find_key(&r, defaults[i][0]);

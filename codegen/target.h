@@ -18,6 +18,7 @@ typedef struct fg_target {
     bool fma;                /* fused multiply-add in hardware */
     int fma_per_cycle;       /* vector FMAs issued per cycle */
     int fma_latency;         /* cycles */
+    int issue;               /* instructions per cycle of a load-store ISA; 0: operands come from memory */
     double ghz;
     int64_t l1_bytes, l2_bytes, l3_bytes;        /* data caches seen by one core; 0: none */
     double l1_gbps, l2_gbps, l3_gbps, dram_gbps; /* read bandwidth of one core */

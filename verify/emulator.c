@@ -254,9 +254,21 @@ static const char *finish(fg_library *lib) {
     return state < FG_COUNT(damage) ? damage[state] : "memory";
 }
 
+/* Strings are pointers, which mean nothing on the other side. */
+static void refuse_strings(const fg_module *m) {
+    const fg_graph *g = m->partition->graph;
+    for (int i = 0; i < g->n_values; i++) {
+        if (g->values[i]->dtype != FG_STRING) continue;
+        fg_remedy(m->ctx, "use --verify=tcc or --verify=cc");
+        fg_raise(m->ctx, FG_UNSUPPORTED, "'%s' holds strings, which no emulator is given",
+                 g->values[i]->name);
+    }
+}
+
 fg_library *fg_load_emulator(const fg_module *m, const fg_memory *mem) {
     fg_context *ctx = m->ctx;
     const fg_target *t = m->target;
+    refuse_strings(m);
     if (!t->emulator || !*t->emulator) {
         fg_remedy(ctx, "use --verify=cc, or give the target file an emulator");
         fg_raise(ctx, FG_TOOLCHAIN, "target '%s' has no emulator", t->name);

@@ -16,6 +16,7 @@ typedef struct fg_call {
     unsigned char *arena;
     const unsigned char *weights;
     int part, parts;
+    int *status; /* generated text leaves it out where no kernel can fail */
 } fg_call;
 
 typedef void board_kernel(const fg_call *call);

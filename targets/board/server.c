@@ -133,7 +133,8 @@ static void backwards(void *ctx, int n, void (*fn)(void *arg, int i), void *arg)
 }
 
 static int run_kernel(uint32_t k) {
-    fg_call call = {in_pointer, out_pointer, arena.data, program->weights, 0, program->parts[k]};
+    int status = 0;
+    fg_call call = {in_pointer, out_pointer, arena.data, program->weights, 0, program->parts[k], &status};
     for (call.part = call.parts - 1; call.part >= 0; call.part--) program->kernels[k](&call);
     return 0;
 }
