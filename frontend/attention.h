@@ -39,6 +39,9 @@ typedef struct fg_rotary {
 
 /* Reads and checks a node of ai.onnx's RotaryEmbedding. */
 void fg_rotary_plan(fg_context *ctx, const fg_node *n, fg_rotary *r);
+/* The same where r's operands and offset are set already; heads: of a packed input whose node does not say,
+ * 0: it must. */
+void fg_rotary_read(fg_context *ctx, const fg_node *n, fg_rotary *r, int64_t heads);
 
 /* CausalConvWithState: does SiLU follow? Raises FG_BAD_MODEL for an unknown activation. */
 bool fg_causal_conv_silu(fg_context *ctx, const fg_node *n);

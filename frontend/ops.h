@@ -49,7 +49,8 @@ typedef struct fg_op {
 
     /* Sets dtype and shape of node->out[*] from node->in[*] (shapes known; data where constant). Raises on
      * invalid nodes. An operand that must be constant and is not: use fg_need_const, which accepts a declared
-     * output shape instead. An operator that stands for other nodes puts these in its place (see expand.h). */
+     * output shape instead. An operator that stands for other nodes puts these in its place (see expand.h).
+     */
     void (*infer)(fg_context *ctx, fg_graph *g, fg_node *n);
 
     /* Computes all outputs. Plain loops, double accumulation. */

@@ -85,10 +85,14 @@ static void check_rotary_caches(fg_context *ctx, const fg_node *n, const fg_rota
     need_shape(ctx, p, 2, each);
 }
 
+void fg_rotary_read(fg_context *ctx, const fg_node *n, fg_rotary *r, int64_t heads) {
+    read_rotary_input(ctx, n, r, heads);
+    check_rotary_caches(ctx, n, r);
+}
+
 void fg_rotary_plan(fg_context *ctx, const fg_node *n, fg_rotary *r) {
     *r = (fg_rotary){.cosines = 1, .sines = 2, .positions = operand(n, 3) != NULL ? 3 : -1};
-    read_rotary_input(ctx, n, r, 0);
-    check_rotary_caches(ctx, n, r);
+    fg_rotary_read(ctx, n, r, 0);
 }
 
 /* ---- CausalConvWithState ---- */

@@ -24,6 +24,22 @@ static const fg_expander expanders[] = {
     {"ai.onnx.ml", "TreeEnsemble", fg_ex_tree_regressor},
     {"ai.onnx.ml", "TreeEnsembleClassifier", fg_ex_tree_classifier},
     {"ai.onnx.ml", "TreeEnsembleRegressor", fg_ex_tree_regressor},
+    {"", "SimplifiedLayerNormalization", fg_ex_simplified_norm},
+    {"com.microsoft", "Attention", fg_ex_ms_attention},
+    {"com.microsoft", "BiasGelu", fg_ex_gelu},
+    {"com.microsoft", "EmbedLayerNormalization", fg_ex_embed_norm},
+    {"com.microsoft", "FastGelu", fg_ex_gelu},
+    {"com.microsoft", "FusedConv", fg_ex_fused_conv},
+    {"com.microsoft", "FusedGemm", fg_ex_fused_gemm},
+    {"com.microsoft", "FusedMatMul", fg_ex_fused_matmul},
+    {"com.microsoft", "Gelu", fg_ex_gelu},
+    {"com.microsoft", "MultiHeadAttention", fg_ex_multi_head},
+    {"com.microsoft", "QuickGelu", fg_ex_gelu},
+    {"com.microsoft", "RotaryEmbedding", fg_ex_ms_rotary},
+    {"com.microsoft", "SimplifiedLayerNormalization", fg_ex_simplified_norm},
+    {"com.microsoft", "SkipLayerNormalization", fg_ex_skip_norm},
+    {"com.microsoft", "SkipSimplifiedLayerNormalization", fg_ex_skip_norm},
+    {"com.microsoft", "TransposeMatMul", fg_ex_fused_matmul},
 };
 
 fg_value *fg_ex_in(const fg_expansion *x, int i) {

@@ -83,8 +83,34 @@ bool fg_ex_one_hot_encoder(fg_expansion *x);
 bool fg_ex_feature_vectorizer(fg_expansion *x);
 bool fg_ex_array_feature_extractor(fg_expansion *x);
 
-/* For rotary embeddings of another domain. */
+bool fg_ex_gelu(fg_expansion *x);
+bool fg_ex_simplified_norm(fg_expansion *x);
+bool fg_ex_skip_norm(fg_expansion *x);
+bool fg_ex_embed_norm(fg_expansion *x);
+bool fg_ex_fused_matmul(fg_expansion *x);
+bool fg_ex_fused_conv(fg_expansion *x);
+bool fg_ex_fused_gemm(fg_expansion *x);
+bool fg_ex_ms_rotary(fg_expansion *x);
+bool fg_ex_ms_attention(fg_expansion *x);
+bool fg_ex_multi_head(fg_expansion *x);
+
+/* ---- what operators of several domains share ---- */
+
 struct fg_rotary;
 bool fg_ex_rotate(fg_expansion *x, const struct fg_rotary *r);
+
+/* Operands of attention, batch x heads x length x size, of float or double. */
+typedef struct fg_ex_heads {
+    fg_value *q, *k, *v;
+    fg_value *bias;    /* NULL: none; else broadcasts to batch x heads x queries x keys */
+    bool may_hide_all; /* a query may see no key at all, by -infinity in the bias */
+} fg_ex_heads;
+
+struct fg_attention;
+/* v of batch x length x (heads * size), or by heads already, cast to t. */
+fg_value *fg_ex_by_heads(fg_expansion *x, fg_value *v, int64_t heads, fg_dtype t);
+/* The result, laid out as the plan says; *scores, unless scores is NULL: what it says to hand out. */
+fg_value *fg_ex_attend(fg_expansion *x, const struct fg_attention *a, const fg_ex_heads *h,
+                       fg_value **scores);
 
 #endif

@@ -13,7 +13,7 @@ enum { QUERY, KEY, VALUE, MASK, PAST_KEY, PAST_VALUE, VALID };
 static const int64_t swap_inner[] = {0, 1, 3, 2}, swap_heads[] = {0, 2, 1, 3};
 
 /* Batch x heads x length x size, of the type computed in. */
-static fg_value *by_heads(fg_expansion *x, fg_value *v, int64_t heads, fg_dtype t) {
+fg_value *fg_ex_by_heads(fg_expansion *x, fg_value *v, int64_t heads, fg_dtype t) {
     const fg_shape *s = &v->shape;
     if (s->rank == 3) {
         const int64_t dim[] = {s->dim[0], s->dim[1], heads, s->dim[2] / heads};
@@ -25,7 +25,7 @@ static fg_value *by_heads(fg_expansion *x, fg_value *v, int64_t heads, fg_dtype 
 /* The cache: what was there, then what is new, in the operands' own type. */
 static fg_value *extended(fg_expansion *x, int i, int past, int64_t heads) {
     fg_value *parts[] = {fg_ex_in(x, past), fg_ex_in(x, i)};
-    parts[1] = by_heads(x, parts[1], heads, parts[1]->dtype);
+    parts[1] = fg_ex_by_heads(x, parts[1], heads, parts[1]->dtype);
     return parts[0] == NULL ? parts[1] : fg_ex_concat(x, 2, 2, parts);
 }
 
@@ -163,12 +163,37 @@ static fg_value *probabilities(fg_expansion *x, const fg_attention *a, fg_value 
     const bool asked = a->precision != FG_UNDEFINED && a->precision != x->node->in[QUERY]->dtype;
     fg_value *p = fg_ex_softmax(x, asked ? fg_ex_cast(x, scores, a->precision) : scores, -1);
     p = fg_ex_cast(x, p, t);
-    if (!b->may_hide_all) {
+    if (!b->may_hide_all || b->value == NULL) {
         return p;
     }
     fg_value *most = fg_ex_reduce(x, "ReduceMax", b->value, b->value->shape.rank - 1);
     fg_value *hidden = fg_ex_binary(x, "Equal", most, fg_ex_scalar(x, t, -INFINITY));
     return fg_ex_where(x, hidden, fg_ex_scalar(x, t, 0), p);
+}
+
+fg_value *fg_ex_attend(fg_expansion *x, const fg_attention *a, const fg_ex_heads *h, fg_value **scores) {
+    const fg_dtype t = h->q->dtype;
+    const bias b = {h->bias, h->may_hide_all};
+    fg_value *stage[4], *k = fg_ex_transpose(x, h->k, swap_inner);
+    fg_value *s = fg_ex_binary(x, "MatMul", shared(x, a, h->q), k);
+    s = stage[FG_SCORES_RAW] = apart(x, a, scaled(x, s, "Mul", a->scale, t));
+    if (a->softcap > 0) {
+        s = scaled(x, s, "Div", a->softcap, t);
+        s = scaled(x, fg_ex_unary(x, "Tanh", s), "Mul", a->softcap, t);
+    }
+    stage[FG_SCORES_CAPPED] = s;
+    s = b.value != NULL ? fg_ex_binary(x, "Add", s, b.value) : s;
+    stage[FG_SCORES_BIASED] = s;
+    s = stage[FG_SCORES_PROBABILITIES] = probabilities(x, a, s, &b, t);
+    if (scores != NULL) {
+        *scores = stage[a->scores];
+    }
+    fg_value *y = apart(x, a, fg_ex_binary(x, "MatMul", shared(x, a, s), h->v));
+    if (!a->packed) {
+        return y;
+    }
+    const int64_t dim[] = {a->batch, a->q_len, a->q_heads * a->v_head};
+    return fg_ex_reshape(x, fg_ex_transpose(x, y, swap_heads), 3, dim);
 }
 
 bool fg_ex_attention(fg_expansion *x) {
@@ -177,27 +202,14 @@ bool fg_ex_attention(fg_expansion *x) {
     const fg_dtype t = x->node->in[QUERY]->dtype == FG_DOUBLE ? FG_DOUBLE : FG_FLOAT;
     fg_value *key = extended(x, KEY, PAST_KEY, a.kv_heads),
              *value = extended(x, VALUE, PAST_VALUE, a.kv_heads);
-    fg_value *q = shared(x, &a, by_heads(x, fg_ex_in(x, QUERY), a.q_heads, t));
-    fg_value *k = fg_ex_transpose(x, fg_ex_cast(x, key, t), swap_inner);
-    fg_value *stage[4];
-    fg_value *s = apart(x, &a, scaled(x, fg_ex_binary(x, "MatMul", q, k), "Mul", a.scale, t));
-    stage[FG_SCORES_RAW] = s;
-    if (a.softcap > 0) {
-        s = scaled(x, s, "Div", a.softcap, t);
-        s = scaled(x, fg_ex_unary(x, "Tanh", s), "Mul", a.softcap, t);
-    }
-    stage[FG_SCORES_CAPPED] = s;
     const bias b = make_bias(x, &a, t);
-    s = b.value != NULL ? fg_ex_binary(x, "Add", s, b.value) : s;
-    stage[FG_SCORES_BIASED] = s;
-    s = probabilities(x, &a, s, &b, t);
-    stage[FG_SCORES_PROBABILITIES] = s;
-    fg_value *y = apart(x, &a, fg_ex_binary(x, "MatMul", shared(x, &a, s), fg_ex_cast(x, value, t)));
-    if (a.packed) {
-        const int64_t dim[] = {a.batch, a.q_len, a.q_heads * a.v_head};
-        y = fg_ex_reshape(x, fg_ex_transpose(x, y, swap_heads), 3, dim);
-    }
-    fg_value *out[] = {y, key, value, stage[a.scores]};
+    const fg_ex_heads h = {.q = fg_ex_by_heads(x, fg_ex_in(x, QUERY), a.q_heads, t),
+                           .k = fg_ex_cast(x, key, t),
+                           .v = fg_ex_cast(x, value, t),
+                           .bias = b.value,
+                           .may_hide_all = b.may_hide_all};
+    fg_value *out[] = {NULL, key, value, NULL};
+    out[0] = fg_ex_attend(x, &a, &h, &out[3]);
     for (int i = 0; i < 4; i++) {
         out[i] = fg_ex_wanted(x, i) ? out[i] : NULL;
     }

@@ -31,7 +31,7 @@ typedef struct one_node {
     fg_context *ctx;
     fg_graph *g;
     fg_node *node;
-    const char *op;
+    const char *op, *domain; /* domain NULL: ai.onnx */
     int n_in, n_out;
     fg_value *in[ONE_NODE_MAX], *out[ONE_NODE_MAX];
     fg_tensor data[ONE_NODE_MAX];
@@ -156,6 +156,7 @@ static inline void one_node_build(one_node *t) {
     }
     t->node = fg_graph_node(t->g, t->op, t->n_in, t->in, t->n_out, t->out);
     t->node->name = "the_node";
+    t->node->domain = t->domain != NULL ? t->domain : "";
     for (int i = 0; i < t->n_attr; i++) {
         fg_attr *a = fg_node_set_attr(t->ctx, t->node, t->attr[i].name, t->attr[i].type);
         const char *name = a->name;
