@@ -80,6 +80,8 @@ bool fg_shape_equal(const fg_shape *a, const fg_shape *b);
 const char *fg_shape_text(fg_context *ctx, const fg_shape *s); /* "1x3x224x224"; "scalar" for rank 0 */
 
 typedef struct fg_value fg_value;
+typedef struct fg_form fg_form; /* see extent.h */
+typedef struct fg_symbol fg_symbol;
 typedef struct fg_node fg_node;
 typedef struct fg_graph fg_graph;
 
@@ -101,6 +103,9 @@ struct fg_value {
     bool items_known;
     fg_value **items;
     int n_items;
+    /* Extents that depend on data (see extent.h): shape has their bounds. */
+    const fg_form *extent[FG_MAX_RANK]; /* NULL: as shape says */
+    const fg_form *elements; /* of an integer tensor whose elements follow from extents; NULL: of no such */
     int64_t bound; /* integer inputs: exclusive upper bound of an index, as inference knows it; 0 unknown */
     /* symbolic dimensions of graph inputs as declared; NULL where numeric */
     const char *dim_name[FG_MAX_RANK];
@@ -168,11 +173,13 @@ struct fg_graph {
     int n_values, cap_values;
     fg_value **inputs, **outputs;
     int n_inputs, n_outputs;
-    int64_t parameters;       /* learned initializer elements (no BatchNormalization mean and variance) */
-    int n_synthetic;          /* tensors made by fill rules */
-    int64_t n_items;          /* elements of sequences, */
-    int n_replaced;           /* and nodes replaced by others: how far inference has gone */
-    uint8_t sha256[32];       /* of the model file's bytes */
+    int64_t parameters; /* learned initializer elements (no BatchNormalization mean and variance) */
+    int n_synthetic;    /* tensors made by fill rules */
+    int64_t n_items;    /* elements of sequences, */
+    int n_replaced;     /* and nodes replaced by others: how far inference has gone */
+    uint8_t sha256[32]; /* of the model file's bytes */
+    fg_symbol *symbols; /* extents that depend on data */
+    int n_symbols, cap_symbols;
     struct fg_graph_own *own; /* names taken and scratch of graph.c */
 };
 

@@ -4,6 +4,7 @@
 
 #include "frontend/draw.h"
 #include "frontend/expand.h"
+#include "frontend/extent.h"
 #include "frontend/interpret.h"
 
 /* A folded result above this size is kept as a node unless its inputs are as large (a weight reshaped or
@@ -135,6 +136,7 @@ static void fold(fg_graph *g, fg_node *n, int64_t *spent) {
         if (v->data == NULL) {
             v->data = out[i].data;
             v->shape = out[i].shape; /* data-dependent extents are exact now */
+            memset(v->extent, 0, sizeof v->extent);
             for (int k = 0; k < n->n_in; k++) {
                 v->synthetic = v->synthetic || (n->in[k] && n->in[k]->synthetic);
             }
@@ -158,7 +160,11 @@ static bool infer_bound(fg_graph *g, fg_node *n, int64_t *spent) {
     check_inputs(g, n);
     bool replaced = false;
     if (has_outputs(n)) {
-        n->op->infer(g->ctx, g, n);
+        if (fg_has_dynamic_operand(n)) {
+            fg_infer_extents(g, n);
+        } else {
+            n->op->infer(g->ctx, g, n);
+        }
         replaced = fg_is_replaced(n);
     }
     if (has_outputs(n) && !replaced) {

@@ -2,6 +2,8 @@
  * fusion, layouts or generated code; that is what makes its answer worth comparing with. */
 #include "frontend/interpret.h"
 
+#include "frontend/extent.h"
+
 #include <string.h>
 
 /* ---- the cost of a node ---- */
@@ -228,17 +230,23 @@ static void gather_inputs(const fg_run *r, const fg_node *n, fg_tensor *in) {
         if (in[i].data == NULL) {
             fg_raise(r->ctx, FG_INTERNAL, "interpreter: value '%s' is not there", v->name);
         }
-        if (!fg_shape_equal(&in[i].shape, &v->shape)) {
-            fg_raise(r->ctx, FG_UNSUPPORTED, "extents of operand '%s' depend on data", v->name);
-        }
     }
+}
+
+/* Its results have extents that only these operands tell. */
+static bool depends_on_data(const fg_node *n) {
+    bool depends = fg_has_dynamic_operand(n);
+    for (int i = 0; i < n->n_out; i++) {
+        depends = depends || (n->out[i] != NULL && fg_is_dynamic(n->out[i]));
+    }
+    return depends;
 }
 
 static void run_node(fg_graph *g, fg_run *r, const fg_node *n, const bool *keep, bool float_accumulate) {
     fg_tensor *in = (fg_tensor *)fg_big_alloc(g->ctx, (size_t)(n->n_in + n->n_out + 1) * sizeof(fg_tensor));
     fg_tensor *out = in + n->n_in;
     gather_inputs(r, n, in);
-    fg_evaluate(g, n, in, out, float_accumulate);
+    fg_evaluate(g, depends_on_data(n) ? fg_infer_again(g, n, in) : n, in, out, float_accumulate);
     for (int i = 0; i < n->n_out; i++) {
         const fg_value *v = n->out[i];
         if (v == NULL) {

@@ -155,29 +155,6 @@ static void infer_scatter_nd(fg_context *ctx, fg_graph *g, fg_node *n) {
     fg_infer_same(ctx, g, n);
 }
 
-static void infer_compress(fg_context *ctx, fg_graph *g, fg_node *n) {
-    (void)g;
-    const fg_value *keep = n->in[1];
-    bool flat = fg_node_attr(n, "axis") == NULL;
-    fg_shape y = n->in[0]->shape;
-    if (keep->dtype != FG_BOOL || keep->shape.rank != 1) {
-        fg_raise(ctx, FG_BAD_MODEL, "operand 'condition' must be a list of bools");
-    }
-    int axis = flat ? 0 : fg_axis(ctx, n, fg_attr_int(n, "axis", 0), y.rank);
-    if (!fg_need_const(ctx, n, 1, "condition")) {
-        return;
-    }
-    if (flat) {
-        y = (fg_shape){1, {fg_shape_count(&n->in[0]->shape)}};
-    }
-    int64_t kept = 0;
-    for (int64_t i = 0; i < keep->shape.dim[0] && i < y.dim[axis]; i++) {
-        kept += fg_const_int(keep, i) != 0;
-    }
-    y.dim[axis] = kept;
-    fg_out_shape(ctx, n, 0, n->in[0]->dtype, &y);
-}
-
 #define ROW(op, first, last, inputs, infer_fn, ref_fn, low)                                                  \
     {                                                                                                        \
         .name = op, .domain = "", .since = first, .until = last, .min_in = inputs, .max_in = inputs,         \
@@ -191,16 +168,5 @@ const fg_op fg_ops_gather[] = {
     ROW("Scatter", 9, 0, 3, infer_scatter_elements, fg_ref_scatter_elements, "scatter"),
     ROW("ScatterElements", 11, 0, 3, infer_scatter_elements, fg_ref_scatter_elements, "scatter"),
     ROW("ScatterND", 11, 0, 3, infer_scatter_nd, fg_ref_scatter_nd, "scatter"),
-    {.name = "Compress",
-     .domain = "",
-     .since = 9,
-     .min_in = 2,
-     .max_in = 2,
-     .max_out = 1,
-     .types = FG_T_ANY,
-     .infer = infer_compress,
-     .reference = fg_ref_compress,
-     .lowering = NULL,
-     .note = "condition must be constant; folded data only"},
 };
 const int fg_ops_gather_count = FG_COUNT(fg_ops_gather);

@@ -226,28 +226,3 @@ void fg_ref_scatter_nd(const fg_eval *e) {
         }
     }
 }
-
-void fg_ref_compress(const fg_eval *e) {
-    if (is_empty(&e->out[0])) {
-        return;
-    }
-    const fg_tensor *x = &e->in[0], *keep = &e->in[1], *y = &e->out[0];
-    bool flat = fg_node_attr(e->node, "axis") == NULL;
-    int axis = flat ? 0 : fg_axis(e->ctx, e->node, fg_attr_int(e->node, "axis", 0), x->shape.rank);
-    int64_t outer = flat ? 1 : product(&x->shape, 0, axis);
-    int64_t inner = flat ? 1 : product(&x->shape, axis + 1, x->shape.rank);
-    int64_t extent = flat ? fg_shape_count(&x->shape) : x->shape.dim[axis], to = 0;
-    int64_t length = fg_shape_count(&keep->shape), room = fg_shape_count(&y->shape);
-    for (int64_t o = 0; o < outer; o++) {
-        for (int64_t i = 0; i < extent && i < length; i++) {
-            if (fg_tensor_int(keep, i) == 0) {
-                continue;
-            }
-            if (inner > room - to) {
-                fg_raise(e->ctx, FG_BAD_MODEL, "more elements are kept than declared");
-            }
-            copy_run(x->dtype, y, to, x, (o * extent + i) * inner, inner);
-            to += inner;
-        }
-    }
-}

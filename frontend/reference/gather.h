@@ -9,6 +9,5 @@ void fg_ref_gather_elements(const fg_eval *e);
 void fg_ref_gather_nd(const fg_eval *e);
 void fg_ref_scatter_elements(const fg_eval *e);
 void fg_ref_scatter_nd(const fg_eval *e);
-void fg_ref_compress(const fg_eval *e);
 
 #endif
