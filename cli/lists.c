@@ -2,7 +2,7 @@
 
 #include "cli/table.h"
 #include "codegen/target.h"
-#include "frontend/ops.h"
+#include "frontend/extent.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -81,7 +81,12 @@ static const char *note_of(const fg_op *op) {
 void fg_list_ops(fg_text *out) {
     int n = fg_op_count();
     const fg_op **ops = FG_ARRAY(out->ctx, n, const fg_op *);
-    for (int i = 0; i < n; i++) ops[i] = fg_op_at(i);
+    int own = 0; /* rows that no model has */
+    for (int i = 0; i < n; i++) {
+        ops[i - own] = fg_op_at(i);
+        own += strcmp(fg_op_at(i)->domain, FG_OWN_DOMAIN) == 0;
+    }
+    n -= own;
     qsort(ops, (size_t)n, sizeof(const fg_op *), by_name);
     fg_text_add(out,
                 "# Supported operators\n\n"

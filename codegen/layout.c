@@ -175,6 +175,8 @@ static fg_value *twin(fg_planner *p, const fg_value *v) {
     t->dtype = v->dtype;
     t->shape = v->shape;
     t->shape_known = true;
+    memcpy(t->extent, v->extent, sizeof t->extent);
+    t->tail = v->tail;
     t->ref = v->ref;
     return t;
 }

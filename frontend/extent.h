@@ -16,6 +16,9 @@
 
 #define FG_FORM_TERMS 6
 
+/* What FillTail puts beyond the extents. */
+typedef enum fg_fill { FG_FILL_ZERO, FG_FILL_LOWEST, FG_FILL_HIGHEST, FG_FILL_ONE } fg_fill;
+
 /* constant + sum of factor * symbol; where it would be negative, 0. */
 struct fg_form {
     int64_t constant;
@@ -40,6 +43,9 @@ void fg_out_symbol(fg_context *ctx, fg_graph *g, fg_node *n, int i, fg_dtype t, 
                    int dim, int symbol);
 /* Dimension d of output i is what dimension k of v is. */
 void fg_out_same_extent(fg_node *n, int i, int d, const fg_value *v, int k);
+
+/* Domain of operators that only rewritten graphs have. */
+#define FG_OWN_DOMAIN "fusegen"
 
 bool fg_is_dynamic(const fg_value *v);         /* some extent depends on data */
 bool fg_has_dynamic_operand(const fg_node *n); /* or its elements follow from such extents */

@@ -1,5 +1,6 @@
 /* Canonical forms: a table of rewrites, applied through a worklist until nothing changes. */
 #include "fusion/expand.h"
+#include "fusion/extents.h"
 #include "fusion/kernel.h"
 
 #include <string.h>
@@ -135,6 +136,7 @@ static bool rewrite_once(fg_rewriter *rw, fg_node *n, bool fuse) {
 }
 
 void fg_canonicalise(fg_graph *g, const fg_fusion_options *options) {
+    fg_lower_extents(g);
     drop_constants(g);
     separate_outputs(g);
     fg_graph_prune(g);

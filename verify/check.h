@@ -15,13 +15,17 @@ typedef struct fg_check {
     fg_memory *mem;
     const fg_tensor *inputs; /* of the graph as read */
     fg_run *reference;       /* in double */
-    fg_tensor *made; /* by value id of the rewritten graph: what is not simply a tensor of `reference` */
-    int64_t spent;   /* work of evaluating rewritten nodes */
+    fg_tensor *made;  /* by value id of the rewritten graph: what is not simply a tensor of `reference` */
+    int64_t *symbols; /* extents that depend on data, as the reference has them */
+    int64_t spent;    /* work of evaluating rewritten nodes */
     fg_verdict *verdict;
 } fg_check;
 
 /* The reference of a value of the graph as read; data NULL if it was not kept. */
 fg_tensor fg_check_reference(const fg_check *c, const fg_value *v);
+
+/* The shape that a value of the rewritten graph has in this run. */
+fg_shape fg_check_shape(const fg_check *c, const fg_value *v);
 
 /* What a value of the rewritten graph holds: its reference; where the graph as read does not have it, what
  * the interpreter makes of the rewritten nodes on reference inputs; where those have no reference kernel,

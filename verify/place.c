@@ -62,15 +62,17 @@ void fg_check_slot(fg_context *ctx, const fg_slot *s, size_t bytes) {
                  s->value->name);
 }
 
-static image slot_image(const fg_slot *s, void *root) {
+/* shape: what the elements that count have, which may be less than the slot's. */
+static image slot_image(const fg_slot *s, void *root, const fg_shape *shape) {
     image m = {.data = (unsigned char *)root + (size_t)s->layout.offset * element_bytes(s->value)};
     memcpy(m.stride, s->layout.stride, sizeof m.stride);
+    if (s->value->packed) row_major(shape, m.stride);
     return m;
 }
 
-static image tensor_image(const fg_slot *s, void *data) {
-    image m = {.data = data};
-    row_major(&s->value->shape, m.stride);
+static image tensor_image(const fg_tensor *t) {
+    image m = {.data = t->data};
+    row_major(&t->shape, m.stride);
     return m;
 }
 
@@ -116,26 +118,33 @@ static void copy_images(const fg_shape *shape, size_t bytes, const image *to, co
     while (next_index(shape, index, outer));
 }
 
-static void copy_value(const fg_slot *s, const image *to, const image *from) {
-    int64_t n = fg_shape_count(&s->value->shape);
+static void copy_value(const fg_slot *s, const fg_shape *shape, const image *to, const image *from) {
+    int64_t n = fg_shape_count(shape);
     if (n == 0) return;
     if (is_packed(s->value))
         memcpy(to->data, from->data, fg_dtype_bytes(s->value->dtype, n));
     else
-        copy_images(&s->value->shape, element_bytes(s->value), to, from);
+        copy_images(shape, element_bytes(s->value), to, from);
 }
 
 void fg_scatter(const fg_slot *s, void *root, const fg_tensor *t) {
-    image to = slot_image(s, root), from = tensor_image(s, t->data);
-    copy_value(s, &to, &from);
+    image to = slot_image(s, root, &t->shape), from = tensor_image(t);
+    copy_value(s, &t->shape, &to, &from);
 }
 
 void fg_gather(const fg_slot *s, const void *root, fg_tensor *t) {
-    image to = tensor_image(s, t->data), from = slot_image(s, (void *)root);
-    copy_value(s, &to, &from);
+    image to = tensor_image(t), from = slot_image(s, (void *)root, &t->shape);
+    copy_value(s, &t->shape, &to, &from);
+}
+
+void fg_fill_slot(const fg_slot *s, void *root, const void *element) {
+    const fg_shape *whole = &s->value->shape;
+    image to = slot_image(s, root, whole), from = {.data = (unsigned char *)(uintptr_t)element};
+    copy_value(s, whole, &to, &from);
 }
 
 void fg_copy_slot(const fg_slot *s, void *to_root, const void *from_root) {
-    image to = slot_image(s, to_root), from = slot_image(s, (void *)from_root);
-    copy_value(s, &to, &from);
+    const fg_shape *whole = &s->value->shape;
+    image to = slot_image(s, to_root, whole), from = slot_image(s, (void *)from_root, whole);
+    copy_value(s, whole, &to, &from);
 }

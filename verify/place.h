@@ -10,9 +10,13 @@
  * that lies within `bytes` of the memory it is placed in. */
 void fg_check_slot(fg_context *ctx, const fg_slot *s, size_t bytes);
 
-/* root: where the slot's base is. t has the dtype and extents of the slot's value. */
+/* root: where the slot's base is. t has the dtype and extents of the slot's value; smaller ones where these
+ * depend on data. */
 void fg_scatter(const fg_slot *s, void *root, const fg_tensor *t);
 void fg_gather(const fg_slot *s, const void *root, fg_tensor *t);
+
+/* Sets every element of the slot. */
+void fg_fill_slot(const fg_slot *s, void *root, const void *element);
 
 /* Copies the elements of the slot, and nothing between them, from one image of the memory to another. */
 void fg_copy_slot(const fg_slot *s, void *to_root, const void *from_root);

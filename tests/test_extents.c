@@ -1,0 +1,155 @@
+/* Extents that depend on data: what follows from them, in the interpreter and in generated code. */
+#include "lower_check.h"
+
+#include "frontend/extent.h"
+
+/* Indices of x's positive elements: [rank, N]. */
+static fg_value *positive(fg_graph *g, fg_value *x) {
+    return NODE(g, "NonZero", NODE(g, "Relu", x));
+}
+
+/* Rows of x, [N, width], of which the first element is positive. */
+static fg_value *some_rows(fg_graph *g, fg_value *x) {
+    fg_value *first = NODE(g, "Slice", x, INTS(g, 0), INTS(g, 1), INTS(g, 1));
+    fg_value *rows =
+        NODE(g, "Squeeze", NODE(g, "Gather", positive(g, NODE(g, "Squeeze", first, INTS(g, 1))), INTS(g, 0)),
+             INTS(g, 0));
+    return with_int(g, NODE(g, "Gather", x, rows), "axis", 0);
+}
+
+TEST(counted_indices_are_packed_for_the_caller) {
+    (void)arg;
+    fg_graph *g = new_graph(ctx, 17);
+    fg_value *y = positive(g, input(g, "x", "3x5"));
+    check(g, y);
+    assert_true(fg_is_dynamic(y));
+    assert_string_equal(fg_shape_text(ctx, &y->shape), "2x15");
+}
+
+TEST(indices_are_turned_and_gathered) {
+    (void)arg;
+    fg_graph *g = new_graph(ctx, 17);
+    fg_value *x = input(g, "x", "6x7");
+    fg_value *places = NODE(g, "Transpose", positive(g, x));
+    check(g, NODE(g, "GatherND", x, places));
+    g = new_graph(ctx, 17);
+    x = input(g, "x", "9x4");
+    check(g, NODE(g, "Mul", NODE(g, "Sigmoid", some_rows(g, x)), input(g, "scale", "4")));
+}
+
+TEST(shapes_are_told_at_run_time) {
+    (void)arg;
+    fg_graph *g = new_graph(ctx, 17);
+    fg_value *rows = some_rows(g, input(g, "x", "9x4"));
+    fg_value *shape = NODE(g, "Shape", rows);
+    output(g, shape);
+    fg_value *count = NODE(g, "Gather", shape, INTS(g, 0));
+    fg_value *both = with_int(g, NODE(g, "Concat", count, INTS(g, 2, 2)), "axis", 0);
+    check(g, NODE(g, "Neg", NODE(g, "Reshape", rows, both)));
+}
+
+TEST(reductions_leave_out_what_is_not_there) {
+    (void)arg;
+    static const char *const reductions[] = {"ReduceMax", "ReduceMin", "ReduceProd", "ReduceL2"};
+    for (size_t i = 0; i < FG_COUNT(reductions); i++) {
+        fg_graph *g = new_graph(ctx, 17);
+        fg_value *y = NODE(g, reductions[i], some_rows(g, input(g, "x", "9x4")));
+        WITH_INTS(g, y, "axes", 0);
+        check(g, y);
+    }
+    fg_graph *g = new_graph(ctx, 17);
+    check(g, NODE(g, "ReduceSum", some_rows(g, input(g, "x", "9x4")), INTS(g, 1)));
+    g = new_graph(ctx, 17);
+    check(g, with_int(g, NODE(g, "Softmax", some_rows(g, input(g, "x", "9x4"))), "axis", 0));
+    g = new_graph(ctx, 17);
+    check(g, with_int(g, NODE(g, "ArgMax", some_rows(g, input(g, "x", "9x4"))), "axis", 0));
+}
+
+TEST(products_go_over_what_is_there) {
+    (void)arg;
+    fg_graph *g = new_graph(ctx, 17);
+    fg_value *rows = some_rows(g, input(g, "x", "9x4"));
+    check(g, NODE(g, "MatMul", NODE(g, "Transpose", rows), NODE(g, "Exp", rows)));
+    g = new_graph(ctx, 17);
+    rows = some_rows(g, input(g, "x", "9x16"));
+    check(g, NODE(g, "Relu", NODE(g, "Gemm", rows, parameter(g, "w", "16x24"), parameter(g, "b", "24"))));
+}
+
+TEST(parts_are_joined_one_behind_the_other) {
+    (void)arg;
+    fg_graph *g = new_graph(ctx, 17);
+    fg_value *a = some_rows(g, input(g, "a", "9x4")), *b = some_rows(g, input(g, "b", "5x4"));
+    check(g, NODE(g, "Tanh", with_int(g, NODE(g, "Concat", a, input(g, "c", "2x4"), b), "axis", 0)));
+    g = new_graph(ctx, 17);
+    a = some_rows(g, input(g, "a", "9x4"));
+    check(g, with_int(g, NODE(g, "Concat", a, NODE(g, "Neg", a)), "axis", 1));
+}
+
+TEST(tensors_are_made_for_what_is_there) {
+    (void)arg;
+    fg_graph *g = new_graph(ctx, 17);
+    fg_value *rows = some_rows(g, input(g, "x", "9x4"));
+    fg_value *shape = NODE(g, "Shape", rows);
+    fg_value *count = NODE(g, "Squeeze", NODE(g, "Gather", shape, INTS(g, 0)), INTS(g, 0));
+    const fg_shape scalar_shape = {0};
+    static const int64_t zero = 0, one = 1;
+    fg_value *from = fg_graph_const(g, "from", FG_INT64, &scalar_shape, &zero);
+    fg_value *step = fg_graph_const(g, "step", FG_INT64, &scalar_shape, &one);
+    output(g, NODE(g, "Range", from, count, step));
+    output(g, NODE(g, "Add", rows, NODE(g, "ConstantOfShape", shape)));
+    check(g, NODE(g, "Mul", NODE(g, "Expand", input(g, "y", "1x4"), shape), rows));
+}
+
+TEST(compress_keeps_slices) {
+    (void)arg;
+    fg_graph *g = new_graph(ctx, 17);
+    fg_value *keep = typed_input(g, "keep", "5", FG_BOOL);
+    fg_value *y = with_int(g, NODE(g, "Compress", input(g, "x", "3x5x2"), keep), "axis", 1);
+    check(g, NODE(g, "Abs", y));
+    assert_string_equal(fg_shape_text(ctx, &y->shape), "3x5x2");
+}
+
+TEST(what_is_unique_is_counted) {
+    (void)arg;
+    fg_graph *g = new_graph(ctx, 17);
+    fg_value *x = NODE(g, "Round", input(g, "x", "4x6")), *out[4];
+    for (int i = 0; i < 4; i++) {
+        out[i] = fg_graph_value(g, "unique");
+    }
+    fg_graph_node(g, "Unique", 1, &x, 4, out);
+    for (int i = 1; i < 4; i++) {
+        output(g, out[i]);
+    }
+    check(g, out[0]);
+}
+
+static void infer_graph(fg_context *ctx, void *g) {
+    (void)ctx;
+    fg_graph_link(g);
+    fg_infer(g);
+}
+
+TEST(extents_that_may_differ_are_refused) {
+    (void)arg;
+    fg_graph *g = new_graph(ctx, 17);
+    fg_value *x = input(g, "x", "9x4");
+    output(g, NODE(g, "Add", some_rows(g, x), some_rows(g, NODE(g, "Neg", x))));
+    assert_int_equal(fg_try(ctx, infer_graph, g), FG_UNSUPPORTED);
+    assert_non_null(strstr(fg_context_diagnostic(ctx)->message, "depend on data"));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(counted_indices_are_packed_for_the_caller),
+        cmocka_unit_test(indices_are_turned_and_gathered),
+        cmocka_unit_test(shapes_are_told_at_run_time),
+        cmocka_unit_test(reductions_leave_out_what_is_not_there),
+        cmocka_unit_test(products_go_over_what_is_there),
+        cmocka_unit_test(parts_are_joined_one_behind_the_other),
+        cmocka_unit_test(tensors_are_made_for_what_is_there),
+        cmocka_unit_test(compress_keeps_slices),
+        cmocka_unit_test(what_is_unique_is_counted),
+        cmocka_unit_test(extents_that_may_differ_are_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
