@@ -161,3 +161,11 @@ int fg_tile_ahead(const fg_target *t, const fg_product *p, const fg_tile *tile) 
     if (t->l2_bytes <= 0 || p->vectors <= tile->nv || tiles > MOST_TILES || panel > t->l2_bytes / 2) return 0;
     return (int)((tile->nv * lanes + tiles - 1) / tiles);
 }
+
+int fg_row_vectors(const fg_target *t, int64_t vectors) {
+    int most = t->fma_latency * t->fma_per_cycle;
+    if (most > 8) most = 8;
+    if (most > t->vector_registers / 2 - 1) most = t->vector_registers / 2 - 1;
+    if (most < 1) most = 1;
+    return vectors < most ? (int)vectors : most;
+}

@@ -49,4 +49,8 @@ double fg_panel_imbalance(const fg_product *p, int nv);
  * when the tiles of this panel are done; 0 where that does not pay. */
 int fg_tile_ahead(const fg_target *t, const fg_product *p, const fg_tile *tile);
 
+/* Vectors side by side for a single row: as many as hide the latency of their accumulation; more only costs
+ * text. */
+int fg_row_vectors(const fg_target *t, int64_t vectors);
+
 #endif

@@ -41,20 +41,10 @@ static void hook_result(void *user, const char *arguments, fg_text *out) {
         fg_text_printf(out, "fg_store(yt + %ld, %s);\n", j * q->e->lanes, var);
 }
 
-/* One row of pixels: as many vectors as hide the latency of their accumulation; more only costs text. */
-static int choose_vectors(const fg_emit *e, const fg_convolution *c) {
-    const int64_t vectors = (c->oc + e->lanes - 1) / e->lanes;
-    int most = e->m->target->fma_latency * e->m->target->fma_per_cycle;
-    if (most > 8) most = 8;
-    if (most > e->m->target->vector_registers / 2 - 1) most = e->m->target->vector_registers / 2 - 1;
-    if (most < 1) most = 1;
-    return vectors < most ? (int)vectors : most;
-}
-
 static void open_layer(fg_dense *q, int l, const fg_stage *s) {
     fg_emit *e = q->e;
     const fg_convolution *c = &q->c[l];
-    q->nv[l] = choose_vectors(e, c);
+    q->nv[l] = fg_row_vectors(e->m->target, (c->oc + e->lanes - 1) / e->lanes);
     fg_pack_panels(e, fg_format(e->ctx, "weights%d", l), c, 1, q->nv[l]);
     fg_pack_bias(e, fg_format(e->ctx, "bias%d", l), c, 1);
     if (l > 0)

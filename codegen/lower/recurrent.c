@@ -337,7 +337,7 @@ static void choose_tile(const fg_recur *u, fg_matrix *m, int64_t rows) {
     const fg_product p = {.rows = 1, .width = rows, .k = m->k, .vectors = m->vectors, .pitch = 4 * m->k};
     const fg_tile tile = fg_choose_tile(u->e->m->target, &p);
     m->mr = tile.mr;
-    m->nv = tile.nv;
+    m->nv = rows == 1 ? fg_row_vectors(u->e->m->target, m->vectors) : tile.nv;
 }
 
 static void plan(fg_recur *u) {
