@@ -8,10 +8,22 @@
 #include "codegen/embedded.h"
 #include "codegen/numbers.h"
 
-typedef enum dialect { AVX512, AVX2, SSE2, NEON, GNU, LANES, SCALAR, COMMON, N_DIALECTS } dialect;
+typedef enum dialect {
+    AVX512,
+    AVX2,
+    SSE2,
+    NEON,
+    NEON32,
+    MVE,
+    GNU,
+    LANES,
+    SCALAR,
+    COMMON,
+    N_DIALECTS
+} dialect;
 
-static const char *const dialect_names[N_DIALECTS] = {"avx512", "avx2",  "sse2",   "neon",
-                                                      "gnu",    "lanes", "scalar", NULL};
+static const char *const dialect_names[N_DIALECTS] = {"avx512", "avx2", "sse2",  "neon",   "neon32",
+                                                      "mve",    "gnu",  "lanes", "scalar", NULL};
 
 /* What the compiler must predefine, and what the dialect needs. */
 static const struct {
@@ -21,6 +33,10 @@ static const struct {
     [AVX2] = {"defined(__AVX2__) && defined(__FMA__)", "FG_AVX2", "AVX2 and FMA", "#include <immintrin.h>\n"},
     [SSE2] = {"defined(__SSE2__)", "FG_SSE2", "SSE2", "#include <immintrin.h>\n"},
     [NEON] = {"defined(__aarch64__)", "FG_NEON", "NEON", "#include <arm_neon.h>\n"},
+    [NEON32] = {"defined(__arm__) && defined(__ARM_NEON)", "FG_NEON32", "NEON of 32-bit ARM",
+                "#include <arm_neon.h>\n"},
+    [MVE] = {"defined(__ARM_FEATURE_MVE) && (__ARM_FEATURE_MVE & 2)", "FG_MVE", "MVE (Helium)",
+             "#include <arm_mve.h>\n"},
     [GNU] = {"", "FG_GNU", "vector extensions of GNU C", ""},
     [LANES] = {"", "FG_LANES", "plain C, lane by lane", ""},
 };
@@ -386,6 +402,7 @@ static void choose_dialects(prelude *p) {
     p->dialects[AVX2] = x86 && p->lanes == 8;
     p->dialects[SSE2] = x86 && p->lanes == 4;
     p->dialects[NEON] = strcmp(isa, "aarch64") == 0 && p->lanes == 4;
+    p->dialects[NEON32] = p->dialects[MVE] = strcmp(isa, "arm") == 0 && p->lanes == 4;
     p->dialects[GNU] = p->dialects[LANES] = p->lanes > 1;
 }
 
