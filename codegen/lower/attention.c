@@ -315,6 +315,7 @@ static void emit(fg_emit *e) {
     fg_emit_scratch(e, "keys", "float", sizeof(float), q.padded * q.d);
     fg_emit_scratch(e, "values", "float", sizeof(float), vectors_of(&q, q.dv) * e->lanes * q.n);
     fg_emit_scratch(e, "scores", "float", sizeof(float), q.padded * q.tile[SCORES].mr);
+    fg_emit_scratch(e, "sums", "float", sizeof(float), (int64_t)e->lanes * q.tile[SCORES].mr);
     fg_emit_scratch(e, "scale", "float", sizeof(float), q.tile[SCORES].mr);
     if (q.y_d != 1) {
         fg_emit_scratch(e, "lanes", "float", sizeof(float), e->lanes);
