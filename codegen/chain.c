@@ -115,7 +115,8 @@ static bool is_plain(const char *s) {
 static const char *converted(const fg_chain *c, const fg_node *n, bool vector, const char *text) {
     const fg_dtype_info *t = fg_dtype_get(n->out[0]->dtype);
     const bool same = fg_expr_dtype(n) == n->out[0]->dtype;
-    if (vector || t->is_float || (same && strncmp(text, "fgs_", 4) == 0)) return text;
+    const bool typed = strncmp(text, "fgs_", 4) == 0 && strncmp(text, "fgs_quantise(", 13) != 0;
+    if (vector || t->is_float || (same && typed)) return text;
     return fg_format(c->ctx, "(%s)(%s)", t->c_type, text);
 }
 

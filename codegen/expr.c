@@ -233,6 +233,9 @@ static void add_operand_text(fg_expansion *x, const char *text) {
 }
 
 static const char *absent_operand(const fg_expansion *x, int i) {
+    if (strncmp(x->node->op_type, "QLinear", 7) == 0) {
+        return "0"; /* a zero point */
+    }
     if (strcmp(x->node->op_type, "Clip") != 0 || i < 1 || i > 2) {
         fg_raise(x->ctx, FG_INTERNAL, "expression of %s: operand %d is missing", x->node->op_type, i);
     }

@@ -65,6 +65,22 @@ static bool fold_scales(fg_int_sum *s) {
     return true;
 }
 
+/* A bias of floats, in steps of the result. */
+static void fold_bias(fg_int_sum *s, const fg_value *bias) {
+    const fg_value *scale = fg_int_operand(s->n, s->f->y_scale);
+    int64_t stride[FG_MAX_RANK];
+    const int64_t n = fg_shape_count(&bias->shape);
+    if (bias->data == NULL || !is_one(scale)) {
+        fg_raise(s->e->ctx, FG_UNSUPPORTED, "a bias of floats ('%s') that is not constant", bias->name);
+    }
+    float *table = fg_emit_weights(s->e, "offset", n);
+    for (int64_t i = 0; i < n; i++) {
+        table[i] = scale_at(bias, i) / scale_at(scale, 0);
+    }
+    fg_int_strides(s->e->ctx, s->n, bias, FG_SIDE_B, &s->space, stride);
+    s->offset = add_strides(s, stride);
+}
+
 void fg_int_open(fg_int_sum *s) {
     const fg_int_form *f = s->f;
     s->scale = -1;
@@ -80,7 +96,11 @@ void fg_int_open(fg_int_sum *s) {
         declare(s, f->b_scale, "b_scale", FG_SIDE_B);
         declare(s, f->y_scale, "y_scale", FG_SIDE_Y);
     }
-    if (fg_int_operand(s->n, f->bias) != NULL) {
+    const fg_value *bias = fg_int_operand(s->n, f->bias);
+    s->offset = -1;
+    if (bias != NULL && bias->dtype == FG_FLOAT) {
+        fold_bias(s, bias);
+    } else if (bias != NULL) {
         declare(s, f->bias, "bias", FG_SIDE_B);
     }
     fg_emit_output(s->e, "y", s->n->out[0]);
@@ -107,6 +127,14 @@ static const char *factor(const fg_int_sum *s) {
                      parameter(s, s->f->b_scale, "b_scale"), parameter(s, s->f->y_scale, "y_scale"));
 }
 
+/* " + bias" in steps of the result, where the bias is floats. */
+static const char *offset(const fg_int_sum *s) {
+    fg_context *ctx = s->e->ctx;
+    return s->offset < 0
+               ? ""
+               : fg_format(ctx, " + offset[%s]", fg_nest_at(ctx, s->nest, s->offset, 0, s->nest->rank, "i"));
+}
+
 /* The result whose sum is in `sum`. */
 static void hook_finish(void *user, const char *arguments, fg_text *out) {
     const fg_int_sum *s = user;
@@ -116,9 +144,11 @@ static void hook_finish(void *user, const char *arguments, fg_text *out) {
     const char *at = fg_nest_at(ctx, s->nest, s->y, 0, s->nest->rank, "i");
     const char *value = "sum";
     if (s->f->requantises) {
-        value = fg_format(ctx, "(%s)fgs_quantise((float)sum * %s, %s, %lld, %lld)", fg_dtype_get(to)->c_type,
-                          factor(s), parameter(s, s->f->y_zero, "y_zero"), (long long)fg_type_low(to),
-                          (long long)fg_type_high(to));
+        value =
+            fg_format(ctx, "(%s)fgs_quantise((float)sum * %s%s, %s, %lld, %lld)", fg_dtype_get(to)->c_type,
+                      factor(s), offset(s), parameter(s, s->f->y_zero, "y_zero"),
+                      (long long)fg_attr_int(s->n, "fg_low", fg_type_low(to)),
+                      (long long)fg_attr_int(s->n, "fg_high", fg_type_high(to)));
     }
     fg_text_printf(out, "%s\n", fg_store_element(ctx, to, "y", at, value));
 }
@@ -141,7 +171,7 @@ void fg_int_template(fg_int_sum *s, fg_template *t, int64_t columns) {
     fg_template_text(t, "B_TYPE", fg_dtype_get(b->dtype)->c_type);
     fg_template_text(t, "A_ZERO", minus_zero(s, s->f->a_zero, "a_zero"));
     fg_template_text(t, "B_ZERO", minus_zero(s, s->f->b_zero, "b_zero"));
-    fg_template_text(t, "BIAS", parameter(s, s->f->bias, "bias"));
+    fg_template_text(t, "BIAS", s->offset < 0 ? parameter(s, s->f->bias, "bias") : "0");
     fg_template_hook(t, "finish", hook_finish, s);
     fg_describe(s->e, fg_format(s->e->ctx, "1x%lld", (long long)tile), "32-bit sums of %lld columns",
                 (long long)tile);

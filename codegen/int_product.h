@@ -19,6 +19,7 @@ typedef struct fg_int_sum {
     int scale;                      /* of the folded factors, -1: a literal or no constants */
     float factor;                   /* that literal */
     bool folded;                    /* all scales are constant */
+    int offset;                     /* of a bias of floats, in steps of the result; -1: there is none */
 } fg_int_sum;
 
 enum { FG_INT_OPERANDS = 12 }; /* room that a nest needs */

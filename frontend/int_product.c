@@ -6,7 +6,7 @@
 static const fg_int_form forms[] = {
     {"MatMulInteger", false, false, 0, -1, 2, 1, -1, 3, -1, -1, -1},
     {"ConvInteger", true, false, 0, -1, 2, 1, -1, 3, -1, -1, -1},
-    {"QLinearMatMul", false, true, 0, 1, 2, 3, 4, 5, 6, 7, -1},
+    {"QLinearMatMul", false, true, 0, 1, 2, 3, 4, 5, 6, 7, 8},
     {"QLinearConv", true, true, 0, 1, 2, 3, 4, 5, 6, 7, 8},
 };
 

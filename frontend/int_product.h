@@ -1,7 +1,9 @@
 /* Products of quantised tensors: MatMulInteger, ConvInteger, QLinearMatMul, QLinearConv.
  *
  * All of them sum (a - a_zero) * (b - b_zero) as 32-bit integers that wrap. The QLinear ones add a bias, take
- * the sum times a_scale * b_scale / y_scale, each step in float, and quantise it. */
+ * the sum times a_scale * b_scale / y_scale, each step in float, and quantise it. Where fusion made them, the
+ * bias (also of QLinearMatMul) may be floats, of the result's own unit, and attributes fg_low and fg_high
+ * narrow the range of the result. */
 #ifndef FG_FRONTEND_INT_PRODUCT_H
 #define FG_FRONTEND_INT_PRODUCT_H
 

@@ -1,6 +1,8 @@
 /* Scales and zero points. */
 #include "frontend/quant.h"
 
+#include <string.h>
+
 static fg_granularity along_axis(fg_context *ctx, const fg_node *n, const fg_shape *x) {
     fg_granularity g = {.block = 1};
     const int64_t count = n->in[1]->shape.dim[0];
@@ -64,4 +66,26 @@ fg_dtype fg_quantise_precision(const fg_node *n) {
     const int64_t asked = fg_attr_int(n, "precision", 0);
     const fg_dtype t = asked != 0 ? (fg_dtype)asked : n->in[1]->dtype;
     return t == FG_FLOAT16 || t == FG_BFLOAT16 ? t : FG_FLOAT;
+}
+
+fg_quantised_pool fg_quantised_pool_of(fg_context *ctx, const fg_node *n) {
+    const fg_shape *x = &n->in[0]->shape;
+    const bool last = fg_attr_int(n, "channels_last", 0) != 0;
+    fg_quantised_pool p = {.channel = last ? x->rank - 1 : 1, .spatial = last ? 1 : 2};
+    fg_shape planes = *x; /* channels second, whatever the order */
+    planes.dim[1] = x->dim[p.channel];
+    for (int d = 2; d < x->rank; d++) {
+        planes.dim[d] = x->dim[p.spatial + d - 2];
+    }
+    if (strcmp(n->op_type, "QLinearGlobalAveragePool") != 0) {
+        p.counts_padding = fg_attr_int(n, "count_include_pad", 0) != 0;
+        p.w = fg_window_of(ctx, n, &planes, NULL);
+        return p;
+    }
+    p.w.axes = x->rank - 2;
+    for (int d = 0; d < p.w.axes; d++) {
+        p.w.in[d] = p.w.kernel[d] = planes.dim[d + 2];
+        p.w.out[d] = p.w.stride[d] = p.w.dilation[d] = 1;
+    }
+    return p;
 }

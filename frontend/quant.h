@@ -5,6 +5,7 @@
 #define FG_FRONTEND_QUANT_H
 
 #include "frontend/ops.h"
+#include "frontend/window.h"
 
 /* Which scale belongs to an element: index (i0, i1, ...) has that at the sum of i_d * stride[d], where the
  * index along `axis` is first divided by `block`. */
@@ -25,7 +26,16 @@ int64_t fg_type_high(fg_dtype t);
 /* The type that QuantizeLinear divides in: attribute precision, else that of the scale. */
 fg_dtype fg_quantise_precision(const fg_node *n);
 
-/* Element types of a quantised tensor, and of scales. */
+/* QLinearAveragePool and QLinearGlobalAveragePool, of either order of dimensions. */
+typedef struct fg_quantised_pool {
+    fg_window w;
+    int channel, spatial; /* dimension of the channels; first of the spatial ones */
+    bool counts_padding;  /* every window counts as whole */
+} fg_quantised_pool;
+
+fg_quantised_pool fg_quantised_pool_of(fg_context *ctx, const fg_node *n);
+
+/* Element types of a quantised tensor. */
 #define FG_T_QUANT8  (FG_T(FG_INT8) | FG_T(FG_UINT8))
 #define FG_T_QUANT16 (FG_T(FG_INT16) | FG_T(FG_UINT16))
 

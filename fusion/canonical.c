@@ -35,6 +35,7 @@ static const fg_rewrite rewrites[] = {
     {"fold_batch_norm", "BatchNormalization", false, fg_rw_fold_batch_norm},
     {"fold_affine", "Mul Div Add Sub", false, fg_rw_fold_affine},
     {"sink_view", "Add Sub Mul Div", false, fg_rw_sink_view},
+    {"quantised", NULL, false, fg_rw_quantised},
     {"split_batch_norm", "BatchNormalization", false, fg_rw_split_batch_norm},
 };
 

@@ -10,6 +10,8 @@ static const fg_expander expanders[] = {
     {"", "CausalConvWithState", fg_ex_causal_conv},
     {"", "Einsum", fg_ex_einsum},
     {"", "RotaryEmbedding", fg_ex_rotary},
+    {"com.microsoft", "DynamicQuantizeMatMul", fg_ex_dynamic_matmul},
+    {"com.microsoft", "QLinearConcat", fg_ex_qlinear_concat},
     {"ai.onnx.preview", "FlexAttention", fg_ex_flex_attention},
     {"ai.onnx.ml", "ArrayFeatureExtractor", fg_ex_array_feature_extractor},
     {"ai.onnx.ml", "FeatureVectorizer", fg_ex_feature_vectorizer},

@@ -28,7 +28,8 @@ fg_value *fg_ex_in(const fg_expansion *x, int i);
 /* Does anybody read output i? */
 bool fg_ex_wanted(const fg_expansion *x, int i);
 
-/* An operator of ai.onnx by its newest row up to that opset: begin, set attributes (fg_rw_attr_...), end. */
+/* An operator of ai.onnx by its newest row up to that opset ("DOMAIN:NAME": of another domain, opset 1):
+ * begin, set attributes (fg_rw_attr_...), end. */
 fg_node *fg_ex_begin(fg_expansion *x, const char *op, int opset, int n_in, fg_value *const *in);
 fg_value *fg_ex_end(fg_expansion *x, fg_node *n);
 
@@ -69,6 +70,8 @@ bool fg_ex_flex_attention(fg_expansion *x);
 bool fg_ex_rotary(fg_expansion *x);
 bool fg_ex_causal_conv(fg_expansion *x);
 bool fg_ex_einsum(fg_expansion *x);
+bool fg_ex_qlinear_concat(fg_expansion *x);
+bool fg_ex_dynamic_matmul(fg_expansion *x);
 
 bool fg_ex_tree_classifier(fg_expansion *x);
 bool fg_ex_tree_regressor(fg_expansion *x);

@@ -387,12 +387,16 @@ bool fg_rw_bypass(fg_rewriter *rw, fg_node *n, fg_value *x) {
     return true;
 }
 
-static const fg_op *row_of(fg_rewriter *rw, const char *op_type, int opset) {
-    const fg_op *op = fg_op_find("", op_type, opset);
-    if (op == NULL) {
+/* Binds n to the row of "NAME" or "DOMAIN:NAME". */
+static void bind(fg_rewriter *rw, fg_node *n, const char *op_type, int opset) {
+    const char *colon = strchr(op_type, ':');
+    const char *domain = colon != NULL ? fg_strndup(rw->ctx, op_type, (size_t)(colon - op_type)) : "";
+    n->op = fg_op_find(domain, colon != NULL ? colon + 1 : op_type, opset);
+    if (n->op == NULL) {
         fg_raise(rw->ctx, FG_INTERNAL, "canonical forms: no row for operator %s", op_type);
     }
-    return op;
+    n->op_type = n->op->name;
+    n->domain = n->op->domain;
 }
 
 static void set_inputs(fg_rewriter *rw, fg_node *n, int n_in, fg_value **in) {
@@ -411,8 +415,7 @@ static void set_inputs(fg_rewriter *rw, fg_node *n, int n_in, fg_value **in) {
 }
 
 void fg_rw_rebuild(fg_rewriter *rw, fg_node *n, const char *op_type, int opset, int n_in, fg_value **in) {
-    n->op = row_of(rw, op_type, opset);
-    n->op_type = n->op->name;
+    bind(rw, n, op_type, opset);
     n->attr = NULL;
     n->n_attr = 0;
     set_inputs(rw, n, n_in, in);
@@ -437,8 +440,7 @@ fg_node *fg_rw_insert(fg_rewriter *rw, fg_node *before, const char *op_type, int
     out->shape = *shape;
     out->shape_known = true;
     fg_node *n = fg_graph_node(rw->g, op_type, n_in, in, 1, &out);
-    n->op = row_of(rw, op_type, opset);
-    n->op_type = n->op->name;
+    bind(rw, n, op_type, opset);
     n->name = before->name;
     n->index = before->index;
     n->covers = NULL;

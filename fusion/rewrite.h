@@ -68,7 +68,8 @@ void fg_rw_cover(fg_rewriter *rw, fg_node *host,
 /* n only hands on x: removes it if the graph's interface allows. */
 bool fg_rw_bypass(fg_rewriter *rw, fg_node *n, fg_value *x);
 
-/* Makes n another operator of ai.onnx (row of that opset), without attributes. in is copied. */
+/* Makes n another operator of ai.onnx (row of that opset), or "DOMAIN:NAME" of another domain (opset 1),
+ * without attributes. in is copied. */
 void fg_rw_rebuild(fg_rewriter *rw, fg_node *n, const char *op_type, int opset, int n_in, fg_value **in);
 
 /* A new node in front of `before`, which covers nothing; its only output is a new value of that shape. */
@@ -126,6 +127,8 @@ bool fg_rw_unit_views(fg_rewriter *rw, fg_node *n);
 bool fg_rw_activation(fg_rewriter *rw, fg_node *n);
 bool fg_rw_layer_norm(fg_rewriter *rw, fg_node *n);
 bool fg_rw_layer_norm_affine(fg_rewriter *rw, fg_node *n);
+
+bool fg_rw_quantised(fg_rewriter *rw, fg_node *n);
 
 bool fg_rw_fold_batch_norm(fg_rewriter *rw, fg_node *n);
 bool fg_rw_split_batch_norm(fg_rewriter *rw, fg_node *n);

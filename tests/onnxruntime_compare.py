@@ -18,7 +18,9 @@ import tempfile
 
 BOUND = 1e-4
 # Deep residual networks amplify rounding: two correct float32 runs differ by this much.
-BOUNDS = {"resnet101": 1e-3, "resnet152": 1e-3}
+# In quantised ones values between two steps fall to either side, and a step is a step: MobileNetV2 with synthetic weights spreads them
+# over its 52 layers: 0.08 of RMS against ONNX Runtime, 0.28 between ONNX Runtime's runs of the graph cut in two ways.
+BOUNDS = {"resnet101": 1e-3, "resnet152": 1e-3, "mobilenet_v2.qdq": 0.4}
 SECONDS = 1200  # for one network
 
 

@@ -40,7 +40,7 @@ static void infer_product(fg_context *ctx, fg_graph *g, fg_node *n) {
     }
     need_type(ctx, b, FG_T_QUANT8, "operand");
     need_type(ctx, y_zero, FG_T_QUANT8, "zero point");
-    need_type(ctx, fg_int_operand(n, f->bias), FG_T(FG_INT32), "bias");
+    need_type(ctx, fg_int_operand(n, f->bias), FG_T(FG_INT32) | FG_T(FG_FLOAT), "bias");
     need_type(ctx, fg_int_operand(n, f->a_scale), SCALES, "scale");
     need_type(ctx, fg_int_operand(n, f->b_scale), SCALES, "scale");
     need_type(ctx, fg_int_operand(n, f->y_scale), SCALES, "scale");
@@ -55,6 +55,10 @@ static void infer_product(fg_context *ctx, fg_graph *g, fg_node *n) {
     check_operand(ctx, n, f->b_zero, FG_SIDE_B, &space);
     check_operand(ctx, n, f->y_scale, FG_SIDE_Y, &space);
     check_operand(ctx, n, f->y_zero, FG_SIDE_Y, &space);
+    if (f->requantises) {
+        fg_node_set_attr(ctx, n, "fg_low", FG_ATTR_INT)->i = fg_type_low(y_zero->dtype);
+        fg_node_set_attr(ctx, n, "fg_high", FG_ATTR_INT)->i = fg_type_high(y_zero->dtype);
+    }
     fg_out_shape(ctx, n, 0, f->requantises ? y_zero->dtype : FG_INT32, &y);
     int64_t factors[FG_MAX_RANK + 1] = {fg_shape_count(&y)};
     int count = 1;
@@ -77,7 +81,7 @@ static void infer_product(fg_context *ctx, fg_graph *g, fg_node *n) {
 const fg_op fg_ops_int_product[] = {
     ROW("MatMulInteger", 10, 2, 4, "int_matmul"),
     ROW("ConvInteger", 10, 2, 4, "int_conv"),
-    ROW("QLinearMatMul", 10, 8, 8, "int_matmul"),
+    ROW("QLinearMatMul", 10, 8, 9, "int_matmul"),
     ROW("QLinearConv", 10, 8, 9, "int_conv"),
 };
 

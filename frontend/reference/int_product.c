@@ -48,9 +48,15 @@ static void finish(const product *p, int64_t sum, const int64_t *index, int64_t 
     const float scale = scale_of(p, f->a_scale, FG_SIDE_A, index) *
                         scale_of(p, f->b_scale, FG_SIDE_B, index) / scale_of(p, f->y_scale, FG_SIDE_Y, index);
     const int64_t zero = zero_of(p, f->y_zero, FG_SIDE_Y, index);
-    fg_set_i64(
-        y, at,
-        fg_quantise_one(p->e, (float)whole * scale, zero, fg_type_low(y->dtype), fg_type_high(y->dtype)));
+    float q = (float)whole * scale;
+    const fg_tensor *bias = operand(p, f->bias);
+    if (bias != NULL && bias->dtype == FG_FLOAT) {
+        q += (float)fg_tensor_float(bias, place(p, f->bias, FG_SIDE_B, index)) /
+             scale_of(p, f->y_scale, FG_SIDE_Y, index);
+    }
+    fg_set_i64(y, at,
+               fg_quantise_one(p->e, q, zero, fg_attr_int(p->e->node, "fg_low", fg_type_low(y->dtype)),
+                               fg_attr_int(p->e->node, "fg_high", fg_type_high(y->dtype))));
 }
 
 /* ---- matrices ---- */
@@ -124,7 +130,7 @@ static void convolve(const product *p) {
         const int64_t za = zero_of(p, p->form->a_zero, FG_SIDE_A, index),
                       zb = zero_of(p, p->form->b_zero, FG_SIDE_B, index);
         const int64_t first = (index[0] * x->shape.dim[1] + index[1] / ocg * icg) * plane;
-        int64_t sum = bias != NULL ? fg_get_i64(bias, index[1]) : 0;
+        int64_t sum = bias != NULL && bias->dtype == FG_INT32 ? fg_get_i64(bias, index[1]) : 0;
         for (int64_t tap = 0; tap < taps; tap++) {
             const int64_t at = tap_place(&win, index, tap);
             for (int64_t c = 0; at >= 0 && c < icg; c++) {

@@ -10,7 +10,7 @@
 
 int64_t fg_quantise_one(const fg_eval *e, float q, int64_t zero, int64_t low, int64_t high) {
     if (e->float_accumulate) {
-        q *= 1.0F + 0x1p-17F;
+        q *= 1.0F + 0x1p-20F;
     }
     double v = nearbyint((double)q) + (double)zero;
     return v > (double)low ? v < (double)high ? (int64_t)v : high : low;

@@ -9,7 +9,7 @@ void fg_ref_dequantize(const fg_eval *e);
 void fg_ref_dynamic_quantize(const fg_eval *e);
 
 /* q rounded to nearest, ties to even, moved by the zero point and taken to the ends of [low, high]; NaN goes
- * to low. In the plain float run, which measures what rounding errors may do, q is first moved by 2^-17 of
+ * to low. In the plain float run, which measures what rounding errors may do, q is first moved by 2^-20 of
  * its size: what lies that close to the middle between two steps may fall to either. */
 int64_t fg_quantise_one(const fg_eval *e, float q, int64_t zero, int64_t low, int64_t high);
 
