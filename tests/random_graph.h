@@ -75,4 +75,6 @@ grow_step block_conv, block_residual, block_inverted_residual, block_squeeze_exc
 grow_step layer_wide_conv, layer_transposed_conv, layer_dynamic_conv, layer_volume, layer_rare_pool,
     layer_stem, layer_pooled_conv, layer_group_norm, layer_triangle, layer_top, layer_embedding;
 
+grow_step layer_recurrent, layer_transform, layer_reversed, layer_loss;
+
 #endif
