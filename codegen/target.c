@@ -26,6 +26,7 @@ static const struct key {
     {"vector_registers", INT, offsetof(fg_target, vector_registers), 4, 256},
     {"fma", BOOL, offsetof(fg_target, fma), 0, 0},
     {"fma_per_cycle", INT, offsetof(fg_target, fma_per_cycle), 1, 64},
+    {"half_fma_per_cycle", INT, offsetof(fg_target, half_fma_per_cycle), 0, 64},
     {"fma_latency", INT, offsetof(fg_target, fma_latency), 1, 1000},
     {"issue", INT, offsetof(fg_target, issue), 0, 16},
     {"ghz", NUMBER, offsetof(fg_target, ghz), 0.0001, 100},

@@ -17,6 +17,7 @@ typedef struct fg_target {
     int vector_registers;    /* architectural; 16 for AVX2, 32 for AVX-512 and NEON */
     bool fma;                /* fused multiply-add in hardware */
     int fma_per_cycle;       /* vector FMAs issued per cycle */
+    int half_fma_per_cycle;  /* FMAs on half vectors; 0: as many as on whole ones */
     int fma_latency;         /* cycles */
     int issue;               /* instructions per cycle of a load-store ISA; 0: operands come from memory */
     double ghz;

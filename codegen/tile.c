@@ -4,9 +4,11 @@
 
 /* Cycles of one step in k of a tile of m pixels by n vectors: the FMA pipes, the load pipes (a weight vector
  * costs a full load; a broadcast half of one, since two narrow loads issue together) and the latency of
- * accumulators too few to hide it. */
-static double step_cycles(const fg_target *t, int m, int n) {
-    const double fma = (double)(m * n) / t->fma_per_cycle;
+ * accumulators too few to hide it. half: the last vector is one of halves. */
+static double step_cycles(const fg_target *t, int m, int n, bool half) {
+    double fma = (double)(m * n) / t->fma_per_cycle;
+    if (half && t->half_fma_per_cycle > 0)
+        fma = (double)(m * (n - 1)) / t->fma_per_cycle + (double)m / t->half_fma_per_cycle;
     const double load = ((double)n + 0.55 * m) / t->fma_per_cycle;
     double cycles = fma > load ? fma : load;
     if (cycles < t->fma_latency) cycles = t->fma_latency;
@@ -42,9 +44,9 @@ static double load_store_cycles(const fg_target *t, int m, int n) {
     return cycles + 0.1 * instructions / t->issue;
 }
 
-static double tile_cycles(const fg_target *t, const fg_product *p, int m, int n) {
+static double tile_cycles(const fg_target *t, const fg_product *p, int m, int n, bool half) {
     if (m == 0 || n == 0) return 0;
-    const double step = t->issue ? load_store_cycles(t, m, n) : step_cycles(t, m, n);
+    const double step = t->issue ? load_store_cycles(t, m, n) : step_cycles(t, m, n, half);
     return (double)p->k * (step + panel_stall(t, p, m, n)) + 8.0 + 1.5 * m * n + RUN_CYCLES * m * p->streams;
 }
 
@@ -75,13 +77,16 @@ static double slowest_share(const fg_product *p, int mr, int nv) {
     return share < 1 ? share : 1;
 }
 
+/* All pixels for one panel of n vectors; half: it ends in a vector of few channels. */
+static double panel_cycles(const fg_target *t, const fg_product *p, int mr, int n, bool half) {
+    return (double)(p->width / mr) * tile_cycles(t, p, mr, n, half) +
+           tile_cycles(t, p, (int)(p->width % mr), n, half);
+}
+
 static double product_cycles(const fg_target *t, const fg_product *p, int mr, int nv) {
-    const int full = (int)(p->vectors / nv), rest = (int)(p->vectors % nv);
-    const int64_t tiles = p->width / mr;
-    const int left = (int)(p->width % mr);
-    double cycles = 0;
-    cycles += full * ((double)tiles * tile_cycles(t, p, mr, nv) + tile_cycles(t, p, left, nv));
-    cycles += (double)tiles * tile_cycles(t, p, mr, rest) + tile_cycles(t, p, left, rest);
+    const int rest = (int)(p->vectors % nv), last = rest ? rest : nv;
+    const double cycles = (double)((p->vectors - last) / nv) * panel_cycles(t, p, mr, nv, false) +
+                          panel_cycles(t, p, mr, last, p->half);
     return cycles * (double)p->rows * slowest_share(p, mr, nv);
 }
 

@@ -17,6 +17,7 @@ typedef struct fg_product {
     int64_t vectors; /* of channels, rounded up */
     int max_nv;      /* 0: no limit */
     int64_t pitch;   /* bytes between the pixels of a tile in the input; 0: not known */
+    bool half;       /* the last vector has so few channels that half of it is enough */
     int streams;     /* tensors that a tile's results are stored to or combined with */
     int parts;       /* threads that share the product; 0 and 1: one */
     bool by_pixel;   /* what they may share: tiles of pixels (rows if there are several), */

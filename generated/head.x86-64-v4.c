@@ -45,6 +45,7 @@
 #pragma GCC optimize("fp-contract=fast")
 #endif
 #endif
+/* Half a vector, for the last channels of a product where those are few: wide multiply-adds take two turns on some cores. */
 /* Hides where a pointer points to from the optimiser, so that it does not carry loads from one turn of a loop to the next
  * through memory: gcc's predictive commoning spills more than it saves. */
 #if defined(__GNUC__) && !defined(__TINYC__)
@@ -94,6 +95,16 @@ FG_INLINE fg_v fg_fma(fg_v a, fg_v b, fg_v c)
 
 /* acc += s * b, s a float: the broadcast folds into the instruction. */
 #define FG_FMAS(acc, s, b) ((void)((acc) = fg_fma(fg_set1(s), b, acc)))
+
+typedef float fg_h __attribute__((vector_size(FG_VL * 2)));
+typedef float fg_h_in_memory __attribute__((vector_size(FG_VL * 2), aligned(4), may_alias));
+
+FG_INLINE fg_h fg_hload(const float *p) { return *(const fg_h_in_memory *)(const void *)p; }
+/* The upper half is zero. */
+FG_INLINE fg_v fg_widen(fg_h h) { return (fg_v)_mm512_zextps256_ps512((__m256)h); }
+
+/* acc += s * b of half vectors, s a float */
+#define FG_HFMAS(acc, s, b) ((void)((acc) = (fg_h)_mm256_fmadd_ps(_mm256_set1_ps(s), (__m256)(b), (__m256)(acc))))
 
 /* x min(max(x / 6 + 1/2, 0), 1) */
 FG_INLINE fg_v fg_hardswish(fg_v x)
@@ -147,6 +158,21 @@ FG_INLINE fg_v fg_min(fg_v a, fg_v b)
 FG_INLINE fg_v fg_fma(fg_v a, fg_v b, fg_v c) { return a * b + c; }
 /* acc += s * b, s a float */
 #define FG_FMAS(acc, s, b) ((void)((acc) += (s) * (b)))
+
+typedef float fg_h __attribute__((vector_size(FG_VL * 2)));
+typedef float fg_h_in_memory __attribute__((vector_size(FG_VL * 2), aligned(4), may_alias));
+
+FG_INLINE fg_h fg_hload(const float *p) { return *(const fg_h_in_memory *)(const void *)p; }
+/* The upper half is zero. */
+FG_INLINE fg_v fg_widen(fg_h h)
+{
+    fg_v v = {0};
+    for (int i = 0; i < FG_VL / 2; i++) v[i] = h[i];
+    return v;
+}
+
+/* acc += s * b of half vectors, s a float */
+#define FG_HFMAS(acc, s, b) ((void)((acc) += (s) * (b)))
 
 /* x min(max(x / 6 + 1/2, 0), 1) */
 FG_INLINE fg_v fg_hardswish(fg_v x)
@@ -218,6 +244,22 @@ FG_LANES2(fg_max, a < b ? b : a)
         (acc).lane[4] += fg_factor * (b).lane[4]; (acc).lane[5] += fg_factor * (b).lane[5]; (acc).lane[6] += fg_factor * (b).lane[6]; (acc).lane[7] += fg_factor * (b).lane[7]; \
         (acc).lane[8] += fg_factor * (b).lane[8]; (acc).lane[9] += fg_factor * (b).lane[9]; (acc).lane[10] += fg_factor * (b).lane[10]; (acc).lane[11] += fg_factor * (b).lane[11]; \
         (acc).lane[12] += fg_factor * (b).lane[12]; (acc).lane[13] += fg_factor * (b).lane[13]; (acc).lane[14] += fg_factor * (b).lane[14]; (acc).lane[15] += fg_factor * (b).lane[15]; \
+    } while (0)
+
+typedef struct fg_h { float lane[FG_VL / 2]; } fg_h;
+#define fg_hload(p) (*(const fg_h *)(const void *)(p))
+FG_INLINE fg_v fg_widen(fg_h h)
+{
+    fg_v v;
+    for (int i = 0; i < FG_VL; i++) v.lane[i] = i < FG_VL / 2 ? h.lane[i] : 0.0f;
+    return v;
+}
+
+/* acc += s * b of half vectors, s a float */
+#define FG_HFMAS(acc, s, b) \
+    do { \
+        const float fg_factor = (s); \
+        for (int fg_i = 0; fg_i < FG_VL / 2; fg_i++) (acc).lane[fg_i] += fg_factor * (b).lane[fg_i]; \
     } while (0)
 
 FG_LANES1(fg_hardswish, fgs_hardswish_f32(a))
@@ -295,31 +337,39 @@ FG_KERNEL void head_x86_64_v4_stem_conv_3x3_relu(const fg_call *c)
                             const float *wt = w + (block * 16 + n) * 27;
                             const float *bt = bias + block * 16 + n;
                             float *yt = out + b * 480 + y * 60 + px * 6 + block * 6 + n;
-                            fg_v c0_0 = fg_load(bt + 0);
-                            fg_v c1_0 = fg_load(bt + 0);
-                            fg_v c2_0 = fg_load(bt + 0);
-                            fg_v c3_0 = fg_load(bt + 0);
-                            fg_v c4_0 = fg_load(bt + 0);
-                            fg_v c5_0 = fg_load(bt + 0);
-                            fg_v c6_0 = fg_load(bt + 0);
-                            fg_v c7_0 = fg_load(bt + 0);
+                            fg_h h0 = fg_hload(bt + 0);
+                            fg_h h1 = fg_hload(bt + 0);
+                            fg_h h2 = fg_hload(bt + 0);
+                            fg_h h3 = fg_hload(bt + 0);
+                            fg_h h4 = fg_hload(bt + 0);
+                            fg_h h5 = fg_hload(bt + 0);
+                            fg_h h6 = fg_hload(bt + 0);
+                            fg_h h7 = fg_hload(bt + 0);
                             for (int ky = 0; ky < 3; ky++)
                                 for (int kx = 0; kx < 3; kx++)
                             {
                                 const float *xk = xt + ky * 17 + kx * 1;
                                 FG_OPAQUE(xk);
                                 for (int k = 0; k < 3; k++, xk += 238, wt += 16) {
-                                    const fg_v w0 = fg_load(wt + 0);
-                                    FG_FMAS(c0_0, xk[0], w0);
-                                    FG_FMAS(c1_0, xk[2], w0);
-                                    FG_FMAS(c2_0, xk[4], w0);
-                                    FG_FMAS(c3_0, xk[6], w0);
-                                    FG_FMAS(c4_0, xk[8], w0);
-                                    FG_FMAS(c5_0, xk[10], w0);
-                                    FG_FMAS(c6_0, xk[12], w0);
-                                    FG_FMAS(c7_0, xk[14], w0);
+                                    const fg_h w0 = fg_hload(wt + 0);
+                                    FG_HFMAS(h0, xk[0], w0);
+                                    FG_HFMAS(h1, xk[2], w0);
+                                    FG_HFMAS(h2, xk[4], w0);
+                                    FG_HFMAS(h3, xk[6], w0);
+                                    FG_HFMAS(h4, xk[8], w0);
+                                    FG_HFMAS(h5, xk[10], w0);
+                                    FG_HFMAS(h6, xk[12], w0);
+                                    FG_HFMAS(h7, xk[14], w0);
                                 }
                             }
+                            fg_v c0_0 = fg_widen(h0);
+                            fg_v c1_0 = fg_widen(h1);
+                            fg_v c2_0 = fg_widen(h2);
+                            fg_v c3_0 = fg_widen(h3);
+                            fg_v c4_0 = fg_widen(h4);
+                            fg_v c5_0 = fg_widen(h5);
+                            fg_v c6_0 = fg_widen(h6);
+                            fg_v c7_0 = fg_widen(h7);
                             c0_0 = fg_max(c0_0, fg_zero());
                             fg_storen(yt, c0_0, 6);
                             c1_0 = fg_max(c1_0, fg_zero());
@@ -370,28 +420,36 @@ FG_KERNEL void head_x86_64_v4_branch1_conv_1x1_relu(const fg_call *c)
                             const float *wt = w + (block * 16 + n) * 6;
                             const float *bt = bias + block * 16 + n;
                             float *yt = out + b * 672 + y * 112 + px * 14 + block * 5 + n;
-                            fg_v c0_0 = fg_load(bt + 0);
-                            fg_v c1_0 = fg_load(bt + 0);
-                            fg_v c2_0 = fg_load(bt + 0);
-                            fg_v c3_0 = fg_load(bt + 0);
-                            fg_v c4_0 = fg_load(bt + 0);
-                            fg_v c5_0 = fg_load(bt + 0);
-                            fg_v c6_0 = fg_load(bt + 0);
-                            fg_v c7_0 = fg_load(bt + 0);
+                            fg_h h0 = fg_hload(bt + 0);
+                            fg_h h1 = fg_hload(bt + 0);
+                            fg_h h2 = fg_hload(bt + 0);
+                            fg_h h3 = fg_hload(bt + 0);
+                            fg_h h4 = fg_hload(bt + 0);
+                            fg_h h5 = fg_hload(bt + 0);
+                            fg_h h6 = fg_hload(bt + 0);
+                            fg_h h7 = fg_hload(bt + 0);
                             {
                                 const float *xk = xt;
                                 for (int k = 0; k < 6; k++, xk += 1, wt += 16) {
-                                    const fg_v w0 = fg_load(wt + 0);
-                                    FG_FMAS(c0_0, xk[0], w0);
-                                    FG_FMAS(c1_0, xk[6], w0);
-                                    FG_FMAS(c2_0, xk[12], w0);
-                                    FG_FMAS(c3_0, xk[18], w0);
-                                    FG_FMAS(c4_0, xk[24], w0);
-                                    FG_FMAS(c5_0, xk[30], w0);
-                                    FG_FMAS(c6_0, xk[36], w0);
-                                    FG_FMAS(c7_0, xk[42], w0);
+                                    const fg_h w0 = fg_hload(wt + 0);
+                                    FG_HFMAS(h0, xk[0], w0);
+                                    FG_HFMAS(h1, xk[6], w0);
+                                    FG_HFMAS(h2, xk[12], w0);
+                                    FG_HFMAS(h3, xk[18], w0);
+                                    FG_HFMAS(h4, xk[24], w0);
+                                    FG_HFMAS(h5, xk[30], w0);
+                                    FG_HFMAS(h6, xk[36], w0);
+                                    FG_HFMAS(h7, xk[42], w0);
                                 }
                             }
+                            fg_v c0_0 = fg_widen(h0);
+                            fg_v c1_0 = fg_widen(h1);
+                            fg_v c2_0 = fg_widen(h2);
+                            fg_v c3_0 = fg_widen(h3);
+                            fg_v c4_0 = fg_widen(h4);
+                            fg_v c5_0 = fg_widen(h5);
+                            fg_v c6_0 = fg_widen(h6);
+                            fg_v c7_0 = fg_widen(h7);
                             c0_0 = fg_max(c0_0, fg_zero());
                             fg_storen(yt, c0_0, 5);
                             c1_0 = fg_max(c1_0, fg_zero());

@@ -45,6 +45,7 @@
 #pragma GCC optimize("fp-contract=fast")
 #endif
 #endif
+/* Half a vector, for the last channels of a product where those are few: wide multiply-adds take two turns on some cores. */
 typedef union fg_bits { float f; uint32_t u; } fg_bits;
 #define fgs_set1_f32(s) (s)
 #if defined(__FP_FAST_FMAF) && !defined(__clang__) && !defined(__TINYC__)
@@ -128,7 +129,6 @@ typedef float fg_v_in_memory __attribute__((vector_size(FG_VL * 4), aligned(4), 
 
 FG_INLINE fg_v fg_zero(void) { return (fg_v){0}; }
 FG_INLINE fg_v fg_set1(float s) { return (fg_v)_mm512_set1_ps(s); }
-FG_INLINE fg_v fg_load(const float *p) { return *(const fg_v_in_memory *)(const void *)p; }
 FG_INLINE fg_v fg_loadn(const float *p, int n)
 {
     return (fg_v)_mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1u), p);
@@ -151,8 +151,15 @@ FG_INLINE fg_v fg_fma(fg_v a, fg_v b, fg_v c)
     return (fg_v)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
 }
 
-/* acc += s * b, s a float: the broadcast folds into the instruction. */
-#define FG_FMAS(acc, s, b) ((void)((acc) = fg_fma(fg_set1(s), b, acc)))
+typedef float fg_h __attribute__((vector_size(FG_VL * 2)));
+typedef float fg_h_in_memory __attribute__((vector_size(FG_VL * 2), aligned(4), may_alias));
+
+FG_INLINE fg_h fg_hload(const float *p) { return *(const fg_h_in_memory *)(const void *)p; }
+/* The upper half is zero. */
+FG_INLINE fg_v fg_widen(fg_h h) { return (fg_v)_mm512_zextps256_ps512((__m256)h); }
+
+/* acc += s * b of half vectors, s a float */
+#define FG_HFMAS(acc, s, b) ((void)((acc) = (fg_h)_mm256_fmadd_ps(_mm256_set1_ps(s), (__m256)(b), (__m256)(acc))))
 
 /* 1 / x within 1 ulp for 2^-126 <= x <= 2^126. */
 FG_INLINE fg_v fg_rcp_near(fg_v x)
@@ -211,7 +218,6 @@ FG_INLINE fg_v fg_set1(float s)
     return s - (fg_v){0}; /* keeps -0 */
 }
 
-FG_INLINE fg_v fg_load(const float *p) { return *(const fg_v_in_memory *)(const void *)p; }
 FG_INLINE fg_v fg_loadn(const float *p, int n)
 {
     fg_v r = {0};
@@ -243,8 +249,20 @@ FG_INLINE fg_v fg_min(fg_v a, fg_v b)
 }
 
 FG_INLINE fg_v fg_fma(fg_v a, fg_v b, fg_v c) { return a * b + c; }
-/* acc += s * b, s a float */
-#define FG_FMAS(acc, s, b) ((void)((acc) += (s) * (b)))
+typedef float fg_h __attribute__((vector_size(FG_VL * 2)));
+typedef float fg_h_in_memory __attribute__((vector_size(FG_VL * 2), aligned(4), may_alias));
+
+FG_INLINE fg_h fg_hload(const float *p) { return *(const fg_h_in_memory *)(const void *)p; }
+/* The upper half is zero. */
+FG_INLINE fg_v fg_widen(fg_h h)
+{
+    fg_v v = {0};
+    for (int i = 0; i < FG_VL / 2; i++) v[i] = h[i];
+    return v;
+}
+
+/* acc += s * b of half vectors, s a float */
+#define FG_HFMAS(acc, s, b) ((void)((acc) += (s) * (b)))
 
 /* p 2^n where t = 1.5 2^23 + n and |n| <= 126: n is in the low bits of t and moves into an exponent. */
 FG_INLINE fg_v fg_scale(fg_v p, fg_v t)
@@ -304,7 +322,6 @@ FG_INLINE fg_v fg_zero(void)
     return r;
 }
 
-#define fg_load(p) (*(const fg_v *)(const void *)(p))
 FG_INLINE fg_v fg_loadn(const float *p, int n)
 {
     fg_v r;
@@ -341,14 +358,20 @@ FG_LANES2(fg_add, a + b)
 /* A NaN in a is the result; a NaN in b is passed over (NEON: is the result too). */
 FG_LANES2(fg_max, a < b ? b : a)
 
-/* acc += s * b, s a float; acc and b are variables: they are named once for each lane. */
-#define FG_FMAS(acc, s, b) \
+typedef struct fg_h { float lane[FG_VL / 2]; } fg_h;
+#define fg_hload(p) (*(const fg_h *)(const void *)(p))
+FG_INLINE fg_v fg_widen(fg_h h)
+{
+    fg_v v;
+    for (int i = 0; i < FG_VL; i++) v.lane[i] = i < FG_VL / 2 ? h.lane[i] : 0.0f;
+    return v;
+}
+
+/* acc += s * b of half vectors, s a float */
+#define FG_HFMAS(acc, s, b) \
     do { \
         const float fg_factor = (s); \
-        (acc).lane[0] += fg_factor * (b).lane[0]; (acc).lane[1] += fg_factor * (b).lane[1]; (acc).lane[2] += fg_factor * (b).lane[2]; (acc).lane[3] += fg_factor * (b).lane[3]; \
-        (acc).lane[4] += fg_factor * (b).lane[4]; (acc).lane[5] += fg_factor * (b).lane[5]; (acc).lane[6] += fg_factor * (b).lane[6]; (acc).lane[7] += fg_factor * (b).lane[7]; \
-        (acc).lane[8] += fg_factor * (b).lane[8]; (acc).lane[9] += fg_factor * (b).lane[9]; (acc).lane[10] += fg_factor * (b).lane[10]; (acc).lane[11] += fg_factor * (b).lane[11]; \
-        (acc).lane[12] += fg_factor * (b).lane[12]; (acc).lane[13] += fg_factor * (b).lane[13]; (acc).lane[14] += fg_factor * (b).lane[14]; (acc).lane[15] += fg_factor * (b).lane[15]; \
+        for (int fg_i = 0; fg_i < FG_VL / 2; fg_i++) (acc).lane[fg_i] += fg_factor * (b).lane[fg_i]; \
     } while (0)
 
 FG_LANES1(fg_silu, fgs_silu_f32(a))
@@ -446,35 +469,46 @@ FG_KERNEL void residual_x86_64_v4_conv1_conv_3x3_silu(const fg_call *c)
                             const float *wt = w + (block * 16 + n) * 45;
                             const float *bt = bias + block * 16 + n;
                             float *yt = out + b * 1001 + y * 91 + px * 7 + block * 7 + n;
-                            fg_v c0_0 = fg_load(bt + 0);
-                            fg_v c1_0 = fg_load(bt + 0);
-                            fg_v c2_0 = fg_load(bt + 0);
-                            fg_v c3_0 = fg_load(bt + 0);
-                            fg_v c4_0 = fg_load(bt + 0);
-                            fg_v c5_0 = fg_load(bt + 0);
-                            fg_v c6_0 = fg_load(bt + 0);
-                            fg_v c7_0 = fg_load(bt + 0);
-                            fg_v c8_0 = fg_load(bt + 0);
-                            fg_v c9_0 = fg_load(bt + 0);
-                            fg_v c10_0 = fg_load(bt + 0);
+                            fg_h h0 = fg_hload(bt + 0);
+                            fg_h h1 = fg_hload(bt + 0);
+                            fg_h h2 = fg_hload(bt + 0);
+                            fg_h h3 = fg_hload(bt + 0);
+                            fg_h h4 = fg_hload(bt + 0);
+                            fg_h h5 = fg_hload(bt + 0);
+                            fg_h h6 = fg_hload(bt + 0);
+                            fg_h h7 = fg_hload(bt + 0);
+                            fg_h h8 = fg_hload(bt + 0);
+                            fg_h h9 = fg_hload(bt + 0);
+                            fg_h h10 = fg_hload(bt + 0);
                             for (int ky = 0; ky < 3; ky++)
                             {
                                 const float *xk = xt + ky * 65;
                                 for (int k = 0; k < 15; k++, xk += 1, wt += 16) {
-                                    const fg_v w0 = fg_load(wt + 0);
-                                    FG_FMAS(c0_0, xk[0], w0);
-                                    FG_FMAS(c1_0, xk[5], w0);
-                                    FG_FMAS(c2_0, xk[10], w0);
-                                    FG_FMAS(c3_0, xk[15], w0);
-                                    FG_FMAS(c4_0, xk[20], w0);
-                                    FG_FMAS(c5_0, xk[25], w0);
-                                    FG_FMAS(c6_0, xk[30], w0);
-                                    FG_FMAS(c7_0, xk[35], w0);
-                                    FG_FMAS(c8_0, xk[40], w0);
-                                    FG_FMAS(c9_0, xk[45], w0);
-                                    FG_FMAS(c10_0, xk[50], w0);
+                                    const fg_h w0 = fg_hload(wt + 0);
+                                    FG_HFMAS(h0, xk[0], w0);
+                                    FG_HFMAS(h1, xk[5], w0);
+                                    FG_HFMAS(h2, xk[10], w0);
+                                    FG_HFMAS(h3, xk[15], w0);
+                                    FG_HFMAS(h4, xk[20], w0);
+                                    FG_HFMAS(h5, xk[25], w0);
+                                    FG_HFMAS(h6, xk[30], w0);
+                                    FG_HFMAS(h7, xk[35], w0);
+                                    FG_HFMAS(h8, xk[40], w0);
+                                    FG_HFMAS(h9, xk[45], w0);
+                                    FG_HFMAS(h10, xk[50], w0);
                                 }
                             }
+                            fg_v c0_0 = fg_widen(h0);
+                            fg_v c1_0 = fg_widen(h1);
+                            fg_v c2_0 = fg_widen(h2);
+                            fg_v c3_0 = fg_widen(h3);
+                            fg_v c4_0 = fg_widen(h4);
+                            fg_v c5_0 = fg_widen(h5);
+                            fg_v c6_0 = fg_widen(h6);
+                            fg_v c7_0 = fg_widen(h7);
+                            fg_v c8_0 = fg_widen(h8);
+                            fg_v c9_0 = fg_widen(h9);
+                            fg_v c10_0 = fg_widen(h10);
                             c0_0 = (fg_silu(c0_0));
                             fg_storen(yt, c0_0, 7);
                             c1_0 = (fg_silu(c1_0));
@@ -536,35 +570,46 @@ FG_KERNEL void residual_x86_64_v4_conv2_conv_3x3_add_relu(const fg_call *c)
                             const float *bt = bias + block * 16 + n;
                             float *yt = out + b * 693 + y * 77 + px * 7 + block * 7 + n;
                             const float *pq0 = p0 + y * 91 + px * 7 + n;
-                            fg_v c0_0 = fg_load(bt + 0);
-                            fg_v c1_0 = fg_load(bt + 0);
-                            fg_v c2_0 = fg_load(bt + 0);
-                            fg_v c3_0 = fg_load(bt + 0);
-                            fg_v c4_0 = fg_load(bt + 0);
-                            fg_v c5_0 = fg_load(bt + 0);
-                            fg_v c6_0 = fg_load(bt + 0);
-                            fg_v c7_0 = fg_load(bt + 0);
-                            fg_v c8_0 = fg_load(bt + 0);
-                            fg_v c9_0 = fg_load(bt + 0);
-                            fg_v c10_0 = fg_load(bt + 0);
+                            fg_h h0 = fg_hload(bt + 0);
+                            fg_h h1 = fg_hload(bt + 0);
+                            fg_h h2 = fg_hload(bt + 0);
+                            fg_h h3 = fg_hload(bt + 0);
+                            fg_h h4 = fg_hload(bt + 0);
+                            fg_h h5 = fg_hload(bt + 0);
+                            fg_h h6 = fg_hload(bt + 0);
+                            fg_h h7 = fg_hload(bt + 0);
+                            fg_h h8 = fg_hload(bt + 0);
+                            fg_h h9 = fg_hload(bt + 0);
+                            fg_h h10 = fg_hload(bt + 0);
                             for (int ky = 0; ky < 3; ky++)
                             {
                                 const float *xk = xt + ky * 91;
                                 for (int k = 0; k < 21; k++, xk += 1, wt += 16) {
-                                    const fg_v w0 = fg_load(wt + 0);
-                                    FG_FMAS(c0_0, xk[0], w0);
-                                    FG_FMAS(c1_0, xk[7], w0);
-                                    FG_FMAS(c2_0, xk[14], w0);
-                                    FG_FMAS(c3_0, xk[21], w0);
-                                    FG_FMAS(c4_0, xk[28], w0);
-                                    FG_FMAS(c5_0, xk[35], w0);
-                                    FG_FMAS(c6_0, xk[42], w0);
-                                    FG_FMAS(c7_0, xk[49], w0);
-                                    FG_FMAS(c8_0, xk[56], w0);
-                                    FG_FMAS(c9_0, xk[63], w0);
-                                    FG_FMAS(c10_0, xk[70], w0);
+                                    const fg_h w0 = fg_hload(wt + 0);
+                                    FG_HFMAS(h0, xk[0], w0);
+                                    FG_HFMAS(h1, xk[7], w0);
+                                    FG_HFMAS(h2, xk[14], w0);
+                                    FG_HFMAS(h3, xk[21], w0);
+                                    FG_HFMAS(h4, xk[28], w0);
+                                    FG_HFMAS(h5, xk[35], w0);
+                                    FG_HFMAS(h6, xk[42], w0);
+                                    FG_HFMAS(h7, xk[49], w0);
+                                    FG_HFMAS(h8, xk[56], w0);
+                                    FG_HFMAS(h9, xk[63], w0);
+                                    FG_HFMAS(h10, xk[70], w0);
                                 }
                             }
+                            fg_v c0_0 = fg_widen(h0);
+                            fg_v c1_0 = fg_widen(h1);
+                            fg_v c2_0 = fg_widen(h2);
+                            fg_v c3_0 = fg_widen(h3);
+                            fg_v c4_0 = fg_widen(h4);
+                            fg_v c5_0 = fg_widen(h5);
+                            fg_v c6_0 = fg_widen(h6);
+                            fg_v c7_0 = fg_widen(h7);
+                            fg_v c8_0 = fg_widen(h8);
+                            fg_v c9_0 = fg_widen(h9);
+                            fg_v c10_0 = fg_widen(h10);
                             const fg_v o0_1_0_0 = fg_loadn(pq0, 7);
                             c0_0 = fg_add(c0_0, o0_1_0_0);
                             c0_0 = fg_max(c0_0, fg_zero());

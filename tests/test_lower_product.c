@@ -204,6 +204,22 @@ TEST(transposed_convolutions_gather_what_reaches_a_pixel) {
     check(g, conv(g, NODE(g, "ConvTranspose", x, parameter(g, "up", "16x20x2x2")), "5x20x3x3", 1));
 }
 
+/* A last vector of half its channels or fewer is worked on as half a vector where that is faster. */
+TEST(few_last_channels_take_half_a_vector) {
+    (void)arg;
+    static const char *const weights[] = {"24x19x1x1", "5x19x3x3", "40x19x1x1", "72x19x1x1", "25x19x1x1"};
+    for (size_t i = 0; i < FG_COUNT(weights); i++) {
+        fg_graph *g = new_graph(ctx, 22);
+        fg_value *x = NODE(g, "Relu", input(g, "x", "2x19x9x7"));
+        fg_value *y = conv(g, x, weights[i], 1);
+        check(g, NODE(g, "Add", NODE(g, "Sigmoid", y), y));
+        const fg_module *m;
+        const fg_verdict *v = generate_and_verify(g, "x86-64-v4", true, 1, &m);
+        if (!v->passed) fail_msg("%s: %s", weights[i], v->first_failure);
+        assert_int_equal(strstr(m->source, "FG_HFMAS(h0") != NULL, i < 4);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(products_broadcast_their_batches),
@@ -216,6 +232,7 @@ int main(void) {
         cmocka_unit_test(convolutions_of_three_dimensions_and_computed_weights),
         cmocka_unit_test(convolutions_of_other_types),
         cmocka_unit_test(transposed_convolutions_gather_what_reaches_a_pixel),
+        cmocka_unit_test(few_last_channels_take_half_a_vector),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

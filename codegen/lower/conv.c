@@ -18,7 +18,8 @@ typedef struct fg_conv_kernel {
     bool flat;
     int64_t merged, blocks, icm, ocm, vectors;
     bool stored, scale_weights;
-    int ahead; /* floats of weights fetched ahead in each step */
+    int ahead;   /* floats of weights fetched ahead in each step */
+    bool halves; /* where the last vector has few channels, half of it is worked on */
     fg_epilogue *epilogue, *prologue;
     int64_t rows_pitch;
     const char *split; /* what the parts of the kernel divide among them: "none", "row", "pixel", "panel" or
@@ -176,6 +177,7 @@ static void set_shape(fg_conv_kernel *q, fg_template *t) {
     fg_template_int(t, "NV", nv);
     fg_template_int(t, "BLOCKS", q->blocks);
     fg_template_int(t, "AHEAD", q->ahead);
+    fg_template_int(t, "HALVES", q->halves);
     fg_template_int(t, "PANELS", q->vectors / nv);
     fg_template_int(t, "REST", q->vectors % nv);
     fg_template_int(t, "LANES", (q->ocm - 1) % e->lanes + 1);
@@ -243,11 +245,16 @@ static void choose(fg_conv_kernel *q) {
     q->b = c->images;
     q->h = q->flat ? 1 : c->oh;
     q->w = q->flat ? c->oh * c->ow : c->ow;
+    const fg_target *target = q->e->m->target;
+    const int64_t last = (q->ocm - 1) % q->e->lanes + 1;
+    q->halves =
+        target->half_fma_per_cycle > target->fma_per_cycle && q->e->lanes >= 4 && last <= q->e->lanes / 2;
     q->product = (fg_product){.rows = q->h,
                               .width = q->w,
                               .k = c->kh * c->kw * q->icm,
                               .vectors = q->vectors,
                               .pitch = 4 * fg_source_pixel(q->e, c) * c->sx,
+                              .half = q->halves,
                               .streams = streams(q->e),
                               .parts = q->e->m->options.threads,
                               .by_pixel = !q->e->k->tap,
