@@ -197,6 +197,10 @@ static void walk(reader *r, int n_roots, const int *roots) {
     const int64_t room = 2 * r->count + n_roots + 1;
     f->node = fg_alloc(r->ctx, (size_t)room, sizeof *f->node);
     f->root = FG_ARRAY(r->ctx, n_roots + 1, int);
+    int64_t branches = 0, reached = 0;
+    for (int64_t i = 0; i < r->count; i++) {
+        branches += r->branch[i] != FG_LEAF;
+    }
     step *stack = fg_big_alloc(r->ctx, (size_t)(r->count + 2) * sizeof *stack);
     for (int i = 0; i < n_roots; i++) {
         int64_t top = 0;
@@ -206,14 +210,19 @@ static void walk(reader *r, int n_roots, const int *roots) {
             const step s = stack[--top];
             FG_REQUIRE(r->ctx, "forest", f->n_nodes < room && top <= r->count);
             place(r, &s, f->n_nodes);
-            const bool branches = f->node[f->n_nodes++].branch != FG_LEAF;
-            if (branches) { /* the true child is the next one */
+            const bool leaf = f->node[f->n_nodes++].branch == FG_LEAF;
+            if (!leaf) { /* the true child is the next one */
+                reached++;
                 stack[top++] = (step){r->no[s.node], f->n_nodes - 1, s.depth + 1};
                 stack[top++] = (step){r->yes[s.node], -1, s.depth + 1};
             }
         }
     }
     fg_big_free(r->ctx, stack);
+    if (reached != branches) {
+        fg_raise(r->ctx, FG_BAD_MODEL, "%lld nodes cannot be reached from any root",
+                 (long long)(branches - reached));
+    }
 }
 
 /* ---- TreeEnsemble ---- */

@@ -107,20 +107,33 @@ static void classes(fg_expansion *x, fg_post post, fg_value *scores) {
     fg_ex_done(x, 2, out);
 }
 
-/* One score (rows x 1) that tells two classes apart: the second's probability, or a distance from the border.
- * first: a positive distance means the first class. */
-static void two_classes(fg_expansion *x, fg_post post, bool probability, bool first, fg_value *score) {
-    const int64_t rows = score->shape.dim[0];
-    fg_value *border = fg_ex_scalar(x, FG_FLOAT, probability ? 0.5 : 0);
-    fg_value *above = fg_ex_binary(x, first ? "LessOrEqual" : "Greater", score, border);
-    fg_value *which = fg_ex_reshape(x, fg_ex_cast(x, above, FG_INT64), 1, &rows);
-    fg_value *other = probability ? fg_ex_binary(x, "Sub", fg_ex_scalar(x, FG_FLOAT, 1), score)
-                                  : fg_ex_unary(x, "Neg", score);
-    fg_value *both = fg_ex_concat(x, 1, 2, (fg_value *[]){other, score});
-    if (!probability && post == FG_POST_LOGISTIC) {
-        both = post_transform(x, post, both);
+/* One score (rows x 1) that tells two classes apart. */
+typedef struct border {
+    double at; /* above it lies the second class, or the first one if `first` */
+    bool first;
+    bool complement; /* the scores are 1 - score and score, else -score and score */
+    bool alone;      /* the scores are 0 and score */
+} border;
+
+static fg_value *two_scores(fg_expansion *x, fg_post post, const border *b, fg_value *score) {
+    fg_value *other = b->complement ? fg_ex_binary(x, "Sub", fg_ex_scalar(x, FG_FLOAT, 1), score)
+                                    : fg_ex_unary(x, "Neg", score);
+    if (b->alone) {
+        other = fg_ex_fill(x, FG_FLOAT, 2, score->shape.dim, 0);
+    } else if (post == FG_POST_LOGISTIC) {
+        other = fg_ex_unary(x, "Neg", score);
     }
-    fg_value *out[] = {fg_ex_wanted(x, 0) ? labels(x, which) : NULL, fg_ex_wanted(x, 1) ? both : NULL};
+    fg_value *both = fg_ex_concat(x, 1, 2, (fg_value *[]){other, score});
+    return b->alone || post == FG_POST_LOGISTIC ? post_transform(x, post, both) : both;
+}
+
+static void two_classes(fg_expansion *x, fg_post post, border b, fg_value *score) {
+    const int64_t rows = score->shape.dim[0];
+    fg_value *above =
+        fg_ex_binary(x, b.first ? "LessOrEqual" : "Greater", score, fg_ex_scalar(x, FG_FLOAT, b.at));
+    fg_value *which = fg_ex_reshape(x, fg_ex_cast(x, above, FG_INT64), 1, &rows);
+    fg_value *out[] = {fg_ex_wanted(x, 0) ? labels(x, which) : NULL,
+                       fg_ex_wanted(x, 1) ? two_scores(x, post, &b, score) : NULL};
     fg_ex_done(x, 2, out);
 }
 
@@ -195,7 +208,11 @@ bool fg_ex_tree_classifier(fg_expansion *x) {
     const bool one = f->n_targets == 2 && f->one_class;
     fg_value *scores = sums(x, f, one);
     if (one) {
-        two_classes(x, f->post, f->all_positive, false, scores);
+        two_classes(x, f->post,
+                    (border){.at = f->all_positive ? 0.5 : 0,
+                             .complement = f->all_positive,
+                             .alone = f->n_weights > 0 && f->target[0] == 1},
+                    scores);
     } else {
         classes(x, f->post, scores);
     }
@@ -232,7 +249,7 @@ bool fg_ex_linear_classifier(fg_expansion *x) {
     const fg_post post = fg_post_of(x->rw->ctx, x->node);
     fg_value *scores = linear_scores(x);
     if (scores->shape.dim[1] == 1 && fg_labels_of(x->rw->ctx, x->node).n == 2) {
-        two_classes(x, post, false, false, scores);
+        two_classes(x, post, (border){.complement = true}, scores);
     } else {
         classes(x, post, scores);
     }
@@ -326,18 +343,6 @@ static fg_value *votes(fg_expansion *x, const fg_svm *s, int64_t pairs, fg_value
     return sum;
 }
 
-/* Of two classes: 1 / (1 + e^(a s + b)) is the probability of the first. */
-static void two_probabilities(fg_expansion *x, const fg_svm *s, fg_post post, fg_value *score) {
-    fg_value *t = fg_ex_binary(
-        x, "Add", fg_ex_binary(x, "Mul", score, fg_ex_scalar(x, FG_FLOAT, (double)s->prob_a.at[0])),
-        fg_ex_scalar(x, FG_FLOAT, (double)s->prob_b.at[0]));
-    fg_value *in[] = {fg_ex_unary(x, "Sigmoid", fg_ex_unary(x, "Neg", t)), fg_ex_scalar(x, FG_FLOAT, 1e-7),
-                      fg_ex_scalar(x, FG_FLOAT, 1 - 1e-7)};
-    fg_value *p = fg_ex_end(x, fg_ex_begin(x, "Clip", 13, 3, in));
-    fg_value *other = fg_ex_binary(x, "Sub", fg_ex_scalar(x, FG_FLOAT, 1), p);
-    classes(x, post, fg_ex_concat(x, 1, 2, (fg_value *[]){p, other}));
-}
-
 bool fg_ex_svm_classifier(fg_expansion *x) {
     const fg_svm s = fg_svm_of(x->rw->ctx, x->node);
     const fg_post post = fg_post_of(x->rw->ctx, x->node);
@@ -348,17 +353,15 @@ bool fg_ex_svm_classifier(fg_expansion *x) {
                 product(x, as_rows(x), floats(x, 2, dim, s.coefficient), floats(x, 0, NULL, s.rho.at)));
         return true;
     }
-    if (s.prob_a.n > 0 && s.classes != 2) {
+    if (s.prob_a.n > 0) {
         fg_remedy(x->rw->ctx, "export the model without probabilities, or calibrate it by other means");
         fg_raise(x->rw->ctx, FG_UNSUPPORTED,
                  "generated code does not couple the probabilities of %d classes, which takes an iteration",
                  s.classes);
     }
     fg_value *scores = product(x, kernels(x, &s), pair_weights(x, &s, pairs), floats(x, 1, &pairs, s.rho.at));
-    if (s.prob_a.n > 0) {
-        two_probabilities(x, &s, post, scores);
-    } else if (s.classes == 2) {
-        two_classes(x, post, false, true, scores);
+    if (s.classes == 2) {
+        two_classes(x, post, (border){.first = true}, scores);
     } else {
         fg_value *out[] = {fg_ex_wanted(x, 0) ? labels(x, largest(x, votes(x, &s, pairs, scores))) : NULL,
                            fg_ex_wanted(x, 1) ? post_transform(x, post, scores) : NULL};

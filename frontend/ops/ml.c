@@ -40,9 +40,11 @@ static void infer_linear_classifier(fg_context *ctx, fg_graph *g, fg_node *n) {
     const fg_linear l = fg_linear_of(ctx, n);
     const fg_labels labels = fg_labels_of(ctx, n);
     const int64_t rows = fg_rows_of(ctx, n).rows;
-    (void)fg_post_of(ctx, n);
     if (l.targets != labels.n && !(l.targets == 1 && labels.n == 2)) {
         fg_raise(ctx, FG_BAD_MODEL, "%lld scores do not fit %d labels", (long long)l.targets, labels.n);
+    }
+    if (fg_post_of(ctx, n) == FG_POST_PROBIT && l.targets != labels.n) {
+        fg_raise(ctx, FG_UNSUPPORTED, "PROBIT of one score for two classes is not defined");
     }
     say_work(ctx, n, rows, l.targets, l.features);
     put_scores(ctx, n, rows, labels.n);
@@ -211,11 +213,11 @@ static void infer_zip_map(fg_context *ctx, fg_graph *g, fg_node *n) {
 const fg_op fg_ops_ml[] = {
     ROW("LinearRegressor", 1, 0, 1, 1, ML_TYPES, infer_linear_regressor, fg_ref_linear_regressor, "expand",
         NULL),
-    ROW("LinearClassifier", 1, 0, 1, 2, ML_TYPES, infer_linear_classifier, fg_ref_linear_classifier,
-        "expand", NULL),
+    ROW("LinearClassifier", 1, 0, 1, 2, ML_TYPES, infer_linear_classifier, fg_ref_linear_classifier, "expand",
+        NULL),
     ROW("SVMRegressor", 1, 0, 1, 1, ML_TYPES, infer_svm_regressor, fg_ref_svm_regressor, "expand", NULL),
     ROW("SVMClassifier", 1, 0, 1, 2, ML_TYPES, infer_svm_classifier, fg_ref_svm_classifier, "expand",
-        "probabilities of more than two classes: in the interpreter only"),
+        "without probabilities"),
     ROW("Scaler", 1, 0, 1, 1, ML_TYPES, infer_scaler, fg_ref_scaler, "expand", NULL),
     ROW("Normalizer", 1, 0, 1, 1, ML_TYPES, infer_normalizer, fg_ref_normalizer, "expand", NULL),
     {.name = "Binarizer",

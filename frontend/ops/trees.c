@@ -48,6 +48,9 @@ static void infer_classifier(fg_context *ctx, fg_graph *g, fg_node *n) {
     const fg_labels l = fg_labels_of(ctx, n);
     const int64_t rows = rows_of(ctx, n, f->features);
     const fg_shape y = {1, {rows}}, z = {2, {rows, l.n}};
+    if (f->post == FG_POST_PROBIT && f->n_targets == 2 && f->one_class) {
+        fg_raise(ctx, FG_UNSUPPORTED, "PROBIT of one score for two classes is not defined");
+    }
     say_work(ctx, n, f, rows);
     fg_out_shape(ctx, n, 0, l.strings != NULL ? FG_STRING : FG_INT64, &y);
     fg_out_shape(ctx, n, 1, FG_FLOAT, &z);
@@ -55,15 +58,17 @@ static void infer_classifier(fg_context *ctx, fg_graph *g, fg_node *n) {
 
 #define ML_TYPES (FG_T(FG_FLOAT) | FG_T(FG_DOUBLE) | FG_T(FG_INT64) | FG_T(FG_INT32))
 
-#define ROW(op, first, outputs, types_, infer_fn, ref_fn)                                                    \
+#define ROW(op, first, outputs, types_, infer_fn, ref_fn, restriction)                                       \
     {                                                                                                        \
         .name = op, .domain = "ai.onnx.ml", .since = first, .min_in = 1, .max_in = 1, .max_out = outputs,    \
-        .types = types_, .infer = infer_fn, .reference = ref_fn, .lowering = "forest"                        \
+        .types = types_, .infer = infer_fn, .reference = ref_fn, .lowering = "forest", .note = restriction   \
     }
 
 const fg_op fg_ops_trees[] = {
-    ROW("TreeEnsemble", 5, 1, FG_T_FLOATS, infer_ensemble, fg_ref_tree_regressor),
-    ROW("TreeEnsembleRegressor", 1, 1, ML_TYPES, infer_regressor, fg_ref_tree_regressor),
-    ROW("TreeEnsembleClassifier", 1, 2, ML_TYPES, infer_classifier, fg_ref_tree_classifier),
+    ROW("TreeEnsemble", 5, 1, FG_T_FLOATS, infer_ensemble, fg_ref_tree_regressor, NULL),
+    ROW("TreeEnsembleRegressor", 1, 1, ML_TYPES, infer_regressor, fg_ref_tree_regressor,
+        "the post-transform holds for a single target too"),
+    ROW("TreeEnsembleClassifier", 1, 2, ML_TYPES, infer_classifier, fg_ref_tree_classifier,
+        "base values count for every class"),
 };
 const int fg_ops_trees_count = FG_COUNT(fg_ops_trees);

@@ -60,7 +60,7 @@ void fg_ref_linear_classifier(const fg_eval *e) {
         if (l.targets == 1 && labels.n == 2) {
             const double s = score[0];
             fg_ref_put_label(&labels, &e->out[0], row, s > 0);
-            fg_ref_two_scores(post, false, s, score);
+            fg_ref_two_scores(post, true, s, score);
             put_scores(scores_output(e), row, 2, score);
             continue;
         }

@@ -51,10 +51,10 @@ void fg_ref_post_transform(fg_post post, int64_t n, double *score) {
     }
 }
 
-void fg_ref_two_scores(fg_post post, bool probability, double score, double *out) {
-    out[0] = probability ? 1 - score : -score;
+void fg_ref_two_scores(fg_post post, bool complement, double score, double *out) {
+    out[0] = complement ? 1 - score : -score;
     out[1] = score;
-    if (!probability && post == FG_POST_LOGISTIC) {
+    if (post == FG_POST_LOGISTIC) {
         out[0] = logistic(-score);
         out[1] = logistic(score);
     }

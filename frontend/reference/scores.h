@@ -8,9 +8,9 @@
 /* Applies the post-transform to one row of n scores. */
 void fg_ref_post_transform(fg_post post, int64_t n, double *score);
 
-/* What one score says about two classes: the second's probability or a distance from the border, by
- * `probability`. Writes both scores. */
-void fg_ref_two_scores(fg_post post, bool probability, double score, double *out);
+/* What one score says about two classes, as ONNX Runtime has it. complement: the scores are 1 - score and score, else -score
+ * and score; of a logistic one sigmoids of both signs. */
+void fg_ref_two_scores(fg_post post, bool complement, double score, double *out);
 
 /* Writes label number `which` to element `row` of the labels' tensor, if that is wanted. */
 void fg_ref_put_label(const fg_labels *l, const fg_tensor *to, int64_t row, int64_t which);

@@ -89,14 +89,20 @@ void fg_ref_tree_regressor(const fg_eval *e) {
     finish(e, &r);
 }
 
-/* Where all weights belong to one of two classes, they tell how likely the second class is. */
+/* Where all weights belong to one of two classes, they tell how likely the second class is. Weights of the
+ * first class stand for both scores, those of the second for its own. */
 static void two_classes(const fg_eval *e, run *r, const fg_labels *l, int64_t row) {
-    const double score = r->score[r->f->n_weights > 0 ? r->f->target[0] : 0];
-    double out[2];
-    fg_tensor z = e->out[1];
+    const int which = r->f->n_weights > 0 ? r->f->target[0] : 0;
+    const double score = r->score[which];
+    double out[2] = {0, score};
     fg_ref_put_label(l, &e->out[0], row, score > (r->f->all_positive ? 0.5 : 0));
-    fg_ref_two_scores(r->f->post, r->f->all_positive, score, out);
-    if (z.data != NULL) {
+    if (which == 0) {
+        fg_ref_two_scores(r->f->post, r->f->all_positive, score, out);
+    } else {
+        fg_ref_post_transform(r->f->post, 2, out);
+    }
+    if (e->node->n_out > 1 && e->out[1].data != NULL) {
+        fg_tensor z = e->out[1];
         fg_store_f64(&z, row * 2, 2, out);
     }
 }
