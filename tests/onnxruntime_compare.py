@@ -68,10 +68,13 @@ def run_reference(path):
     random = np.random.default_rng(1)
     inputs = []
     for value in session.get_inputs():
-        if value.type != "tensor(float)":
-            raise RuntimeError("input '%s' is a %s; only floats are compared" % (value.name, value.type))
         shape = [d if isinstance(d, int) else 1 for d in value.shape]
-        inputs.append(random.standard_normal(shape).astype(np.float32))
+        if value.type == "tensor(float)":
+            inputs.append(random.standard_normal(shape).astype(np.float32))
+        elif value.type in ("tensor(int64)", "tensor(int32)"):  # tokens, positions, masks: 0 and 1 are good for all of them
+            inputs.append(random.integers(0, 2, shape).astype(value.type[7:-1]))
+        else:
+            raise RuntimeError("input '%s' is a %s; only floats and integers are compared" % (value.name, value.type))
     names = [value.name for value in session.get_inputs()]
     return inputs, session.run(None, dict(zip(names, inputs)))
 
