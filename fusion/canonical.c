@@ -30,6 +30,8 @@ static const fg_rewrite rewrites[] = {
     {"activation", "Mul Div", false, fg_rw_activation},
     {"layer_norm", "Div", false, fg_rw_layer_norm},
     {"layer_norm_affine", "Mul Add", false, fg_rw_layer_norm_affine},
+    {"rms_norm", "Mul Div", false, fg_rw_rms_norm},
+    {"rms_norm_scale", "Mul", false, fg_rw_rms_norm_scale},
     {"hoist_factor", "MatMul", false, fg_rw_hoist_factor},
     {"gemm_factors", "Gemm", false, fg_rw_gemm_factors},
     {"fold_batch_norm", "BatchNormalization", false, fg_rw_fold_batch_norm},

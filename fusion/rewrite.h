@@ -127,6 +127,8 @@ bool fg_rw_unit_views(fg_rewriter *rw, fg_node *n);
 bool fg_rw_activation(fg_rewriter *rw, fg_node *n);
 bool fg_rw_layer_norm(fg_rewriter *rw, fg_node *n);
 bool fg_rw_layer_norm_affine(fg_rewriter *rw, fg_node *n);
+bool fg_rw_rms_norm(fg_rewriter *rw, fg_node *n);
+bool fg_rw_rms_norm_scale(fg_rewriter *rw, fg_node *n);
 
 bool fg_rw_quantised(fg_rewriter *rw, fg_node *n);
 

@@ -1,6 +1,7 @@
-/* LayerNormalization that was spelled out:
+/* LayerNormalization and RMSNormalization that were spelled out:
  *   d = x - mean(x); y = d / sqrt(mean(d * d) + eps) [* gamma] [+ beta], means over the last dimensions
- * First the core becomes a LayerNormalization with a scale of ones, then it takes scale and bias in. */
+ *   y = x / sqrt(mean(x * x) + eps) [* gamma], also as x * (1 / sqrt(...)) or x * (...) ^ -0.5
+ * First the core becomes one node with a scale of ones, then that takes scale and bias in. */
 #include "fusion/rewrite.h"
 
 #include <string.h>
@@ -153,6 +154,76 @@ bool fg_rw_layer_norm(fg_rewriter *rw, fg_node *n) {
     return true;
 }
 
+/* v: x * x or x ^ 2. */
+static bool is_own_square(core *c, const fg_value *v, const fg_value *x) {
+    double exponent;
+    fg_node *n = expect(c, v, "Mul Pow");
+    if (n == NULL || n->in[0] != x) {
+        return false;
+    }
+    return fg_is_op(n, "Mul") ? n->in[1] == x : fg_is_scalar(n->in[1], &exponent) && exponent == 2;
+}
+
+/* v: mean(x * x) + eps. Returns the number of normalised dimensions, 0 if it is something else. */
+static int mean_square(fg_rewriter *rw, core *c, const fg_value *v, const fg_value *x, double *epsilon) {
+    fg_node *sum = expect(c, v, "Add");
+    if (sum == NULL) {
+        return 0;
+    }
+    int constant = fg_is_scalar(sum->in[1], epsilon) ? 1 : 0;
+    if (!fg_is_scalar(sum->in[constant], epsilon)) {
+        return 0;
+    }
+    fg_node *mean = expect(c, sum->in[1 - constant], "ReduceMean");
+    return mean != NULL && is_own_square(c, mean->in[0], x) ? trailing_axes(rw, mean) : 0;
+}
+
+/* v: what is under the root where v is one over it, or the root itself (divides). NULL if it is neither. */
+static const fg_value *under_root(core *c, const fg_value *v, bool divides) {
+    double number;
+    fg_node *n = divides ? NULL : expect(c, v, "Reciprocal Div Pow");
+    if (fg_is_op(n, "Pow")) {
+        return fg_is_scalar(n->in[1], &number) && number == -0.5 ? n->in[0] : NULL;
+    }
+    if (fg_is_op(n, "Div") && !(fg_is_scalar(n->in[0], &number) && number == 1)) {
+        return NULL;
+    }
+    if (!divides && n == NULL) {
+        return NULL;
+    }
+    fg_node *root = expect(c, divides ? v : n->in[fg_is_op(n, "Div") ? 1 : 0], "Sqrt");
+    return root != NULL ? root->in[0] : NULL;
+}
+
+static bool try_rms_norm(fg_rewriter *rw, fg_node *n, int slot) {
+    core c = {.node = {n}, .n = 1};
+    double epsilon = 0;
+    fg_value *x = n->in[slot];
+    const fg_value *inside = under_root(&c, n->in[1 - slot], fg_is_op(n, "Div"));
+    const int axes = inside != NULL ? mean_square(rw, &c, inside, x, &epsilon) : 0;
+    if (axes == 0 || !fg_shape_equal(&x->shape, &n->out[0]->shape) || !is_closed(rw, &c, n)) {
+        return false;
+    }
+    fg_value *in[2] = {x, ones(rw, n, &x->shape, axes)};
+    for (int i = 1; i < c.n; i++) {
+        fg_rw_cover(rw, n, c.node[i]);
+    }
+    fg_rw_rebuild(rw, n, "RMSNormalization", 23, 2, in);
+    fg_rw_attr_int(rw, n, "axis", -axes);
+    fg_rw_attr_float(rw, n, "epsilon", (float)epsilon);
+    for (int i = 1; i < c.n; i++) {
+        fg_rw_remove(rw, c.node[i]);
+    }
+    return true;
+}
+
+bool fg_rw_rms_norm(fg_rewriter *rw, fg_node *n) {
+    if (!fg_is_float32(n->out[0])) {
+        return false;
+    }
+    return try_rms_norm(rw, n, 0) || (fg_is_op(n, "Mul") && try_rms_norm(rw, n, 1));
+}
+
 static bool all_ones(const fg_value *v) {
     int64_t count = fg_shape_count(&v->shape);
     for (int64_t i = 0; i < count; i++) {
@@ -160,6 +231,28 @@ static bool all_ones(const fg_value *v) {
             return false;
         }
     }
+    return true;
+}
+
+/* n multiplies a RMSNormalization of ones by a constant of the normalised shape. */
+bool fg_rw_rms_norm_scale(fg_rewriter *rw, fg_node *n) {
+    const int constant = fg_is_const(n->in[1]) ? 1 : 0;
+    fg_value *c = n->in[constant];
+    fg_node *norm = fg_is_float32(c) && fg_is_const(c)
+                        ? fg_rw_private(rw, n->in[1 - constant], "RMSNormalization")
+                        : NULL;
+    if (norm == NULL || !fg_is_const(norm->in[1]) || !fg_shape_equal(&c->shape, &norm->in[1]->shape) ||
+        !all_ones(norm->in[1])) {
+        return false;
+    }
+    fg_value *in[2] = {norm->in[0], c};
+    const int64_t axis = fg_attr_int(norm, "axis", -1);
+    const float epsilon = fg_attr_float(norm, "epsilon", 1e-5F);
+    fg_rw_cover(rw, n, norm);
+    fg_rw_rebuild(rw, n, "RMSNormalization", 23, 2, in);
+    fg_rw_attr_int(rw, n, "axis", axis);
+    fg_rw_attr_float(rw, n, "epsilon", epsilon);
+    fg_rw_remove(rw, norm);
     return true;
 }
 

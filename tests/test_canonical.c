@@ -319,6 +319,48 @@ TEST(layer_norm_without_scale_is_found_and_a_foreign_reader_prevents_it) {
     assert_int_equal(count_op(canonical(g, true), "LayerNormalization"), 0);
 }
 
+/* form 0: over the root; 1: times its reciprocal; 2: times one over it; 3: times the power. */
+static fg_value *spelled_rms_norm(fg_graph *g, fg_value *x, int form) {
+    fg_value *square = form & 1 ? NODE(g, "Mul", x, x) : NODE(g, "Pow", x, scalar(g, 2));
+    fg_value *sum = NODE(g, "Add", WITH_INTS(g, NODE(g, "ReduceMean", square), "axes", -1), scalar(g, 1e-6));
+    fg_value *root = form == 3 ? NODE(g, "Pow", sum, scalar(g, -0.5)) : NODE(g, "Sqrt", sum);
+    if (form == 0) {
+        return NODE(g, "Div", x, root);
+    }
+    root = form == 1 ? NODE(g, "Reciprocal", root) : form == 2 ? NODE(g, "Div", scalar(g, 1), root) : root;
+    return form == 2 ? NODE(g, "Mul", root, x) : NODE(g, "Mul", x, root);
+}
+
+TEST(spelled_out_rms_norm_is_one_node) {
+    (void)arg;
+    for (int form = 0; form < 4; form++) {
+        fg_graph *g = new_graph(ctx, 13);
+        fg_value *y = spelled_rms_norm(g, input(g, "x", "2x3x8"), form);
+        output(g, NODE(g, "Relu", NODE(g, "Mul", parameter(g, "gamma", "8"), y)));
+        fg_graph *c = canonical(g, true);
+        assert_int_equal(c->n_nodes, 2);
+        const fg_node *n = find_op(c, "RMSNormalization");
+        assert_string_equal(n->in[1]->name, "gamma");
+        assert_true(fg_attr_float(n, "epsilon", 0) == 1e-6F);
+        assert_int_equal(n->n_covers, form == 0 || form == 3 ? 6 : 7);
+    }
+}
+
+TEST(rms_norm_of_something_else_stays) {
+    (void)arg;
+    fg_graph *g = new_graph(ctx, 13);
+    fg_value *x = input(g, "x", "2x8"), *y = spelled_rms_norm(g, x, 0);
+    output(g, y);
+    output(g, NODE(g, "Mul", input(g, "other", "2x8"), NODE(g, "Reciprocal", y->producer->in[1])));
+    y = spelled_rms_norm(g, NODE(g, "Relu", x), 1);
+    output(g, y);
+    output(g, NODE(g, "Exp", y->producer->in[1])); /* the factor itself */
+    y = NODE(g, "Add", WITH_INTS(g, NODE(g, "ReduceMean", NODE(g, "Pow", x, scalar(g, 3))), "axes", -1),
+             scalar(g, 1));
+    output(g, NODE(g, "Div", x, NODE(g, "Sqrt", y)));
+    assert_int_equal(count_op(canonical(g, true), "RMSNormalization"), 0);
+}
+
 /* ---- folding into weights ---- */
 
 TEST(batch_norm_goes_into_the_convolution) {
@@ -554,6 +596,8 @@ int main(void) {
         cmocka_unit_test(spelled_out_layer_norm_is_one_node),
         cmocka_unit_test(layer_norm_over_the_space_of_an_image_is_found),
         cmocka_unit_test(layer_norm_without_scale_is_found_and_a_foreign_reader_prevents_it),
+        cmocka_unit_test(spelled_out_rms_norm_is_one_node),
+        cmocka_unit_test(rms_norm_of_something_else_stays),
         cmocka_unit_test(batch_norm_goes_into_the_convolution),
         cmocka_unit_test(batch_norm_goes_into_grouped_transposed_convolutions_and_gemm),
         cmocka_unit_test(batch_norm_behind_a_fork_becomes_mul_and_add),
