@@ -72,6 +72,32 @@ static bool is_attention(const fg_node *n) {
     return fg_is_one_of(n, "Attention ScaledDotProductAttention");
 }
 
+/* Attention spelled out: scores, softmax, sum of values. */
+static bool weighs_values(const fg_kernel *k) {
+    return k->n_stages == 3 && fg_is_op(k->stage[0].anchor, "MatMul") &&
+           fg_is_op(k->stage[1].anchor, "Softmax") && fg_is_op(k->stage[2].anchor, "MatMul");
+}
+
+/* One of the two products of attention spelled out: of computed matrices, before or behind a softmax. */
+static bool is_part_of_attention(const fg_node *n) {
+    if (!fg_is_op(n, "MatMul") || n->in[0]->data != NULL || n->in[1]->data != NULL) {
+        return false;
+    }
+    if (fg_is_op(n->in[0]->producer, "Softmax")) {
+        return true;
+    }
+    for (int step = 0; step < 8 && n->out[0]->n_users == 1; step++) {
+        n = n->out[0]->users[0];
+        if (fg_is_op(n, "Softmax")) {
+            return true;
+        }
+        if (!fg_is_elementwise(n)) {
+            return false;
+        }
+    }
+    return false;
+}
+
 /* A product that nothing but attention reads, directly or through views and splits. */
 static bool feeds_attention(const fg_value *v, int depth) {
     if (v->is_output || v->n_users == 0 || depth == 0) {
@@ -79,7 +105,7 @@ static bool feeds_attention(const fg_value *v, int depth) {
     }
     for (int i = 0; i < v->n_users; i++) {
         const fg_node *n = v->users[i];
-        if (is_attention(n)) {
+        if (is_attention(n) || is_part_of_attention(n)) {
             continue;
         }
         if (!fg_is_one_of(n, "Reshape Transpose Squeeze Unsqueeze Split Slice Gather")) {
@@ -125,6 +151,8 @@ int fg_catalogue_names(const fg_kernel *k, const char *names[FG_CATALOGUE_MOST])
     int n = 0;
     if (is_stem(k)) {
         names[n++] = "StemConvBNActMaxPool";
+    } else if (weighs_values(k)) {
+        names[n++] = "ScaledDotProductAttention";
     } else {
         for (int i = 0; i < k->n_stages; i++) {
             const char *name = stage_name(&k->stage[i]);
@@ -194,6 +222,11 @@ int fg_catalogue_points(const fg_kernel *k, fg_quantise_at points[FG_QUANTISE_MO
         n = add_point(points, n, FG_QUANTISE_INPUT, fg_kernel_source(k, a->in[0]));
         n = a->n_in > 1 ? add_point(points, n, FG_QUANTISE_KEY, a->in[1]) : n;
         return a->n_in > 2 ? add_point(points, n, FG_QUANTISE_VALUE, a->in[2]) : n;
+    }
+    if (weighs_values(k)) {
+        n = add_point(points, n, FG_QUANTISE_INPUT, a->in[0]);
+        n = add_point(points, n, FG_QUANTISE_KEY, a->in[1]);
+        return add_point(points, n, FG_QUANTISE_VALUE, k->stage[2].anchor->in[1]);
     }
     n = add_point(points, n, FG_QUANTISE_INPUT, main_input(k));
     for (int i = 0; i < k->n_stages; i++) {
