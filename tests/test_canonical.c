@@ -566,6 +566,58 @@ TEST(factors_move_behind_a_product_of_two_computed_matrices) {
     assert_string_equal(canonical(g, true)->nodes[0]->op_type, "Div");
 }
 
+TEST(one_index_of_a_gather_is_a_slice) {
+    (void)arg;
+    static const int64_t at = -1;
+    fg_graph *g = new_graph(ctx, 17);
+    fg_shape none = {.rank = 0};
+    fg_value *index = fg_graph_const(g, "index", FG_INT64, &none, &at);
+    output(g, with_int(g, NODE(g, "Gather", input(g, "x", "2x3x4"), index), "axis", 1));
+    fg_graph *c = canonical(g, true);
+    assert_int_equal(c->n_nodes, 2);
+    assert_string_equal(c->nodes[0]->op_type, "Slice");
+    assert_string_equal(c->nodes[1]->op_type, "Reshape");
+}
+
+/* Residual and scale come to stand behind the product itself, the view behind them. */
+TEST(views_sink_below_what_follows_a_product) {
+    (void)arg;
+    fg_graph *g = new_graph(ctx, 17);
+    fg_value *y = NODE(g, "MatMul", input(g, "x", "1x5x6x8"), parameter(g, "w", "8x3"));
+    y = with_ints(g, NODE(g, "Transpose", y), "perm", 4, (const int64_t[]){0, 3, 1, 2});
+    y = NODE(g, "Mul", parameter(g, "scale", "3x1x1"), y);
+    output(g, NODE(g, "Add", y, input(g, "r", "1x3x5x6")));
+    fg_graph *c = canonical(g, true);
+    static const char *const ops[] = {"MatMul", "Mul", "Transpose", "Add", "Transpose"};
+    assert_int_equal(c->n_nodes, 5);
+    assert_string_equal(c->nodes[4]->op_type, "Transpose");
+    for (int i = 0; i < 5; i++) {
+        int found = 0;
+        for (int k = 0; k < 5; k++) {
+            found += strcmp(c->nodes[k]->op_type, ops[i]) == 0;
+        }
+        assert_int_equal(found, 1 + (i == 2 || i == 4));
+    }
+}
+
+TEST(of_two_products_only_one_gives_its_view_up) {
+    (void)arg;
+    fg_graph *g = new_graph(ctx, 17);
+    fg_value *a = NODE(g, "MatMul", input(g, "x", "5x8"), parameter(g, "w", "8x3"));
+    fg_value *b = NODE(g, "MatMul", input(g, "y", "5x1x8"), parameter(g, "v", "8x3"));
+    output(g, NODE(g, "Relu", NODE(g, "Add", NODE(g, "Reshape", a, INTS(g, 5, 1, 3)), b)));
+    assert_int_equal(canonical(g, true)->n_nodes, 5);
+}
+
+TEST(masks_lose_the_extents_of_windows) {
+    (void)arg;
+    fg_graph *g = new_graph(ctx, 17);
+    fg_value *y = NODE(g, "Reshape", input(g, "x", "4x3x5x5"), INTS(g, 1, 4, 3, 5, 5));
+    y = NODE(g, "Add", y, parameter(g, "mask", "1x4x1x5x5"));
+    output(g, NODE(g, "Softmax", NODE(g, "Reshape", y, INTS(g, 4, 3, 5, 5))));
+    assert_int_equal(canonical(g, true)->n_nodes, 2);
+}
+
 TEST(ten_thousand_no_ops_are_removed_in_one_go) {
     (void)arg;
     fg_graph *g = new_graph(ctx, 17);
@@ -613,6 +665,10 @@ int main(void) {
         cmocka_unit_test(a_transpose_of_unit_extents_is_a_reshape),
         cmocka_unit_test(automatic_pads_become_explicit),
         cmocka_unit_test(factors_move_behind_a_product_of_two_computed_matrices),
+        cmocka_unit_test(one_index_of_a_gather_is_a_slice),
+        cmocka_unit_test(views_sink_below_what_follows_a_product),
+        cmocka_unit_test(of_two_products_only_one_gives_its_view_up),
+        cmocka_unit_test(masks_lose_the_extents_of_windows),
         cmocka_unit_test(ten_thousand_no_ops_are_removed_in_one_go),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -236,6 +236,13 @@ static void expect_counts(const cJSON *counts, int n, const char *const *names, 
     for (int i = 0; i < n; i++) assert_int_equal((int)number(counts, names[i]), numbers[i]);
 }
 
+static int points_named(const cJSON *kernel, const char *name) {
+    int n = 0;
+    const cJSON *p;
+    cJSON_ArrayForEach(p, at(kernel, "quantise")) n += strcmp(at(p, "point")->valuestring, name) == 0;
+    return n;
+}
+
 static void the_catalogue_is_counted_as_the_graph_has_it(void **state) {
     static const char *const names[] = {"StemConvBNActMaxPool", "ConvBNAddAct", "ConvBNAct", "ConvBN",
                                         "AdaptiveAvgPool"};
@@ -252,6 +259,26 @@ static void the_catalogue_is_counted_as_the_graph_has_it(void **state) {
     tool_remove(folder);
 }
 
+static void a_transformer_is_counted_as_the_graph_has_it(void **state) {
+    static const char *const names[] = {"ConvBN",    "MHAInProjection", "ScaledDotProductAttention",
+                                        "LinearAct", "Linear",          "LayerNorm"};
+    char folder[] = TOOL_FOLDER;
+    (void)state;
+    tool_folder(folder);
+    cJSON *json = network_of(folder, "vit_b_16");
+    expect_counts(at(json, "catalogue"), 6, names, (const int[]){1, 12, 12, 12, 25, 25});
+    const cJSON *k;
+    int keys = 0, values = 0;
+    cJSON_ArrayForEach(k, at(json, "kernels")) {
+        keys += points_named(k, "KEY");
+        values += points_named(k, "VALUE");
+    }
+    assert_int_equal(keys, 12);
+    assert_int_equal(values, 12);
+    cJSON_Delete(json);
+    tool_remove(folder);
+}
+
 static void resnet18_has_its_published_size(void **state) {
     char folder[] = TOOL_FOLDER;
     (void)state;
@@ -265,13 +292,6 @@ static void resnet18_has_its_published_size(void **state) {
                   (const int[]){1, 8, 8, 4, 1}); /* 20 convolutions, the classifier */
     cJSON_Delete(json);
     tool_remove(folder);
-}
-
-static int points_named(const cJSON *kernel, const char *name) {
-    int n = 0;
-    const cJSON *p;
-    cJSON_ArrayForEach(p, at(kernel, "quantise")) n += strcmp(at(p, "point")->valuestring, name) == 0;
-    return n;
 }
 
 /* Every kernel that reads a tensor is quantised there; a residual beside it where one is added. */
@@ -348,6 +368,7 @@ int main(void) {
         cmocka_unit_test(the_text_report_has_a_row_for_each_kernel),
         cmocka_unit_test(the_pairwise_partition_is_the_studys),
         cmocka_unit_test(the_catalogue_is_counted_as_the_graph_has_it),
+        cmocka_unit_test(a_transformer_is_counted_as_the_graph_has_it),
         cmocka_unit_test(resnet18_has_its_published_size),
         cmocka_unit_test(quantisation_points_stand_with_each_kernel),
         cmocka_unit_test(large_integers_keep_all_their_digits),
