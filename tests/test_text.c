@@ -27,11 +27,42 @@ TEST(constant_strings_stand_in_the_text) {
     (void)arg;
     fg_graph *g = new_graph(ctx, 20);
     const char **data = FG_ARRAY(ctx, 2, const char *);
-    data[0] = "a \"quoted\" \\ one?" "?/";
+    data[0] = "a \"quoted\" \\ one?"
+              "?/";
     data[1] = "";
     const fg_shape s = {.rank = 1, .dim = {2}};
     fg_value *c = fg_graph_const(g, "c", FG_STRING, &s, data);
     check(g, NODE(g, "StringConcat", words(g, "x", "3x2"), c));
+}
+
+TEST(words_are_left_out_and_change_case) {
+    (void)arg;
+    static const char *const stop[] = {"MONDAY", "a"}, *const actions[] = {"NONE", "LOWER", "UPPER"};
+    for (int i = 0; i < 6; i++) {
+        fg_graph *g = new_graph(ctx, 20);
+        fg_value *y = NODE(g, "StringNormalizer", words(g, "x", i % 2 ? "1x9" : "30"));
+        fg_attr *a = fg_node_set_attr(ctx, y->producer, "stopwords", FG_ATTR_STRINGS);
+        a->strings = stop;
+        a->n = 2;
+        (void)with_int(g, y, "is_case_sensitive", i / 3);
+        check(g, with_text(g, y, "case_change_action", actions[i % 3]));
+    }
+}
+
+TEST(strings_are_split) {
+    (void)arg;
+    static const char *const separators[] = {"", "-", ", "};
+    for (int i = 0; i < 6; i++) {
+        fg_graph *g = new_graph(ctx, 20);
+        fg_value *x = words(g, "x", "5x4"), *out[2] = {fg_graph_value(g, "y"), fg_graph_value(g, "n")};
+        fg_graph_node(g, "StringSplit", 1, &x, 2, out);
+        (void)with_text(g, out[0], "delimiter", separators[i % 3]);
+        if (i >= 3) {
+            (void)with_int(g, out[0], "maxsplit", 1);
+        }
+        output(g, out[1]);
+        check(g, out[0]);
+    }
 }
 
 TEST(a_string_that_gets_too_long_is_reported) {
@@ -52,6 +83,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(strings_are_moved_and_chosen),
                                        cmocka_unit_test(strings_are_compared_with_broadcasting),
                                        cmocka_unit_test(constant_strings_stand_in_the_text),
+                                       cmocka_unit_test(words_are_left_out_and_change_case),
+                                       cmocka_unit_test(strings_are_split),
                                        cmocka_unit_test(a_string_that_gets_too_long_is_reported)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -27,3 +27,116 @@ void fg_ref_string_concat(const fg_eval *e) {
         *out++ = fg_format(e->ctx, "%s%s", a, b);
     } while (fg_next_index(y->rank, y->dim, index));
 }
+
+/* ---- StringNormalizer ---- */
+
+static char changed(char c, const char *action) {
+    if (strcmp(action, "LOWER") == 0 && c >= 'A' && c <= 'Z') {
+        return (char)(c - 'A' + 'a');
+    }
+    return strcmp(action, "UPPER") == 0 && c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
+}
+
+static const char *with_case(fg_context *ctx, const char *s, const char *action) {
+    char *copy = fg_strdup(ctx, s);
+    for (char *c = copy; *c != '\0'; c++) {
+        *c = changed(*c, action);
+    }
+    return copy;
+}
+
+static bool is_stopword(const fg_eval *e, const char *s) {
+    const fg_attr *words = fg_node_attr(e->node, "stopwords");
+    const char *fold = fg_attr_int(e->node, "is_case_sensitive", 0) != 0 ? "NONE" : "LOWER";
+    const char *own = with_case(e->ctx, s, fold);
+    for (int i = 0; words != NULL && i < words->n; i++) {
+        if (strcmp(with_case(e->ctx, words->strings[i], fold), own) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void fg_ref_string_normalizer(const fg_eval *e) {
+    const fg_tensor *x = &e->in[0];
+    fg_tensor *y = &e->out[0];
+    const char *action = fg_attr_string(e->node, "case_change_action", "NONE");
+    const int64_t n = fg_shape_count(&x->shape);
+    const char **to = y->data;
+    int64_t count = 0;
+    for (int64_t i = 0; i < n; i++) {
+        const char *s = ((const char *const *)x->data)[i];
+        if (!is_stopword(e, s)) {
+            to[count++] = with_case(e->ctx, s, action);
+        }
+    }
+    if (count == 0) {
+        to[count++] = "";
+    }
+    y->shape.dim[y->shape.rank - 1] = count;
+}
+
+/* ---- StringSplit ---- */
+
+static bool is_space(char c) {
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+/* Writes the pieces, as Python's split has them, to list (NULL: only counts). */
+static int64_t split(fg_context *ctx, const char *s, const char *separator, int64_t limit,
+                     const char **list) {
+    const size_t width = strlen(separator);
+    int64_t n = 0;
+    for (;;) {
+        while (width == 0 && is_space(*s)) {
+            s++;
+        }
+        if (width == 0 && *s == '\0') {
+            return n;
+        }
+        const char *end = width > 0 ? strstr(s, separator) : s;
+        while (width == 0 && *end != '\0' && !is_space(*end)) {
+            end++;
+        }
+        const bool last = end == NULL || (limit >= 0 && n == limit);
+        if (list != NULL) {
+            list[n] = last ? s : fg_strndup(ctx, s, (size_t)(end - s));
+        }
+        n++;
+        if (last) {
+            return n;
+        }
+        s = end + width;
+    }
+}
+
+void fg_ref_string_split(const fg_eval *e) {
+    const fg_tensor *x = &e->in[0];
+    fg_tensor *y = &e->out[0];
+    const char *separator = fg_attr_string(e->node, "delimiter", "");
+    const int64_t n = fg_shape_count(&x->shape), limit = fg_attr_int(e->node, "maxsplit", -1);
+    int64_t most = 0, room = n > 0 ? fg_shape_count(&y->shape) / n : 0;
+    for (int64_t i = 0; i < n; i++) {
+        const char *s = ((const char *const *)x->data)[i];
+        const int64_t count = split(e->ctx, s, separator, limit, NULL);
+        most = count > most ? count : most;
+        if (e->node->n_out > 1 && e->out[1].data != NULL) {
+            ((int64_t *)e->out[1].data)[i] = count;
+        }
+    }
+    if (y->data == NULL) {
+        return;
+    }
+    if (most > room) {
+        fg_remedy(e->ctx, "raise --max-text");
+        fg_raise(e->ctx, FG_UNSUPPORTED, "a string has %lld pieces, more than planned for", (long long)most);
+    }
+    y->shape.dim[y->shape.rank - 1] = most;
+    for (int64_t i = 0; i < n; i++) {
+        const char **list = (const char **)y->data + i * most;
+        const int64_t count = split(e->ctx, ((const char *const *)x->data)[i], separator, limit, list);
+        for (int64_t k = count; k < most; k++) {
+            list[k] = "";
+        }
+    }
+}

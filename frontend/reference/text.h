@@ -5,5 +5,7 @@
 #include "frontend/ops.h"
 
 void fg_ref_string_concat(const fg_eval *e);
+void fg_ref_string_normalizer(const fg_eval *e);
+void fg_ref_string_split(const fg_eval *e);
 
 #endif
