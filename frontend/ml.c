@@ -206,7 +206,7 @@ fg_mapping fg_mapping_of(fg_context *ctx, const fg_node *n) {
     if (n->op->until == 1) {
         return two_ways(ctx, n, "classes_strings", NULL);
     }
-    fg_mapping m = {0};
+    fg_mapping m = {.nan = n->op->since >= 4};
     m.n = side_of(n, keys, types, 4, &m.key_type, &m.keys);
     const int count = side_of(n, values, types, 4, &m.value_type, &m.values);
     if (m.n == 0 || m.n != count) {

@@ -60,6 +60,7 @@ typedef struct fg_mapping {
     fg_dtype key_type, value_type;
     const void *keys, *values;
     const void *otherwise; /* one element of value_type */
+    bool nan;              /* a key that is NaN is found; before opset 4 it was not */
 } fg_mapping;
 
 fg_mapping fg_mapping_of(fg_context *ctx, const fg_node *n);

@@ -24,14 +24,14 @@ options() { # MODE
 
 # One network in one mode: a line of outcome, name, mode, kernels, error, seconds.
 one() { # FUSEGEN DEADLINE MODEL MODE
-    name=$(basename "$3" .graph.onnx)
+    name=$(basename "${3%.graph.onnx}" .onnx)
     start=$(date +%s)
     if [ "$start" -ge "$2" ]; then
         printf 'skipped  %-26s %-10s no time left\n' "$name" "$4"
         return
     fi
     dims=
-    case $name in *.dyn) dims="--dim batch=2" ;; esac
+    case $name in *.dyn | sklearn_*) dims="--dim batch=2" ;; esac
     # shellcheck disable=SC2046,SC2086  # options are words
     text=$("$1" "$3" -q $(options "$4") $dims 2>&1)
     status=$?
@@ -63,7 +63,7 @@ trap 'rm -f "$log"' EXIT
 # The large ones first: one of them at the end would leave the other cores idle.
 list() { # MODE
     # shellcheck disable=SC2012  # names of our own
-    ls -S "$models" | sed -n "s|.*\.graph\.onnx\$|$models/&\n$1|p"
+    ls -S "$models" | sed -n "s|^\(.*\.graph\|sklearn_.*\)\.onnx\$|$models/&\n$1|p"
 }
 {
     list fused

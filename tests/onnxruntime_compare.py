@@ -79,12 +79,31 @@ def run_reference(path):
     return inputs, session.run(None, dict(zip(names, inputs)))
 
 
+def room_for(want):
+    """An output of that shape: pointers for strings, NaN where there is such a thing."""
+    import numpy as np
+
+    if want.dtype == object:
+        return np.zeros(want.shape, np.uintp)
+    return np.full_like(want, np.nan if want.dtype.kind == "f" else 0)
+
+
+def texts_at(pointers):
+    import numpy as np
+
+    texts = [ctypes.c_char_p(int(p)).value.decode() for p in pointers.ravel()]
+    return np.array(texts, object).reshape(pointers.shape)
+
+
 def error_of(wants, gots):
-    """Largest error over RMS of all outputs; NaN counts as infinite."""
+    """Largest error over RMS of all outputs; NaN counts as infinite, as do labels that differ."""
     import numpy as np
 
     worst = 0.0
     for want, got in zip(wants, gots):
+        if want.dtype == object or want.dtype.kind in "iub":
+            worst = max(worst, 0.0 if np.array_equal(want, got) else float("inf"))
+            continue
         want = want.astype(np.float64)
         rms = np.sqrt(np.mean(want * want)) or 1.0
         error = float(np.max(np.abs(got.astype(np.float64) - want)) / rms)
@@ -101,8 +120,9 @@ def compare(fusegen, path):
     with tempfile.TemporaryDirectory() as folder:
         library, arena_bytes, float_run = generate(fusegen, path, folder)
         inputs, wants = run_reference(path)
-        gots = [np.full_like(want, np.nan) for want in wants]
+        gots = [room_for(want) for want in wants]
         run_generated(library, arena_bytes, inputs, gots)
+        gots = [texts_at(got) if want.dtype == object else got for want, got in zip(wants, gots)]
     bound = max(bound, 4 * float_run)
     error = error_of(wants, gots)
     verdict = "passed" if error <= bound else "failed"

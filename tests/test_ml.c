@@ -232,7 +232,7 @@ TEST(labels_are_looked_up) {
     y = ml(g, NODE(g, "LabelEncoder", typed_input(g, "x", "30", FG_STRING)), 2);
     check(g, F(g, with_texts(g, y, "keys_strings", 4, words), "values_floats", 1, 2, 3, 4));
     g = new_graph(ctx, 17);
-    y = ml(g, NODE(g, "LabelEncoder", NODE(g, "Sqrt", NODE(g, "Round", input(g, "x", "40")))), 2);
+    y = ml(g, NODE(g, "LabelEncoder", NODE(g, "Sqrt", NODE(g, "Round", input(g, "x", "40")))), 4);
     check(g, I(g, F(g, y, "keys_floats", 1, NAN, 0), "values_int64s", 5, 6, 7));
     g = new_graph(ctx, 17);
     y = ML(g, "CategoryMapper", typed_input(g, "x", "30", FG_INT64));

@@ -113,7 +113,7 @@ static void emit(fg_emit *e) {
                     : "if (keys[middle] < v) low = middle + 1;");
     fg_line(e, "else high = middle;\n}");
     const char *to = fg_nest_at(ctx, nest, 0, 0, nest->rank, "i");
-    if (nan) {
+    if (nan && m.nan) {
         fg_line(e, "if (v != v) y[%s] = values[%d];\nelse", to, count - 1);
     }
     fg_line(e, "y[%s] = low < %d && %s ? values[low] : otherwise[0];", to, count - nan,

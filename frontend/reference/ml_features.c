@@ -135,13 +135,13 @@ void fg_ref_array_feature_extractor(const fg_eval *e) {
 
 /* ---- labels ---- */
 
-static bool same(const fg_tensor *x, int64_t i, const fg_tensor *keys, int64_t k) {
+static bool same(const fg_tensor *x, int64_t i, const fg_tensor *keys, int64_t k, bool nan) {
     if (x->dtype == FG_STRING) {
         return strcmp(((const char *const *)x->data)[i], ((const char *const *)keys->data)[k]) == 0;
     }
     if (fg_dtype_get(x->dtype)->is_float) {
         const double a = fg_get_f64(x, i), b = fg_get_f64(keys, k);
-        return a == b || (isnan(a) && isnan(b));
+        return a == b || (nan && isnan(a) && isnan(b));
     }
     return fg_get_i64(x, i) == fg_get_i64(keys, k);
 }
@@ -152,7 +152,7 @@ void fg_ref_label_encoder(const fg_eval *e) {
     const fg_tensor keys = {m.key_type, {1, {m.n}}, (void *)(uintptr_t)m.keys};
     for (int64_t i = 0; i < fg_shape_count(&e->in[0].shape); i++) {
         int64_t k = m.n - 1;
-        while (k >= 0 && !same(&e->in[0], i, &keys, k)) {
+        while (k >= 0 && !same(&e->in[0], i, &keys, k, m.nan)) {
             k--;
         }
         fg_copy_element(m.value_type, e->out[0].data, i, k >= 0 ? m.values : m.otherwise, k >= 0 ? k : 0);
