@@ -94,7 +94,9 @@ fg_value *fg_rw_const_ints(fg_rewriter *rw, const char *base, int count, const i
 bool fg_is_const(const fg_value *v);                 /* present, with data */
 bool fg_is_scalar(const fg_value *v, double *value); /* a floating-point constant of one element */
 bool fg_is_float32(const fg_value *v);
-bool fg_near(double a, double b);          /* equal as float32 constants that exporters wrote */
+bool fg_near(double a, double b); /* equal as float32 constants that exporters wrote */
+/* A constant that broadcasts to `to` and differs along dimension 1 only; out: its value for each of them. */
+bool fg_is_per_channel(const fg_value *c, const fg_shape *to, double *out);
 const char *fg_auto_pad(const fg_node *n); /* "NOTSET" if absent */
 
 /* ---- the rewrites; each file's own comment tells the forms ---- */
@@ -128,6 +130,9 @@ bool fg_rw_activation(fg_rewriter *rw, fg_node *n);
 bool fg_rw_layer_norm(fg_rewriter *rw, fg_node *n);
 bool fg_rw_layer_norm_affine(fg_rewriter *rw, fg_node *n);
 bool fg_rw_rms_norm(fg_rewriter *rw, fg_node *n);
+bool fg_rw_focus(fg_rewriter *rw, fg_node *n);
+bool fg_rw_group_norm(fg_rewriter *rw, fg_node *n);
+bool fg_rw_group_norm_affine(fg_rewriter *rw, fg_node *n);
 bool fg_rw_rms_norm_scale(fg_rewriter *rw, fg_node *n);
 
 bool fg_rw_quantised(fg_rewriter *rw, fg_node *n);

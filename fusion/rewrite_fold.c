@@ -146,7 +146,7 @@ static void fold(fg_rewriter *rw, fg_node *l, fg_node *n, const affine *a) {
 
 /* Constant c over channels (dimension 1 of to), spread into out; false if it is not per channel or a scalar.
  */
-static bool per_channel(const fg_value *c, const fg_shape *to, double *out) {
+bool fg_is_per_channel(const fg_value *c, const fg_shape *to, double *out) {
     if (!fg_is_const(c) || !fg_is_float32(c) || c->shape.rank > to->rank) {
         return false;
     }
@@ -173,7 +173,7 @@ bool fg_rw_fold_affine(fg_rewriter *rw, fg_node *n) {
     }
     affine a = affine_new(rw, l->out[0]->shape.dim[1]);
     bool scales = fg_is_one_of(n, "Mul Div");
-    bool fits = per_channel(n->in[constant], &n->out[0]->shape, scales ? a.scale : a.shift);
+    bool fits = fg_is_per_channel(n->in[constant], &n->out[0]->shape, scales ? a.scale : a.shift);
     for (int64_t i = 0; fits && i < a.channels; i++) {
         if (fg_is_op(n, "Div")) {
             a.scale[i] = 1 / a.scale[i];

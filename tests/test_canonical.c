@@ -361,6 +361,75 @@ TEST(rms_norm_of_something_else_stays) {
     assert_int_equal(count_op(canonical(g, true), "RMSNormalization"), 0);
 }
 
+/* As torch's exporter writes group_norm. */
+static fg_value *spelled_group_norm(fg_graph *g, fg_value *x) {
+    fg_value *one = parameter(g, "one", "4"), *zero = parameter(g, "zero", "4");
+    for (int i = 0; i < 4; i++) {
+        ((float *)(uintptr_t)one->data)[i] = 1;
+        ((float *)(uintptr_t)zero->data)[i] = 0;
+    }
+    fg_value *y = NODE(g, "InstanceNormalization", NODE(g, "Reshape", x, INTS(g, 0, 4, -1)), one, zero);
+    y = NODE(g, "Reshape", with_float(g, y, "epsilon", 1e-3), INTS(g, 2, 12, 5, 7));
+    return NODE(g, "Add", NODE(g, "Mul", y, parameter(g, "gamma", "12x1x1")), parameter(g, "beta", "12x1x1"));
+}
+
+TEST(spelled_out_group_norm_is_one_node) {
+    (void)arg;
+    fg_graph *g = new_graph(ctx, 13);
+    output(g, NODE(g, "Relu", spelled_group_norm(g, input(g, "x", "2x12x5x7"))));
+    fg_graph *c = canonical(g, true);
+    assert_int_equal(c->n_nodes, 2);
+    const fg_node *n = find_op(c, "GroupNormalization");
+    assert_int_equal(fg_attr_int(n, "num_groups", 0), 4);
+    assert_int_equal(n->n_covers, 5);
+    assert_true(fg_const_float(n->in[1], 3) == fg_const_float(parameter(g, "gamma", "12"), 3));
+}
+
+/* Every other pixel of x from (y, x) on; in one slice or in two. */
+static fg_value *quarter(fg_graph *g, fg_value *x, int64_t from_y, int64_t from_x, bool together) {
+    const int64_t end = INT64_MAX;
+    if (together) {
+        return NODE(g, "Slice", x, INTS(g, from_y, from_x), INTS(g, end, end), INTS(g, 2, 3), INTS(g, 2, 2));
+    }
+    x = NODE(g, "Slice", x, INTS(g, from_y), INTS(g, end), INTS(g, 2), INTS(g, 2));
+    return NODE(g, "Slice", x, INTS(g, from_x), INTS(g, end), INTS(g, -1), INTS(g, 2));
+}
+
+TEST(focus_goes_into_the_convolution) {
+    (void)arg;
+    for (int together = 0; together < 2; together++) {
+        fg_graph *g = new_graph(ctx, 13);
+        fg_value *x = input(g, "x", "1x3x12x8"), *q[4];
+        for (int i = 0; i < 4; i++) {
+            q[i] = quarter(g, x, i % 2, i / 2, together != 0);
+        }
+        fg_value *y = with_int(g, make_node(g, "Concat", 4, q), "axis", 1);
+        output(g, conv(g, y, "5x12x3x3", 1));
+        fg_graph *c = canonical(g, true);
+        assert_int_equal(c->n_nodes, 1);
+        assert_int_equal(c->nodes[0]->in[1]->shape.dim[2], 6);
+        assert_int_equal(c->nodes[0]->n_covers, together ? 6 : 10);
+    }
+}
+
+TEST(pictures_that_are_no_focus_stay) {
+    (void)arg;
+    for (int form = 0; form < 3; form++) {
+        fg_graph *g = new_graph(ctx, 13);
+        fg_value *x = input(g, "x", "1x3x12x8"), *q[4];
+        for (int i = 0; i < 4; i++) {
+            fg_value *of = form == 1 && i == 3 ? NODE(g, "Relu", x) : x;
+            q[i] = quarter(g, of, i % 2, form == 0 ? 0 : i / 2, true);
+        }
+        fg_value *y = with_int(g, make_node(g, "Concat", 4, q), "axis", 1);
+        if (form == 2) {
+            output(g, y);
+        }
+        output(g, conv(g, y, "5x12x3x3", 1));
+        assert_int_equal(count_op(canonical(g, true), "Slice"), 4);
+    }
+}
+
 /* ---- folding into weights ---- */
 
 TEST(batch_norm_goes_into_the_convolution) {
@@ -650,6 +719,9 @@ int main(void) {
         cmocka_unit_test(layer_norm_without_scale_is_found_and_a_foreign_reader_prevents_it),
         cmocka_unit_test(spelled_out_rms_norm_is_one_node),
         cmocka_unit_test(rms_norm_of_something_else_stays),
+        cmocka_unit_test(spelled_out_group_norm_is_one_node),
+        cmocka_unit_test(focus_goes_into_the_convolution),
+        cmocka_unit_test(pictures_that_are_no_focus_stay),
         cmocka_unit_test(batch_norm_goes_into_the_convolution),
         cmocka_unit_test(batch_norm_goes_into_grouped_transposed_convolutions_and_gemm),
         cmocka_unit_test(batch_norm_behind_a_fork_becomes_mul_and_add),
