@@ -95,7 +95,8 @@ static void lanewise(const fg_chain *c, const fg_node *n, const char *target, bo
             lanes[j] = NULL;
             continue;
         }
-        fg_text_printf(out, "float l%d%s[FG_VL];\nfg_store(l%d%s, %s);\n", j, tag, j, tag, args[j]);
+        fg_text_printf(out, "float l%d%s[FG_VL] FG_ALIGNED(64);\nfg_store(l%d%s, %s);\n", j, tag, j, tag,
+                       args[j]);
         lanes[j] = fg_format(c->ctx, "l%d%s[lane]", j, tag);
     }
     fg_text_printf(out, "for (int lane = 0; lane < FG_VL; lane++) l0%s[lane] = %s;\n", tag,

@@ -45,6 +45,17 @@ static fg_value *one_constant(fg_value *v) {
     return v != NULL && v->data != NULL && v->shape.rank <= 1 && fg_shape_count(&v->shape) == 1 ? v : NULL;
 }
 
+/* All scales are positive numbers: what else they may be is left to the operators on floats. */
+static bool all_positive(const fg_value *v) {
+    for (int64_t i = 0; i < fg_shape_count(&v->shape); i++) {
+        const double x = fg_const_float(v, i);
+        if (!isfinite(x) || x <= 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* A constant of this graph with the elements of one of the graph as read. */
 static fg_value *import(fg_rewriter *rw, const fg_value *v) {
     fg_value *c =
@@ -70,7 +81,7 @@ static fg_value *zero_of(fg_rewriter *rw, const fg_node *n, fg_dtype t) {
 static bool from_tensor(fg_rewriter *rw, const fg_value *v, quantised *to) {
     fg_node *n = v != NULL && v->data == NULL ? v->producer : NULL;
     if (!is_op_anywhere(n, "DequantizeLinear") || !fg_is_float32(v) || !is_quant8(n->in[0]->dtype) ||
-        one_constant(n->in[1]) == NULL || !fg_is_float32(n->in[1])) {
+        one_constant(n->in[1]) == NULL || !fg_is_float32(n->in[1]) || !all_positive(n->in[1])) {
         return false;
     }
     *to = (quantised){n->in[0], n->in[1], zero_of(rw, n, n->in[0]->dtype), n, -1};
@@ -87,7 +98,7 @@ static bool from_constant(fg_rewriter *rw, const fg_value *v, quantised *to) {
     }
     const fg_value *zero = n->n_in > 2 ? n->in[2] : NULL;
     const bool one = fg_shape_count(&n->in[1]->shape) == 1;
-    if (zero != NULL && zero->data == NULL) {
+    if ((zero != NULL && zero->data == NULL) || !all_positive(n->in[1])) {
         return false;
     }
     to->axis = one ? -1 : fg_axis(rw->ctx, n, fg_attr_int(n, "axis", 1), v->shape.rank);
@@ -144,12 +155,16 @@ static bool done(site *s, const char *op_type, int opset, int n_in, fg_value **i
 
 /* ---- products ---- */
 
+/* So many products of two elements of 8 bits fit a sum of 32 bits: 33000 * 255 * 255 < 2^31. */
+#define MAX_DEPTH INT64_C(33000)
+
 static bool quantise_conv(site *s) {
     fg_node *op = s->op;
     quantised x, w;
     fg_value *bias = op->n_in > 2 ? op->in[2] : NULL;
     if ((bias != NULL && (bias->data == NULL || !fg_is_float32(bias))) ||
-        !from_tensor(s->rw, op->in[0], &x) || !from_constant(s->rw, op->in[1], &w) || w.axis > 0) {
+        !from_tensor(s->rw, op->in[0], &x) || !from_constant(s->rw, op->in[1], &w) || w.axis > 0 ||
+        fg_shape_count(&w.q->shape) > MAX_DEPTH * w.q->shape.dim[0]) {
         return false;
     }
     fg_value *in[] = {x.q, x.scale, x.zero, w.q, w.scale, w.zero, s->scale, s->zero, bias};
@@ -192,9 +207,10 @@ static bool quantise_gemm(site *s) {
     const bool turn = fg_attr_int(op, "transB", 0) != 0;
     fg_value *c = op->n_in > 2 ? op->in[2] : NULL;
     quantised x, w;
-    if (fg_attr_int(op, "transA", 0) != 0 || fg_attr_float(op, "alpha", 1) != 1.0F ||
-        (c != NULL && fg_attr_float(op, "beta", 1) != 1.0F) || !from_tensor(s->rw, op->in[0], &x) ||
-        !from_constant(s->rw, op->in[1], &w) || (w.axis >= 0 && w.axis != (turn ? 0 : 1))) {
+    if (op->in[0]->shape.dim[1] > MAX_DEPTH || fg_attr_int(op, "transA", 0) != 0 ||
+        fg_attr_float(op, "alpha", 1) != 1.0F || (c != NULL && fg_attr_float(op, "beta", 1) != 1.0F) ||
+        !from_tensor(s->rw, op->in[0], &x) || !from_constant(s->rw, op->in[1], &w) ||
+        (w.axis >= 0 && w.axis != (turn ? 0 : 1))) {
         return false;
     }
     fg_value *bias = c != NULL ? column_bias(s->rw, c, columns) : NULL;
@@ -209,7 +225,8 @@ static bool quantise_gemm(site *s) {
 static bool quantise_matmul(site *s) {
     fg_node *op = s->op;
     quantised a, b;
-    if (!from_tensor(s->rw, op->in[0], &a) ||
+    const fg_shape *left = &op->in[0]->shape;
+    if (left->dim[left->rank - 1] > MAX_DEPTH || !from_tensor(s->rw, op->in[0], &a) ||
         !(from_tensor(s->rw, op->in[1], &b) || from_constant(s->rw, op->in[1], &b)) ||
         (b.axis >= 0 && b.axis != op->in[1]->shape.rank - 1)) {
         return false;
@@ -332,8 +349,7 @@ static bool open_site(site *s, fg_node *n) {
     s->zero = zero_of(s->rw, n, n->out[0]->dtype);
     s->low = fg_type_low(n->out[0]->dtype);
     s->high = fg_type_high(n->out[0]->dtype);
-    const double scale = fg_const_float(s->scale, 0);
-    return s->zero != NULL && isfinite(scale) && scale > 0;
+    return s->zero != NULL && all_positive(s->scale);
 }
 
 bool fg_rw_quantised(fg_rewriter *rw, fg_node *n) {

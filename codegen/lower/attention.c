@@ -124,10 +124,10 @@ static bool is_gathered(const fg_attention *q, int i) {
 static void gather(const fg_attention *q, int i, int lanes, int64_t shift, const char *array, fg_text *out) {
     const fg_nest *n = q->nest;
     const char *at = fg_nest_shifted(q->e->ctx, n, q->operand + i, n->rank, column_dim(q), shift);
-    fg_text_printf(
-        out,
-        "float %s[FG_VL] = {0};\nfor (int lane = 0; lane < %d; lane++) %s[lane] = t%d[%s + lane * %lld];\n",
-        array, lanes, array, i, at, (long long)n->stride[q->operand + i][column_dim(q)]);
+    fg_text_printf(out,
+                   "float %s[FG_VL] FG_ALIGNED(64) = {0};\nfor (int lane = 0; lane < %d; lane++) %s[lane] = "
+                   "t%d[%s + lane * %lld];\n",
+                   array, lanes, array, i, at, (long long)n->stride[q->operand + i][column_dim(q)]);
 }
 
 static void apply_chain(const fg_attention *q, const char *var, int lanes, int64_t shift, const char *tag,

@@ -112,6 +112,10 @@ static void infer_pool(fg_context *ctx, fg_graph *g, fg_node *n) {
     const fg_quantised_pool p = fg_quantised_pool_of(ctx, n);
     fg_shape y = n->in[0]->shape;
     for (int d = 0; d < p.w.axes; d++) {
+        if (p.w.pad[d] > p.w.in[d] || p.w.pad_end[d] > p.w.in[d]) {
+            fg_blame_attribute(ctx, "pads");
+            fg_raise(ctx, FG_BAD_MODEL, "more padding than input along spatial axis %d", d);
+        }
         y.dim[p.spatial + d] = p.w.out[d];
     }
     fg_out_shape(ctx, n, 0, n->in[0]->dtype, &y);
