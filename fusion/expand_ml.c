@@ -354,10 +354,7 @@ bool fg_ex_svm_classifier(fg_expansion *x) {
         return true;
     }
     if (s.prob_a.n > 0) {
-        fg_remedy(x->rw->ctx, "export the model without probabilities, or calibrate it by other means");
-        fg_raise(x->rw->ctx, FG_UNSUPPORTED,
-                 "generated code does not couple the probabilities of %d classes, which takes an iteration",
-                 s.classes);
+        return false; /* their coupling is an iteration */
     }
     fg_value *scores = product(x, kernels(x, &s), pair_weights(x, &s, pairs), floats(x, 1, &pairs, s.rho.at));
     if (s.classes == 2) {

@@ -166,7 +166,7 @@ TEST(linear_models_are_generated) {
 TEST(support_vectors_are_generated) {
     (void)arg;
     static const char *const kernels[] = {"LINEAR", "POLY", "RBF", "SIGMOID"};
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < 12; i++) {
         fg_graph *g = new_graph(ctx, 17);
         const float v[] = {1, 2, -1, 0.5f, 0, 1, -2, 0.3f, 1, 1},
                     c[] = {1, -0.5f, 0.25f, -1, 0.75f, 0.3f, 0.6f, -0.9f, 0.1f, 1};
@@ -181,6 +181,9 @@ TEST(support_vectors_are_generated) {
         }
         F(g, y, "rho", 0.1f, -0.2f, 0.05f);
         I(g, y, "vectors_per_class", 2, 1, 2);
+        if (i >= 8) {
+            F(g, F(g, y, "prob_a", -1, -2, -0.5f), "prob_b", 0.1f, 0, -0.1f);
+        }
         check(g, I(g, y, "classlabels_ints", 1, 2, 3));
     }
 }
