@@ -65,6 +65,48 @@ TEST(strings_are_split) {
     }
 }
 
+TEST(strings_are_matched_as_a_whole) {
+    (void)arg;
+    static const char *const patterns[] = {"",
+                                           "a",
+                                           "[Mm]onday",
+                                           ".*",
+                                           "\\w+",
+                                           "\\d+(\\.\\d*)?|-17",
+                                           "(a[ -]b[ -]+c)|\\W",
+                                           "[^a-z]{2,}",
+                                           "^.?$",
+                                           "\\w+\\b.*",
+                                           "(one|two|, |\\d)+",
+                                           "(a|b|-| |c)*"};
+    for (size_t i = 0; i < FG_COUNT(patterns); i++) {
+        fg_graph *g = new_graph(ctx, 20);
+        check(g, with_text(g, NODE(g, "RegexFullMatch", words(g, "x", "5x9")), "pattern", patterns[i]));
+    }
+}
+
+TEST(patterns_mean_what_they_say) {
+    (void)arg;
+    static const struct {
+        const char *pattern, *text;
+        bool matches;
+    } cases[] = {{"a{2,3}", "aaa", true},     {"a{2,3}", "aaaa", false},     {"(ab|c)+d?", "abcabd", true},
+                 {"x.z", "x\xc3\xbcz", true}, {"x..z", "x\xc3\xbcz", false}, {"[^x]", "\xc3\xbc", true},
+                 {"a*?", "aaa", true},        {"\\bon\\b", "on", true},      {"a\\Bb", "ab", true},
+                 {"a\\bb", "ab", false},      {"a{,2}", "a{,2}", true},      {"$^", "", true}};
+    for (size_t i = 0; i < FG_COUNT(cases); i++) {
+        fg_graph *g = new_graph(ctx, 20);
+        const fg_shape s = {0};
+        const char **data = FG_ARRAY(ctx, 1, const char *);
+        data[0] = cases[i].text;
+        fg_value *y = NODE(g, "RegexFullMatch", fg_graph_const(g, "c", FG_STRING, &s, data));
+        output(g, with_text(g, y, "pattern", cases[i].pattern));
+        fg_graph_link(g);
+        fg_infer(g);
+        assert_int_equal(fg_const_int(y, 0), cases[i].matches);
+    }
+}
+
 TEST(a_string_that_gets_too_long_is_reported) {
     (void)arg;
     fg_context_limits(ctx)->text = 4;
@@ -85,6 +127,8 @@ int main(void) {
                                        cmocka_unit_test(constant_strings_stand_in_the_text),
                                        cmocka_unit_test(words_are_left_out_and_change_case),
                                        cmocka_unit_test(strings_are_split),
+                                       cmocka_unit_test(strings_are_matched_as_a_whole),
+                                       cmocka_unit_test(patterns_mean_what_they_say),
                                        cmocka_unit_test(a_string_that_gets_too_long_is_reported)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "frontend/extent.h"
+#include "frontend/regex.h"
 
 static void infer_concat(fg_context *ctx, fg_graph *g, fg_node *n) {
     if (n->in[1]->dtype != FG_STRING) {
@@ -58,6 +59,16 @@ static void infer_split(fg_context *ctx, fg_graph *g, fg_node *n) {
     fg_out_shape(ctx, n, 1, FG_INT64, x);
 }
 
+static void infer_match(fg_context *ctx, fg_graph *g, fg_node *n) {
+    (void)g;
+    const char *pattern = fg_attr_string(n, "pattern", NULL);
+    if (pattern == NULL) {
+        fg_raise(ctx, FG_BAD_MODEL, "attribute 'pattern' is missing");
+    }
+    (void)fg_regex_compile(ctx, pattern);
+    fg_out_shape(ctx, n, 0, FG_BOOL, &n->in[0]->shape);
+}
+
 #define ROW(NAME, SINCE, OUT, INFER, REFERENCE, LOWERING, NOTE)                                              \
     {                                                                                                        \
         .name = NAME, .domain = "", .since = SINCE, .min_in = 1, .max_in = 1, .max_out = OUT,                \
@@ -67,6 +78,8 @@ static void infer_split(fg_context *ctx, fg_graph *g, fg_node *n) {
 const fg_op fg_ops_text[] = {
     ROW("StringNormalizer", 10, 1, infer_normalizer, fg_ref_string_normalizer, "text_normalizer",
         "letters of ASCII change case; results of at most --max-text bytes"),
+    ROW("RegexFullMatch", 20, 1, infer_match, fg_ref_regex_full_match, "text_match",
+        "no flags, named classes or \\p"),
     ROW("StringSplit", 20, 2, infer_split, fg_ref_string_split, "text_split",
         "strings of at most --max-text bytes"),
     {.name = "StringConcat",

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "frontend/reference/elements.h"
+#include "frontend/regex.h"
 
 /* Where operand i's element lies that belongs to index[] of the result, by numpy's rules. */
 static int64_t broadcast_place(const fg_shape *x, const fg_shape *y, const int64_t *index) {
@@ -138,5 +139,82 @@ void fg_ref_string_split(const fg_eval *e) {
         for (int64_t k = count; k < most; k++) {
             list[k] = "";
         }
+    }
+}
+
+/* ---- RegexFullMatch ---- */
+
+static bool is_word(char c) {
+    return c == '_' || (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+}
+
+/* Where an assertion holds: before character i of s. */
+static bool holds(fg_regex_op op, const char *s, int64_t i) {
+    const bool edge = (i > 0 && is_word(s[i - 1])) != is_word(s[i]);
+    switch (op) {
+    case FG_RE_START: return i == 0;
+    case FG_RE_END: return s[i] == '\0';
+    case FG_RE_WORD: return edge;
+    case FG_RE_NO_WORD: return !edge;
+    default: return true;
+    }
+}
+
+typedef struct place {
+    int step;
+    int64_t at;
+} place;
+
+/* Tries one way after the other; seen: (step, place) from which there is none. */
+static bool full_match(fg_context *ctx, const fg_regex *re, const char *s) {
+    const int64_t length = (int64_t)strlen(s), width = length + 1;
+    const int64_t extents[2] = {re->n_steps, width};
+    const int64_t states = fg_checked_product(ctx, 2, extents);
+    bool *seen = fg_big_alloc(ctx, (size_t)states);
+    place *stack = fg_big_alloc(ctx, (size_t)(states + 1) * sizeof *stack);
+    int64_t n = 0;
+    bool found = false;
+    stack[n++] = (place){0, 0};
+    seen[0] = true;
+    while (n > 0 && !found) {
+        const place p = stack[--n];
+        const fg_regex_step *step = &re->steps[p.step];
+        place next[2] = {{p.step + 1, p.at}, {p.step + 1, p.at}};
+        const unsigned char c = (unsigned char)s[p.at];
+        if (step->op == FG_RE_MATCH) {
+            found = p.at == length;
+            continue;
+        }
+        if (step->op == FG_RE_SET) {
+            if (c == 0 || (re->sets[step->x][c / 8] >> c % 8 & 1) == 0) {
+                continue;
+            }
+            next[0].at++;
+            next[1].at++;
+        } else if (step->op == FG_RE_SPLIT) {
+            next[0].step = step->x;
+            next[1].step = step->y;
+        } else if (!holds(step->op, s, p.at)) {
+            continue;
+        }
+        for (int i = 1; i >= 0; i--) {
+            bool *mark = &seen[next[i].step * width + next[i].at];
+            if (!*mark) {
+                *mark = true;
+                stack[n++] = next[i];
+            }
+        }
+    }
+    fg_big_free(ctx, seen);
+    fg_big_free(ctx, stack);
+    return found;
+}
+
+void fg_ref_regex_full_match(const fg_eval *e) {
+    const fg_regex *re = fg_regex_compile(e->ctx, fg_attr_string(e->node, "pattern", ""));
+    const int64_t n = fg_shape_count(&e->in[0].shape);
+    for (int64_t i = 0; i < n; i++) {
+        const char *s = ((const char *const *)e->in[0].data)[i];
+        ((unsigned char *)e->out[0].data)[i] = full_match(e->ctx, re, s);
     }
 }

@@ -7,5 +7,6 @@
 void fg_ref_string_concat(const fg_eval *e);
 void fg_ref_string_normalizer(const fg_eval *e);
 void fg_ref_string_split(const fg_eval *e);
+void fg_ref_regex_full_match(const fg_eval *e);
 
 #endif
