@@ -43,7 +43,8 @@ typedef struct job {
     fg_tensor *inputs; /* of --input, data NULL where none is given; NULL: all random */
     fg_verdict *verdict;
     fg_bench *bench;
-    bool direct; /* Winograd turned out to cost too much accuracy */
+    fg_bench *unfused; /* of the same model without fusion, for --compare */
+    bool direct;       /* Winograd turned out to cost too much accuracy */
 } job;
 
 static void free_context(void *ctx) {
@@ -334,19 +335,25 @@ static void run_trial(fg_context *ctx, void *arg) {
     }
 }
 
+/* Runs body on a job like j in a context of its own; what it leaves must be copied to j's. */
+static void run_aside(job *j, job *aside, void (*body)(fg_context *ctx, void *arg), void *arg) {
+    aside->ctx = own_context(j->ctx, j->options);
+    const fg_status status = fg_try(aside->ctx, body, arg);
+    const fg_diagnostic d = *fg_context_diagnostic(aside->ctx);
+    fg_undefer(j->ctx, aside->ctx);
+    fg_context_free(aside->ctx);
+    if (status == FG_OK) return;
+    if (*d.remedy) fg_remedy(j->ctx, "%s", d.remedy);
+    fg_raise(j->ctx, status, "%s", d.message);
+}
+
 static fg_trial time_trial(void *user, const fg_tuning *tuning, int candidate) {
     job *j = user;
     trial t = {.tuned = j, .j = *j};
     t.j.tuning = tuning;
     t.j.candidate = candidate;
-    t.j.ctx = own_context(j->ctx, j->options);
-    const fg_status status = fg_try(t.j.ctx, run_trial, &t);
-    const fg_diagnostic d = *fg_context_diagnostic(t.j.ctx);
-    fg_undefer(j->ctx, t.j.ctx);
-    fg_context_free(t.j.ctx);
-    if (status == FG_OK) return t.times;
-    if (*d.remedy) fg_remedy(j->ctx, "%s", d.remedy);
-    fg_raise(j->ctx, status, "%s", d.message);
+    run_aside(j, &t.j, run_trial, &t);
+    return t.times;
 }
 
 static void note_tuning(job *j, const fg_tune_result *r) {
@@ -385,6 +392,38 @@ static void choose_tiles(job *j, const fg_target *target) {
                                     target, j->read->sha256);
 }
 
+/* ---- fused against unfused ---- */
+
+typedef struct unfused_run {
+    fg_context *keep;
+    job j;
+    fg_bench *bench;
+} unfused_run;
+
+static void run_unfused(fg_context *ctx, void *arg) {
+    unfused_run *u = arg;
+    fg_context_set_file(ctx, u->j.model);
+    u->j.read = read_graph(&u->j);
+    fg_infer(u->j.read);
+    const fg_target *target = fg_target_load(ctx, u->j.options->target);
+    fg_codegen_options codegen = codegen_options(&u->j, target);
+    const fg_module *m = fg_generate(partition(&u->j), target, &codegen);
+    u->bench = fg_bench_copy(u->keep, fg_bench_run(m, u->j.inputs, seed, u->j.options->bench_runs));
+}
+
+/* --compare --bench: one kernel per operator, timed after the fused ones in the same way. */
+static void bench_unfused(job *j) {
+    const fg_cli_options *o = j->options;
+    if (!o->view[FG_VIEW_COMPARE] || !j->bench || j->bench->why_not || o->no_fuse) return;
+    fg_cli_options unfused = *o;
+    unfused.no_fuse = true;
+    unfused_run u = {.keep = j->ctx, .j = *j};
+    u.j.options = &unfused;
+    u.j.tuning = NULL;
+    run_aside(j, &u.j, run_unfused, &u);
+    j->unfused = u.bench;
+}
+
 /* ---- one model ---- */
 
 static void generate(job *j) {
@@ -411,7 +450,13 @@ static void generate(job *j) {
 static void collect(job *j) {
     session *s = j->session;
     const fg_pairwise_options compat = {j->options->compat_stochastic_depth, j->options->compat_dropout};
-    fg_report_source source = {j->model, j->variant, j->read, j->module, j->verdict, j->bench, NULL};
+    fg_report_source source = {.model = j->model,
+                               .variant = j->variant,
+                               .read = j->read,
+                               .module = j->module,
+                               .verdict = j->verdict,
+                               .bench = j->bench,
+                               .unfused = j->unfused};
     source.pairwise = fg_pairwise_partition(j->read, &compat);
     s->reports[s->n_reports] = fg_report_collect_both(s->ctx, &source, j->options->pairwise);
     s->n_reports++;
@@ -455,6 +500,7 @@ static void run_job(fg_context *ctx, void *arg) {
     note_module(j);
     verify_or_go_direct(j);
     bench(j);
+    bench_unfused(j);
     collect(j);
     fg_context_set_node(ctx, NULL);
     if (j->verdict && !j->verdict->passed)

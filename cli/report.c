@@ -177,14 +177,7 @@ static void collect_verdict(fg_context *ctx, const fg_verdict *v, fg_report *r) 
 }
 
 static void collect_bench(fg_context *ctx, const fg_bench *b, fg_report *r) {
-    fg_bench *copied = FG_NEW(ctx, fg_bench);
-    *copied = *b;
-    copied->why_not = b->why_not ? copy(ctx, b->why_not) : NULL;
-    copied->compiled_by = copy(ctx, b->compiled_by);
-    copied->kernels = NULL;
-    copied->each_ms = FG_ARRAY(ctx, b->n_each, double);
-    for (int i = 0; i < b->n_each; i++) copied->each_ms[i] = b->each_ms[i];
-    r->bench = copied;
+    r->bench = fg_bench_copy(ctx, b);
     for (int i = 0; !b->why_not && !r->pairwise && i < r->n_kernels && i < b->n_kernels; i++) {
         r->kernels[i].measured = b->kernels[i];
         r->kernels[i].measured.against = copy(ctx, b->kernels[i].against);
@@ -259,6 +252,10 @@ fg_report *fg_report_collect(fg_context *ctx, const fg_report_source *s) {
         collect_kernels(ctx, s->module, s->verdict, r);
     if (s->verdict) collect_verdict(ctx, s->verdict, r);
     if (s->bench) collect_bench(ctx, s->bench, r);
+    if (s->unfused) {
+        r->unfused = fg_bench_copy(ctx, s->unfused);
+        r->unfused_kernels = s->unfused->n_kernels;
+    }
     add_up(r);
     return r;
 }

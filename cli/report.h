@@ -134,8 +134,10 @@ typedef struct fg_report {
     fg_error total;
     double float_run, bound;
     const char *checked, *failure;
-    int64_t instructions;  /* that one run executed in the emulator; -1: not counted */
-    const fg_bench *bench; /* a copy, without its kernels; NULL: no --bench */
+    int64_t instructions;    /* that one run executed in the emulator; -1: not counted */
+    const fg_bench *bench;   /* a copy, without its kernels; NULL: no --bench */
+    const fg_bench *unfused; /* the same of one kernel per operator; NULL: not asked for */
+    int unfused_kernels;
 } fg_report;
 
 /* Where a report comes from; all of it may be freed afterwards. */
@@ -145,6 +147,7 @@ typedef struct fg_report_source {
     const fg_module *module;
     const fg_verdict *verdict; /* NULL: --verify=none */
     const fg_bench *bench;     /* NULL: no --bench */
+    const fg_bench *unfused;   /* of --no-fuse, with --compare --bench; else NULL */
     const fg_pairwise
         *pairwise; /* --partition pairwise: the groups to show in place of the kernels; else NULL */
 } fg_report_source;

@@ -186,13 +186,13 @@ static void add_target(const fg_report *r, fg_text *out) {
     fg_text_add(out, "],\n");
 }
 
-static void add_bench(const fg_report *r, fg_text *out) {
-    const fg_bench *b = r->bench;
-    if (!fg_report_measured(r)) {
-        fg_text_add(out, "\"bench\":null,\n");
+static void add_bench(const char *key, const fg_bench *b, fg_text *out) {
+    if (!b || b->why_not) {
+        fg_text_printf(out, "\"%s\":null,\n", key);
         return;
     }
-    fg_text_printf(out, "\"bench\":{\"median\":%.6g,\"min\":%.6g,\"gflops\":%.6g,\"runs\":%d,\"compiledBy\":",
+    fg_text_printf(out,
+                   "\"%s\":{\"median\":%.6g,\"min\":%.6g,\"gflops\":%.6g,\"runs\":%d,\"compiledBy\":", key,
                    b->wall.median_ms, b->wall.min_ms, b->gflops, b->runs);
     add_string(out, b->compiled_by);
     fg_text_add(out, ",\"each\":[");
@@ -238,7 +238,8 @@ static void add_report(const fg_report *r, fg_text *out) {
     add_totals(r, out);
     add_target(r, out);
     add_verdict(r, out);
-    add_bench(r, out);
+    add_bench("bench", r->bench, out);
+    add_bench("benchUnfused", r->unfused, out);
     add_kernels(r, &t, out);
     add_tensors(r, &t, out);
     add_picture(r, out);

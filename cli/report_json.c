@@ -206,8 +206,8 @@ static void add_verify(builder *b, cJSON *parent, const fg_report *r) {
     add_string(b, o, "checked", r->checked ? r->checked : "");
 }
 
-static void add_bench(builder *b, cJSON *parent, const fg_bench *bench) {
-    cJSON *o = attach(b, parent, "bench", cJSON_CreateObject());
+static void add_bench(builder *b, cJSON *parent, const char *key, const fg_bench *bench) {
+    cJSON *o = attach(b, parent, key, cJSON_CreateObject());
     if (bench->why_not) {
         add_string(b, o, "why_not", bench->why_not);
         return;
@@ -252,7 +252,8 @@ static void fill_report(builder *b, cJSON *o, const fg_report *r) {
     add_tensors(b, o, r);
     add_arena(b, o, r);
     add_verify(b, o, r);
-    if (r->bench) add_bench(b, o, r->bench);
+    if (r->bench) add_bench(b, o, "bench", r->bench);
+    if (r->unfused) add_bench(b, o, "bench_unfused", r->unfused);
 }
 
 static void release(void *root) {

@@ -47,6 +47,34 @@ static void add_strategy(fg_table *t, const strategy *s, int operators) {
     fg_table_add(t, "%.3f", s->t.mean_intensity);
 }
 
+static void add_time(fg_table *t, const char *name, int kernels, const fg_bench *b) {
+    fg_table_add(t, "  %s", name);
+    fg_table_add(t, "%d", kernels);
+    fg_table_add(t, "%.3f", b->wall.median_ms);
+    fg_table_add(t, "%.3f", b->wall.min_ms);
+    fg_table_add(t, "%.3f", b->first_ms);
+    fg_table_add(t, "%.1f", b->gflops);
+}
+
+/* With --bench: the same model fused and with one kernel per operator, one after the other on one core. */
+static void times(const fg_report *r, const fg_report_style *style, fg_text *out) {
+    static const fg_column columns[] = {{"  timed", false, 0}, {"kernels", true, 0}, {"ms median", true, 0},
+                                        {"min", true, 0},      {"first", true, 0},   {"GFLOP/s", true, 0}};
+    if (!r->unfused || r->unfused->why_not || !fg_report_measured(r)) return;
+    fg_table *t = fg_table_new(out->ctx, FG_COUNT(columns), columns);
+    add_time(t, "fused", r->own->n_kernels, r->bench);
+    add_time(t, "one by one", r->unfused_kernels, r->unfused);
+    fg_text_add(out, "\n");
+    fg_table_print(t, style->width, out);
+    double fused = r->bench->wall.median_ms, steady = fused > 0 ? r->unfused->wall.median_ms / fused : 0;
+    double cold = r->bench->first_ms > 0 ? r->unfused->first_ms / r->bench->first_ms : 0;
+    fg_text_printf(
+        out,
+        "  fused is %.2f times as fast, %.2f times in the first run; %d runs each after the warm-up, "
+        "%s\n",
+        steady, cold, r->bench->runs, r->bench->compiled_by);
+}
+
 void fg_view_compare(const fg_report *r, const fg_report_style *style, fg_text *out) {
     static const fg_column columns[] = {
         {"  grouping", false, 0},    {"groups", true, 0}, {"single", true, 0},
@@ -71,4 +99,5 @@ void fg_view_compare(const fg_report *r, const fg_report_style *style, fg_text *
                    "  fused is fusegen's own; its kernels, each operand once, move %" PRId64
                    " bytes, and one by one\n  its operators would move %" PRId64 " (%.2f %% saved).\n",
                    r->own->bytes_fused, r->own->bytes_unfused, 100 * fg_report_saved(r->own));
+    times(r, style, out);
 }

@@ -39,6 +39,9 @@ static void whole_and_kernels_are_timed(void **state) {
     assert_holds(b->compiled_by, "-O1");
     assert_true(b->first_ms > 0 && b->wall.min_ms > 0 && b->wall.min_ms <= b->wall.median_ms);
     assert_true(b->cpu.min_ms <= b->cpu.median_ms);
+    assert_int_equal(b->n_each, 5 + 4); /* the first, and three to warm up */
+    for (int i = 0; i < b->n_each; i++) assert_true(b->each_ms[i] > 0);
+    assert_true(b->each_ms[0] == b->first_ms);
     double sum = 0;
     for (int i = 0; i < 3; i++) {
         assert_true(b->kernels[i].wall.min_ms > 0 &&

@@ -442,6 +442,24 @@ static void criteria_are_by_kind_of_network(void **state) {
     fg_context_free(ctx);
 }
 
+static void fused_and_unfused_are_timed_one_after_the_other(void **state) {
+    char folder[] = TOOL_FOLDER;
+    (void)state;
+    tool_folder(folder);
+    tool_result r = tool_run(folder, ARGS("-q", "--verify=none", MODEL, "--compare", "--bench=3",
+                                          "--report=json", "--report-file", "r.json"));
+    tool_expect(&r, 0);
+    tool_expect_text(r.out, "  timed       kernels  ms median");
+    tool_expect_text(r.out, "\n  fused             3 ");
+    tool_expect_text(r.out, "\n  one by one       1");
+    tool_expect_text(r.out, "times in the first run; 3 runs each");
+    char *json = tool_read(folder, "r.json", NULL);
+    tool_expect_text(json, "\"bench_unfused\"");
+    free(json);
+    tool_free(&r);
+    tool_remove(folder);
+}
+
 static void models_may_have_shapes_of_their_own(void **state) {
     char folder[] = TOOL_FOLDER;
     (void)state;
@@ -486,6 +504,7 @@ int main(void) {
         cmocka_unit_test(criteria_can_fail),
         cmocka_unit_test(criteria_are_by_kind_of_network),
         cmocka_unit_test(models_may_have_shapes_of_their_own),
+        cmocka_unit_test(fused_and_unfused_are_timed_one_after_the_other),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

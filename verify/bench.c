@@ -216,3 +216,14 @@ fg_bench *fg_bench_run(const fg_module *m, const fg_tensor *inputs, uint64_t see
     fg_progress(ctx, "bench", 1, 1);
     return b;
 }
+
+fg_bench *fg_bench_copy(fg_context *ctx, const fg_bench *b) {
+    fg_bench *copy = FG_NEW(ctx, fg_bench);
+    *copy = *b;
+    copy->why_not = b->why_not ? fg_strdup(ctx, b->why_not) : NULL;
+    copy->compiled_by = fg_strdup(ctx, b->compiled_by ? b->compiled_by : "");
+    copy->kernels = NULL;
+    copy->each_ms = FG_ARRAY(ctx, b->n_each, double);
+    for (int i = 0; i < b->n_each; i++) copy->each_ms[i] = b->each_ms[i];
+    return copy;
+}

@@ -43,4 +43,7 @@ typedef struct fg_bench {
  * run to its end. */
 fg_bench *fg_bench_run(const fg_module *m, const fg_tensor *inputs, uint64_t seed, int runs);
 
+/* A copy in ctx, without its kernels. */
+fg_bench *fg_bench_copy(fg_context *ctx, const fg_bench *b);
+
 #endif

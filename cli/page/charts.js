@@ -103,18 +103,23 @@ function memory() {
 function time() {
   const b = R.bench;
   if (!b) return;
-  const W = 1200, H = 330, L = 96, T = 16, right = W - 24, B = H - 44, n = b.each.length, most = Math.max(...b.each), least = Math.min(...b.each);
+  const W = 1200, H = 330, L = 96, T = 16, right = W - 24, B = H - 44, u = R.benchUnfused;
+  const n = Math.max(b.each.length, u ? u.each.length : 0), every = u ? b.each.concat(u.each) : b.each, most = Math.max(...every), least = Math.min(...every);
   const logarithmic = most > 6 * b.median, y1 = most * 1.08, y0 = logarithmic ? least * 0.8 : 0;
   const X = i => L + (n > 1 ? i / (n - 1) : 0) * (right - L), Y = v => logarithmic ? B - log(v / y0) / log(y1 / y0) * (B - T) : B - v / y1 * (B - T);
   const marks = logarithmic ? [1, 2, 5].flatMap(m => [-4, -3, -2, -1, 0, 1, 2, 3, 4, 5].map(e => m * 10 ** e)).filter(v => v >= y0 && v <= y1) : ticks(y1, 5);
   let s = '';
   for (const v of marks) s += line(L, Y(v), right, Y(v), 'axis') + label(L - 8, Y(v) + 4, power(v) + ' ms', 'end', 'soft');
   for (const x of ticks(n - 1, 10)) if (x % 1 === 0) s += label(X(x), B + 16, x + 1, 'middle', 'soft');
+  if (u) {
+    s += '<polyline fill="none" stroke="var(--memory)" stroke-width="1.4" points="' + u.each.map((v, i) => X(i).toFixed(1) + ',' + Y(v).toFixed(1)).join(' ') + '"/>';
+    s += label(right, Y(u.median) - 6, 'one by one: median ' + ms(u.median) + ' ms, ' + (u.median / b.median).toFixed(2) + ' times', 'end');
+  }
   s += '<polyline fill="none" stroke="var(--accent)" stroke-width="1.4" points="' + b.each.map((v, i) => X(i).toFixed(1) + ',' + Y(v).toFixed(1)).join(' ') + '"/>';
   b.each.forEach((v, i) => {
     s += '<circle cx="' + X(i).toFixed(1) + '" cy="' + Y(v).toFixed(1) + '" r="' + (i ? 2.4 : 5) + '" fill="var(--' + (i ? 'accent' : 'bad') + ')"><title>run ' + (i + 1) + ': ' + ms(v) + ' ms</title></circle>';
   });
-  s += line(L, Y(b.median), right, Y(b.median), 'roof level') + label(right, Y(b.median) - 6, 'median ' + ms(b.median) + ' ms', 'end', 'soft');
+  s += line(L, Y(b.median), right, Y(b.median), 'roof level') + label(right, Y(b.median) - 6, (u ? 'fused: median ' : 'median ') + ms(b.median) + ' ms', 'end', 'soft');
   s += label(X(0) + 10, Y(b.each[0]) + 4, 'first run ' + ms(b.each[0]) + ' ms') + label((L + right) / 2, H - 6, 'run', 'middle');
   $('time-note').textContent = 'The first run meets cold caches and pages that were never touched; ' + b.runs + ' runs were timed after the warm-up' + (n < b.runs + 4 ? ', of which the first ' + n + ' are shown' : '') + '. ' + b.compiledBy + '.';
   $('time-chart').innerHTML = chart(W, H, s, 'Time over runs');
