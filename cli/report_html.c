@@ -214,6 +214,8 @@ static void add_totals(const fg_report *r, fg_text *out) {
     int n = 0;
     fg_text_add(out, "\"name\":");
     add_string(out, fg_format(out->ctx, "%s%s%s", file, *r->variant ? " " : "", r->variant));
+    fg_text_add(out, ",\"variant\":");
+    add_string(out, r->variant);
     fg_text_printf(
         out, ",\"pairwise\":%s,\"opset\":%d,\"nodes\":%d,\"parameters\":%" PRId64 ",\"synthetic\":%d,\n",
         r->pairwise ? "true" : "false", r->opset, r->nodes, r->parameters, r->n_synthetic);

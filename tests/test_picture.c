@@ -301,6 +301,7 @@ static void several_models_share_a_page(void **state) {
     cJSON *data = data_of(page);
     assert_string_equal(cJSON_GetObjectItem(report_at(data, 0), "name")->valuestring, "golden_mbconv.onnx");
     assert_string_equal(cJSON_GetObjectItem(report_at(data, 1), "name")->valuestring, "golden_residual.onnx");
+    assert_string_equal(cJSON_GetObjectItem(report_at(data, 1), "variant")->valuestring, "");
     cJSON_Delete(data);
     free(page);
     const char *const formats[] = {"--report=svg", "--report=dot"};

@@ -119,7 +119,7 @@ function time() {
   b.each.forEach((v, i) => {
     s += '<circle cx="' + X(i).toFixed(1) + '" cy="' + Y(v).toFixed(1) + '" r="' + (i ? 2.4 : 5) + '" fill="var(--' + (i ? 'accent' : 'bad') + ')"><title>run ' + (i + 1) + ': ' + ms(v) + ' ms</title></circle>';
   });
-  s += line(L, Y(b.median), right, Y(b.median), 'roof level') + label(right, Y(b.median) - 6, (u ? 'fused: median ' : 'median ') + ms(b.median) + ' ms', 'end', 'soft');
+  s += line(L, Y(b.median), right, Y(b.median), 'roof level') + label(right, Y(b.median) + 16, (u ? 'fused: median ' : 'median ') + ms(b.median) + ' ms', 'end', 'soft');
   s += label(X(0) + 10, Y(b.each[0]) + 4, 'first run ' + ms(b.each[0]) + ' ms') + label((L + right) / 2, H - 6, 'run', 'middle');
   $('time-note').textContent = 'The first run meets cold caches and pages that were never touched; ' + b.runs + ' runs were timed after the warm-up' + (n < b.runs + 4 ? ', of which the first ' + n + ' are shown' : '') + '. ' + b.compiledBy + '.';
   $('time-chart').innerHTML = chart(W, H, s, 'Time over runs');

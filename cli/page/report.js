@@ -130,8 +130,9 @@ function cut(text, most) {
 
 /* Text in at most `width`, in the font that is set. */
 function put(text, x, y, width) {
-  const w = pen.measureText(text).width;
-  pen.fillText(w <= width ? text : cut(text, Math.floor(text.length * width / w)), x, y);
+  let most = text.length, shown = text;
+  for (let w; most > 2 && (w = pen.measureText(shown).width) > width; shown = cut(text, most)) most = Math.min(most - 1, Math.floor(most * width / w));
+  pen.fillText(shown, x, y);
 }
 
 function rounded(b, r) {
@@ -163,8 +164,9 @@ function paintKernel(b, k, s) {
   pen.fillStyle = theme.ink;
   if (s < 0.62) {
     const font = Math.min(30, 9 / s, b.h * 0.6), row = font * 1.25;
-    const lines = [s < 0.3 ? k.pattern : k.name, s < 0.3 ? '' : k.pattern, scaled(k.flops || k.bytes, k.flops ? 'FLOP' : 'B')].filter(t => t);
     pen.font = font + 'px system-ui, sans-serif';
+    const named = s >= 0.3 && pen.measureText(k.name).width <= b.w - 14, work = scaled(k.flops || k.bytes, k.flops ? 'FLOP' : 'B');
+    const lines = s < 0.3 ? [k.pattern, work] : named ? [k.name, k.pattern, work] : [k.pattern, k.name, work];
     for (let i = 0; i < lines.length && (i + 1) * row < b.h - 2; i++) {
       pen.fillStyle = i ? theme.soft : theme.ink;
       put(lines[i], b.x + 8, b.y + 2 + row * (i + 0.9), b.w - 14);
