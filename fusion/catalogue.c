@@ -68,25 +68,8 @@ static bool is_stem(const fg_kernel *k) {
            facts_of(&k->stage[0]).activated;
 }
 
-static const char attention[] = "ScaledDotProductAttention";
-
-static bool is_attention_kernel(const fg_kernel *k) {
-    return k->pattern != NULL && k->pattern->catalogue != NULL &&
-           strcmp(k->pattern->catalogue, attention) == 0;
-}
-
-/* Scores of queries against keys, or weights times values: a product of two computed matrices. */
 static bool is_attention(const fg_node *n) {
-    return fg_is_op(n, "Attention") ||
-           (fg_is_op(n, "MatMul") && n->n_in == 2 && n->in[0]->data == NULL && n->in[1]->data == NULL);
-}
-
-/* Views, pieces, and scaling by a constant. */
-static bool hands_on(const fg_node *n) {
-    if (fg_is_one_of(n, "Mul Div")) {
-        return n->in[0]->data != NULL || n->in[1]->data != NULL;
-    }
-    return fg_is_one_of(n, "Reshape Transpose Squeeze Unsqueeze Split Slice Gather Flatten");
+    return fg_is_one_of(n, "Attention ScaledDotProductAttention");
 }
 
 /* Attention spelled out: scores, softmax, sum of values. */
@@ -125,7 +108,7 @@ static bool feeds_attention(const fg_value *v, int depth) {
         if (is_attention(n) || is_part_of_attention(n)) {
             continue;
         }
-        if (!hands_on(n)) {
+        if (!fg_is_one_of(n, "Reshape Transpose Squeeze Unsqueeze Split Slice Gather")) {
             return false;
         }
         for (int o = 0; o < n->n_out; o++) {
@@ -151,22 +134,21 @@ static const char *stage_name(const fg_stage *s) {
         return f.activated ? "ConvBNAct" : "ConvBN";
     }
     if (is_linear(a)) {
-        return feeds_attention(fg_stage_result(s), 12) ? "MHAInProjection"
-               : f.activated                           ? "LinearAct"
-                                                       : "Linear";
+        return feeds_attention(fg_stage_result(s), 6) ? "MHAInProjection"
+               : f.activated                          ? "LinearAct"
+                                                      : "Linear";
     }
     if (fg_is_op(a, "GlobalAveragePool")) {
         return "AdaptiveAvgPool";
+    }
+    if (is_attention(a)) {
+        return "ScaledDotProductAttention";
     }
     return fg_is_op(a, "LayerNormalization") ? "LayerNorm" : NULL;
 }
 
 int fg_catalogue_names(const fg_kernel *k, const char *names[FG_CATALOGUE_MOST]) {
     int n = 0;
-    if (is_attention_kernel(k)) {
-        names[n++] = attention;
-        return n;
-    }
     if (is_stem(k)) {
         names[n++] = "StemConvBNActMaxPool";
     } else if (weighs_values(k)) {
@@ -236,11 +218,10 @@ int fg_catalogue_points(const fg_kernel *k, fg_quantise_at points[FG_QUANTISE_MO
         return 0;
     }
     const fg_node *a = k->stage[0].anchor;
-    if (is_attention_kernel(k)) {
-        const fg_node *last = k->stage[k->n_stages - 1].anchor;
+    if (is_attention(a)) {
         n = add_point(points, n, FG_QUANTISE_INPUT, fg_kernel_source(k, a->in[0]));
-        n = add_point(points, n, FG_QUANTISE_KEY, fg_kernel_source(k, a->in[1]));
-        return add_point(points, n, FG_QUANTISE_VALUE, fg_kernel_source(k, last->in[1]));
+        n = a->n_in > 1 ? add_point(points, n, FG_QUANTISE_KEY, a->in[1]) : n;
+        return a->n_in > 2 ? add_point(points, n, FG_QUANTISE_VALUE, a->in[2]) : n;
     }
     if (weighs_values(k)) {
         n = add_point(points, n, FG_QUANTISE_INPUT, a->in[0]);
@@ -283,10 +264,10 @@ fg_conversions fg_catalogue_conversions(const fg_graph *read, const fg_partition
         c.identity_pool += is_identity_pool(read->nodes[i]);
     }
     for (int i = 0; i < p->n_kernels; i++) {
-        c.attention += is_attention_kernel(p->kernels[i]);
         for (int s = 0; s < p->kernels[i]->n_stages; s++) {
             const fg_node *a = p->kernels[i]->stage[s].anchor;
             c.linear_to_conv += a != NULL && is_linear(a) && is_converted(a);
+            c.attention += a != NULL && is_attention(a);
         }
     }
     return c;
