@@ -264,6 +264,7 @@ fg_conversions fg_catalogue_conversions(const fg_graph *read, const fg_partition
         c.identity_pool += is_identity_pool(read->nodes[i]);
     }
     for (int i = 0; i < p->n_kernels; i++) {
+        c.attention += weighs_values(p->kernels[i]);
         for (int s = 0; s < p->kernels[i]->n_stages; s++) {
             const fg_node *a = p->kernels[i]->stage[s].anchor;
             c.linear_to_conv += a != NULL && is_linear(a) && is_converted(a);

@@ -275,6 +275,7 @@ static void a_transformer_is_counted_as_the_graph_has_it(void **state) {
     }
     assert_int_equal(keys, 12);
     assert_int_equal(values, 12);
+    assert_int_equal((int)number(at(json, "conversions"), "attention decomposed"), 12);
     cJSON_Delete(json);
     tool_remove(folder);
 }
