@@ -1,4 +1,4 @@
-/* ai.onnx.ml: references by hand, generated code against them, hostile forests. */
+/* ai.onnx.ml and n-grams: references by hand, generated code against them, hostile forests. */
 #include "lower_check.h"
 
 static fg_value *ml(fg_graph *g, fg_value *v, int opset) {
@@ -243,6 +243,42 @@ TEST(labels_are_looked_up) {
     g = new_graph(ctx, 17);
     y = ml(g, NODE(g, "LabelEncoder", typed_input(g, "x", "30", FG_INT64)), 1);
     check(g, with_texts(g, y, "classes_strings", 4, words));
+}
+
+/* ---- n-grams ---- */
+
+static fg_value *tfidf(fg_graph *g, const char *shape, const char *mode, int64_t shortest, int64_t skips) {
+    /* 4 single items, 3 pairs, 1 triple */
+    fg_value *y = NODE(g, "TfIdfVectorizer", typed_input(g, "x", shape, FG_INT32));
+    I(g, y, "pool_int64s", 2, 3, 5, 4, 2, 3, 7, 2, 2, 5, 4, 3, 2);
+    I(g, y, "ngram_counts", 0, 4, 10);
+    I(g, y, "ngram_indexes", 0, 1, 2, 3, 4, 5, 6, 7);
+    F(g, y, "weights", 1, 2, 3, 0.5f, 1, 4, 2, 8);
+    with_int(g, with_text(g, y, "mode", mode), "min_gram_length", shortest);
+    return with_int(g, with_int(g, y, "max_gram_length", 3), "max_skip_count", skips);
+}
+
+TEST(ngrams_are_counted) {
+    (void)arg;
+    static const char *const weightings[] = {"TF", "IDF", "TFIDF"};
+    for (int i = 0; i < 6; i++) {
+        fg_graph *g = new_graph(ctx, 9);
+        fg_value *y = tfidf(g, i % 2 ? "200" : "3x80", weightings[i / 2], 1 + i % 2, i);
+        check(g, y);
+    }
+}
+
+TEST(ngrams_that_do_not_fit_the_pool_are_refused) {
+    (void)arg;
+    for (int i = 0; i < 3; i++) {
+        fg_graph *g = new_graph(ctx, 9);
+        fg_value *y = tfidf(g, "20", "TF", 1, 0);
+        const int64_t counts[][3] = {{0, 4, 9}, {0, 14, 10}, {-1, 4, 10}};
+        with_ints(g, y, "ngram_counts", 3, counts[i]);
+        output(g, y);
+        fg_graph_link(g);
+        assert_int_equal(fg_try(ctx, infer_graph, g), FG_BAD_MODEL);
+    }
 }
 
 int main(void) {

@@ -40,6 +40,7 @@ static void emit_tables(fg_emit *e, const fg_svm *s) {
     fg_emit_scratch(e, "r", "double", 8, (int64_t)s->classes * s->classes);
     fg_emit_scratch(e, "p", "double", 8, s->classes);
     fg_emit_scratch(e, "qp", "double", 8, s->classes);
+    fg_emit_scratch(e, "votes", "int", 4, s->classes);
 }
 
 static const char *stored(const fg_emit *e, const fg_value *v, const char *text) {

@@ -215,8 +215,7 @@ void fg_ref_svm_classifier(const fg_eval *e) {
             pair_scores(e, &s, k, score, votes);
             best = fg_ref_largest(s.classes, votes);
             if (s.prob_a.n > 0) {
-                probabilities(e, &s, score, p);
-                best = fg_ref_largest(n, p);
+                probabilities(e, &s, score, p); /* the label is still the one with the most votes */
             } else if (s.classes == 2) {
                 best = score[0] <= 0;
                 fg_ref_two_scores(post, false, score[0], two);
