@@ -283,10 +283,16 @@ TEST(ngrams_that_do_not_fit_the_pool_are_refused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(leaves_are_added_up),         cmocka_unit_test(forests_of_all_kinds_are_generated),
-        cmocka_unit_test(labels_are_numbers_or_texts), cmocka_unit_test(broken_forests_are_refused),
-        cmocka_unit_test(linear_models_are_generated), cmocka_unit_test(support_vectors_are_generated),
-        cmocka_unit_test(features_are_prepared),       cmocka_unit_test(labels_are_looked_up),
+        cmocka_unit_test(leaves_are_added_up),
+        cmocka_unit_test(forests_of_all_kinds_are_generated),
+        cmocka_unit_test(labels_are_numbers_or_texts),
+        cmocka_unit_test(broken_forests_are_refused),
+        cmocka_unit_test(linear_models_are_generated),
+        cmocka_unit_test(support_vectors_are_generated),
+        cmocka_unit_test(features_are_prepared),
+        cmocka_unit_test(labels_are_looked_up),
+        cmocka_unit_test(ngrams_are_counted),
+        cmocka_unit_test(ngrams_that_do_not_fit_the_pool_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
