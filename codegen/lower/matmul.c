@@ -224,6 +224,34 @@ static bool rows_collide(const fg_matmul *q) {
     return q->k >= 16 && q->b_k * 4 % 1024 == 0 && rows >= 4 * q->tile.mr;
 }
 
+/* What the parts of the kernel divide among them: matrices if there are several, else full panels of columns.
+ */
+typedef struct fg_split {
+    bool matrices, panels;
+    int64_t n_panels, full;
+    int64_t width;
+} fg_split;
+
+static fg_split choose_split(const fg_matmul *q, int64_t columns, int64_t width) {
+    fg_split s = {.n_panels = (columns + width - 1) / width, .full = columns / width, .width = width};
+    for (int d = 0; d < row_dim(q); d++) {
+        s.matrices = s.matrices || q->nest->extent[d] > 1;
+    }
+    s.panels = !s.matrices && s.full > 1;
+    if (s.matrices || s.panels) {
+        fg_emit_parallel(q->e);
+    }
+    return s;
+}
+
+static void set_split(const fg_matmul *q, fg_template *t, const fg_split *s) {
+    fg_emit *e = q->e;
+    const bool divided = s->panels && e->m->options.threads > 1;
+    fg_nest_divide(e, t, q->nest, s->matrices ? row_dim(q) : 0);
+    fg_template_part(t, e, "N", divided, s->n_panels, s->full, s->width);
+    fg_template_text(t, "ONLY_LAST", divided ? "if (c->part == c->parts - 1)" : "");
+}
+
 static void emit_vectors(fg_matmul *q) {
     fg_emit *e = q->e;
     const fg_nest *n = q->nest;
@@ -237,6 +265,7 @@ static void emit_vectors(fg_matmul *q) {
     q->spill = !fg_tail_vectors(&q->tail, column_dim(q)) || !bias_suits_vectors(q);
     q->packed = n->stride[q->b][column_dim(q)] != 1 || rows_collide(q);
     const int64_t width = q->tile.nv * (int64_t)e->lanes;
+    const fg_split split = choose_split(q, columns, width);
     if (q->packed) {
         fg_emit_scratch(e, "panel", "float", sizeof(float), q->k * width);
     }
@@ -244,6 +273,7 @@ static void emit_vectors(fg_matmul *q) {
         fg_emit_scratch(e, "lanes", "float", sizeof(float), width);
     }
     fg_template *t = fg_emit_template(e);
+    set_split(q, t, &split);
     fg_template_int(t, "BATCH", n->rank - 2);
     fg_template_ints(t, "EXTENT", n->rank, n->extent);
     fg_template_int(t, "M", rows);
@@ -291,6 +321,7 @@ static void emit_elements(fg_matmul *q) {
     fg_template *t = fg_emit_template(e);
     fg_template_int(t, "RANK", n->rank);
     fg_template_ints(t, "EXTENT", n->rank, n->extent);
+    fg_nest_divide(e, t, n, n->rank);
     fg_template_int(t, "K", q->k);
     fg_template_int(t, "REAL", real);
     fg_template_text(t, "TYPE", type);
