@@ -5,20 +5,12 @@
 
 #include "cli/report.h"
 #include "frontend/frontend.h"
+#include "verify/loader.h"
 
 #include <dlfcn.h>
 
 #define ARGS(...) ((const char *[]){__VA_ARGS__, NULL})
 #define MODELS    FG_SOURCE_DIR "/tests/models/"
-
-/* As generated files declare it. */
-typedef struct fg_call {
-    const void *const *in;
-    void *const *out;
-    unsigned char *arena;
-    const unsigned char *weights;
-    int part, parts;
-} fg_call;
 
 /* The runtime: one function for each width and for ranges. */
 static const char hooks[] =
@@ -99,6 +91,7 @@ typedef struct watched {
     fg_call call;
     const void *inputs[4];
     void *outputs[4];
+    int status;
 } watched;
 
 static void build(const char *folder, const fg_module *m) {
@@ -142,6 +135,7 @@ static void watch_all(watched *w) {
     w->call.in = w->inputs;
     w->call.out = w->outputs;
     w->call.parts = 1;
+    w->call.status = &w->status;
 }
 
 static void start(fg_context *ctx, const char *folder, const char *model, bool fuse, watched *w) {
@@ -180,7 +174,7 @@ static void run_kernel(watched *w, int i) {
     void *found = dlsym(w->library, symbol);
     if (!found) print_error("no kernel %s\n", symbol);
     assert_non_null(found);
-    void (*kernel)(const fg_call *);
+    fg_kernel_fn *kernel;
     memcpy(&kernel, &found, sizeof kernel);
     forget();
     kernel(&w->call);
