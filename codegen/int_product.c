@@ -167,6 +167,7 @@ void fg_int_template(fg_int_sum *s, fg_template *t, int64_t columns) {
     fg_template_int(t, "COLUMNS", columns);
     fg_template_int(t, "LOOPS", s->nest->rank - 1);
     fg_template_ints(t, "EXTENT", s->nest->rank, s->nest->extent);
+    fg_nest_divide(s->e, t, s->nest, s->nest->rank - 1);
     fg_template_text(t, "A_TYPE", fg_dtype_get(a->dtype)->c_type);
     fg_template_text(t, "B_TYPE", fg_dtype_get(b->dtype)->c_type);
     fg_template_text(t, "A_ZERO", minus_zero(s, s->f->a_zero, "a_zero"));

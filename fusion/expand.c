@@ -11,6 +11,7 @@ static const fg_expander expanders[] = {
     {"", "Einsum", fg_ex_einsum},
     {"", "RotaryEmbedding", fg_ex_rotary},
     {"com.microsoft", "DynamicQuantizeMatMul", fg_ex_dynamic_matmul},
+    {"com.microsoft", "QGemm", fg_ex_qgemm},
     {"com.microsoft", "QLinearConcat", fg_ex_qlinear_concat},
     {"ai.onnx.preview", "FlexAttention", fg_ex_flex_attention},
     {"ai.onnx.ml", "ArrayFeatureExtractor", fg_ex_array_feature_extractor},

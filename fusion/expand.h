@@ -72,6 +72,7 @@ bool fg_ex_causal_conv(fg_expansion *x);
 bool fg_ex_einsum(fg_expansion *x);
 bool fg_ex_qlinear_concat(fg_expansion *x);
 bool fg_ex_dynamic_matmul(fg_expansion *x);
+bool fg_ex_qgemm(fg_expansion *x);
 
 bool fg_ex_tree_classifier(fg_expansion *x);
 bool fg_ex_tree_regressor(fg_expansion *x);

@@ -50,3 +50,36 @@ bool fg_ex_dynamic_matmul(fg_expansion *x) {
     fg_ex_done(x, 1, &y);
     return true;
 }
+
+/* Parameters of one element or one row, as a list. */
+static fg_value *as_list(fg_expansion *x, fg_value *v) {
+    const int64_t n = v != NULL ? fg_shape_count(&v->shape) : 0;
+    return v == NULL || v->shape.rank == 1 ? v : fg_ex_reshape(x, v, 1, &n);
+}
+
+bool fg_ex_qgemm(fg_expansion *x) {
+    static const int64_t turned[] = {1, 0};
+    const fg_node *n = x->node;
+    const float alpha = fg_attr_float(n, "alpha", 1);
+    fg_value *a = fg_ex_in(x, 0), *b = fg_ex_in(x, 3), *c = as_list(x, fg_ex_in(x, 6)),
+             *y_scale = fg_ex_in(x, 7);
+    fg_value *a_scale = fg_ex_in(x, 1), *b_scale = as_list(x, fg_ex_in(x, 4)),
+             *b_zero = as_list(x, fg_ex_in(x, 5));
+    a = fg_attr_int(n, "transA", 0) != 0 ? fg_ex_transpose(x, a, turned) : a;
+    b = fg_attr_int(n, "transB", 0) != 0 ? fg_ex_transpose(x, b, turned) : b;
+    if (alpha != 1) {
+        a_scale = fg_ex_binary(x, "Mul", a_scale, fg_ex_scalar(x, FG_FLOAT, (double)alpha));
+    }
+    fg_value *y;
+    if (y_scale != NULL) {
+        fg_value *in[] = {a, a_scale, fg_ex_in(x, 2), b, b_scale, b_zero, y_scale, fg_ex_in(x, 8), c};
+        y = fg_ex_end(x, fg_ex_begin(x, "QLinearMatMul", 10, c != NULL ? 9 : 8, in));
+    } else {
+        fg_value *in[] = {a, b, fg_ex_in(x, 2), b_zero};
+        y = fg_ex_end(x, fg_ex_begin(x, "MatMulInteger", 10, 4, in));
+        y = c != NULL ? fg_ex_binary(x, "Add", y, c) : y;
+        y = fg_ex_binary(x, "Mul", fg_ex_cast(x, y, FG_FLOAT), fg_ex_binary(x, "Mul", a_scale, b_scale));
+    }
+    fg_ex_done(x, 1, &y);
+    return true;
+}

@@ -172,6 +172,24 @@ TEST(products_in_generated_code) {
     }
 }
 
+TEST(whole_gemms) {
+    (void)arg;
+    for (int i = 0; i < 4; i++) {
+        fg_graph *g = new_graph(ctx, 17);
+        fg_value *a = typed_input(g, "a", i == 1 ? "7x5" : "5x7", FG_UINT8);
+        fg_value *b = some_bytes(g, FG_INT8, i == 2 ? "7x9" : "9x7");
+        fg_value *scale = i == 3 ? parameter(g, "scales", "9") : scalar(g, 0.02);
+        fg_value *zero = i == 3 ? some_bytes(g, FG_INT8, "9") : BYTES(g, FG_INT8, "1", 2);
+        fg_value *c = NODE(g, "Cast", some_bytes(g, FG_INT8, i == 2 ? "1x9" : "9"));
+        with_int(g, c, "to", FG_INT32);
+        fg_value *y =
+            i < 2 ? MS(g, "QGemm", a, scalar(g, 0.03), U8(g, 4), b, scale, zero, c, scalar(g, 0.5), U8(g, 99))
+                  : MS(g, "QGemm", a, scalar(g, 0.03), U8(g, 4), b, scale, zero, c);
+        with_int(g, with_int(g, y, "transA", i == 1), "transB", i != 2);
+        check(g, with_float(g, y, "alpha", i == 0 ? 1 : 0.75));
+    }
+}
+
 /* ---- pairs ---- */
 
 static fg_value *quantise(fg_graph *g, fg_value *x, double scale, int zero) {
@@ -285,6 +303,7 @@ int main(void) {
         cmocka_unit_test(elements_in_generated_code),
         cmocka_unit_test(pools_and_parts_in_generated_code),
         cmocka_unit_test(products_in_generated_code),
+        cmocka_unit_test(whole_gemms),
         cmocka_unit_test(pairs_become_operators_on_steps),
         cmocka_unit_test(results_read_as_floats_stay_floats),
         cmocka_unit_test(products_of_two_tensors_and_other_forms),

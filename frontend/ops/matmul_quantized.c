@@ -42,6 +42,36 @@ static void infer_dynamic(fg_context *ctx, fg_graph *g, fg_node *n) {
     fg_set_macs(ctx, n, fg_work_product(2, factors));
 }
 
+/* Operands: A, scale, zero point; B, scale, zero point; C in steps of the product; the result's, if it is to
+ * be quantised. */
+static void infer_qgemm(fg_context *ctx, fg_graph *g, fg_node *n) {
+    (void)g;
+    const fg_value *a = n->in[0], *b = n->in[3], *c = operand(n, 6), *zero = operand(n, 8);
+    const int ta = fg_attr_int(n, "transA", 0) != 0, tb = fg_attr_int(n, "transB", 0) != 0;
+    if ((FG_T(b->dtype) & FG_T_QUANT8) == 0 || a->shape.rank != 2 || b->shape.rank != 2 ||
+        a->shape.dim[1 - ta] != b->shape.dim[tb]) {
+        fg_raise(ctx, FG_BAD_MODEL, "operands of shapes %s and %s do not match",
+                 fg_shape_text(ctx, &a->shape), fg_shape_text(ctx, &b->shape));
+    }
+    const fg_shape y = {2, {a->shape.dim[ta], b->shape.dim[1 - tb]}};
+    need(ctx, n->in[1], FG_FLOAT, 1, "scale");
+    need(ctx, n->in[2], a->dtype, 1, "zero point");
+    need(ctx, n->in[4], FG_FLOAT, fg_shape_count(&n->in[4]->shape) == 1 ? 1 : y.dim[1], "scale");
+    need(ctx, n->in[5], b->dtype, fg_shape_count(&n->in[5]->shape) == 1 ? 1 : y.dim[1], "zero point");
+    need(ctx, c, FG_INT32, -1, "bias");
+    if (c != NULL && fg_shape_count(&c->shape) != y.dim[1]) {
+        fg_raise(ctx, FG_UNSUPPORTED, "bias of shape %s is not one row", fg_shape_text(ctx, &c->shape));
+    }
+    need(ctx, operand(n, 7), FG_FLOAT, 1, "scale");
+    if ((operand(n, 7) == NULL) != (zero == NULL) || (zero != NULL && fg_shape_count(&zero->shape) != 1) ||
+        (zero != NULL && (FG_T(zero->dtype) & FG_T_QUANT8) == 0)) {
+        fg_raise(ctx, FG_BAD_MODEL, "the result's scale and zero point do not suit each other");
+    }
+    fg_out_shape(ctx, n, 0, zero != NULL ? zero->dtype : FG_FLOAT, &y);
+    const int64_t factors[] = {fg_shape_count(&y), b->shape.dim[tb]};
+    fg_set_macs(ctx, n, fg_work_product(2, factors));
+}
+
 static void infer_nbits(fg_context *ctx, fg_graph *g, fg_node *n) {
     (void)g;
     const fg_nbits b = fg_nbits_of(ctx, n);
@@ -73,6 +103,8 @@ static void infer_nbits(fg_context *ctx, fg_graph *g, fg_node *n) {
 const fg_op fg_ops_matmul_quantized[] = {
     {"DynamicQuantizeMatMul", "com.microsoft", 1, 0, 3, 5, 1, FG_T(FG_FLOAT), infer_dynamic,
      fg_ref_dynamic_matmul, NULL, NULL, NULL, NULL, "expanded: DynamicQuantizeLinear, then MatMulInteger"},
+    {"QGemm", "com.microsoft", 1, 0, 6, 9, 1, FG_T_QUANT8, infer_qgemm, fg_ref_qgemm, NULL, NULL, NULL,
+     "alpha=1 transA=0 transB=0", "expanded: QLinearMatMul, or MatMulInteger and its scale"},
     {"MatMulNBits", "com.microsoft", 1, 0, 3, 6, 1, FG_T(FG_FLOAT) | FG_T(FG_FLOAT16) | FG_T(FG_BFLOAT16),
      infer_nbits, fg_ref_matmul_nbits, "matmul_nbits", NULL, NULL, NULL, "2, 4 and 8 bits; without g_idx"},
 };

@@ -37,6 +37,14 @@ static float scale_of(const product *p, int i, fg_int_side side, const int64_t *
     return (float)fg_tensor_float(operand(p, i), place(p, i, side, index));
 }
 
+/* A bias of floats comes in at the end. */
+static int64_t whole_bias(const product *p, const int64_t *index) {
+    const fg_tensor *bias = operand(p, p->form->bias);
+    return bias != NULL && bias->dtype == FG_INT32
+               ? fg_get_i64(bias, place(p, p->form->bias, FG_SIDE_B, index))
+               : 0;
+}
+
 static void finish(const product *p, int64_t sum, const int64_t *index, int64_t at) {
     const fg_int_form *f = p->form;
     fg_tensor *y = &p->e->out[0];
@@ -86,7 +94,7 @@ static void multiply(const product *p) {
                       zb = zero_of(p, p->form->b_zero, FG_SIDE_B, index);
         fg_load_i64(a, start_of(&a->shape, &p->space, index) + r * k, 1, k, row);
         fg_load_i64(b, start_of(&b->shape, &p->space, index) + c, columns, k, column);
-        int64_t sum = 0;
+        int64_t sum = whole_bias(p, index);
         for (int64_t j = 0; j < k; j++) {
             sum += (row[j] - za) * (column[j] - zb);
         }
@@ -117,7 +125,6 @@ static int64_t tap_place(const fg_window *w, const int64_t *index, int64_t tap) 
 
 static void convolve(const product *p) {
     const fg_tensor *x = operand(p, p->form->a), *w = operand(p, p->form->b);
-    const fg_tensor *bias = operand(p, p->form->bias);
     const fg_window win = fg_window_of(p->e->ctx, p->e->node, &x->shape, w->shape.dim + 2);
     const int64_t group = fg_attr_int(p->e->node, "group", 1), icg = w->shape.dim[1],
                   ocg = w->shape.dim[0] / group, n = fg_shape_count(&p->space);
@@ -130,7 +137,7 @@ static void convolve(const product *p) {
         const int64_t za = zero_of(p, p->form->a_zero, FG_SIDE_A, index),
                       zb = zero_of(p, p->form->b_zero, FG_SIDE_B, index);
         const int64_t first = (index[0] * x->shape.dim[1] + index[1] / ocg * icg) * plane;
-        int64_t sum = bias != NULL && bias->dtype == FG_INT32 ? fg_get_i64(bias, index[1]) : 0;
+        int64_t sum = whole_bias(p, index);
         for (int64_t tap = 0; tap < taps; tap++) {
             const int64_t at = tap_place(&win, index, tap);
             for (int64_t c = 0; at >= 0 && c < icg; c++) {

@@ -5,6 +5,7 @@
 
 #include "frontend/int_product.h"
 #include "frontend/nbits.h"
+#include "frontend/quant.h"
 #include "frontend/reference/access.h"
 #include "frontend/reference/elements.h"
 #include "frontend/reference/quantize.h"
@@ -65,6 +66,37 @@ void fg_ref_dynamic_matmul(const fg_eval *e) {
         fg_set_f64(&e->out[0], i,
                    (double)sum * (double)r.scale * of_column(e, 2, column) + of_column(e, 4, column));
         (void)fg_next_index(space.rank, space.dim, index);
+    }
+}
+
+/* ---- QGemm ---- */
+
+static float scale_of(const fg_eval *e, int i, int64_t column) {
+    return (float)of_column(e, i, column);
+}
+
+void fg_ref_qgemm(const fg_eval *e) {
+    const fg_tensor *a = &e->in[0], *b = &e->in[3];
+    fg_tensor *y = &e->out[0];
+    const bool ta = fg_attr_int(e->node, "transA", 0) != 0, tb = fg_attr_int(e->node, "transB", 0) != 0;
+    const float alpha = fg_attr_float(e->node, "alpha", 1);
+    const int64_t columns = y->shape.dim[1], k = b->shape.dim[tb ? 1 : 0], za = fg_tensor_int(&e->in[2], 0);
+    for (int64_t i = 0; i < fg_shape_count(&y->shape); i++) {
+        const int64_t m = i / columns, n = i % columns, zb = (int64_t)of_column(e, 5, n);
+        int64_t sum = fg_has_operand(e, 6) ? fg_tensor_int(&e->in[6], n) : 0;
+        for (int64_t j = 0; j < k; j++) {
+            sum += (fg_get_i64(a, ta ? j * a->shape.dim[1] + m : m * k + j) - za) *
+                   (fg_get_i64(b, tb ? n * k + j : j * columns + n) - zb);
+        }
+        const float whole = (float)(int32_t)(uint32_t)sum, scale = scale_of(e, 1, 0) * alpha;
+        if (y->dtype == FG_FLOAT) {
+            ((float *)y->data)[i] = whole * (scale * scale_of(e, 4, n));
+        } else {
+            const float q = whole * (scale * scale_of(e, 4, n) / scale_of(e, 7, 0));
+            fg_set_i64(y, i,
+                       fg_quantise_one(e, q, fg_tensor_int(&e->in[8], 0), fg_type_low(y->dtype),
+                                       fg_type_high(y->dtype)));
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 #include "frontend/ops.h"
 
 void fg_ref_dynamic_matmul(const fg_eval *e);
+void fg_ref_qgemm(const fg_eval *e);
 void fg_ref_matmul_nbits(const fg_eval *e);
 
 #endif
