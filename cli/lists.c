@@ -43,6 +43,11 @@ void fg_list_targets(fg_text *out) {
                    fg_target_load(out->ctx, "host")->name);
 }
 
+void fg_print_flags(fg_text *out, const char *target) {
+    const fg_target *t = fg_target_load(out->ctx, target);
+    fg_text_printf(out, "%s\n", t->flags ? t->flags : "");
+}
+
 /* ---- operators ---- */
 
 static const char *domain_of(const fg_op *op) {

@@ -30,14 +30,21 @@ static void version(fg_text *out) {
 
 /* What an action other than compiling prints. */
 static void print_action(fg_context *ctx, void *arg) {
-    static void (*const actions[])(fg_text *) = {[FG_ACTION_HELP] = fg_options_help,
+    static void (*const actions[])(fg_text *) = {[FG_ACTION_HELP] = fg_help_text,
+                                                 [FG_ACTION_MAN] = fg_help_man,
+                                                 [FG_ACTION_BASH] = fg_help_bash,
+                                                 [FG_ACTION_ZSH] = fg_help_zsh,
+                                                 [FG_ACTION_FISH] = fg_help_fish,
                                                  [FG_ACTION_VERSION] = version,
                                                  [FG_ACTION_LIST_TARGETS] = fg_list_targets,
                                                  [FG_ACTION_LIST_OPS] = fg_list_ops,
                                                  [FG_ACTION_LIST_PASSES] = list_passes};
     const program *p = arg;
     fg_text text = fg_text_new(ctx);
-    actions[p->options.action](&text);
+    if (p->options.action == FG_ACTION_PRINT_FLAGS)
+        fg_print_flags(&text, p->options.target);
+    else
+        actions[p->options.action](&text);
     if (text.length) fg_console_print(ctx, text.data, text.length);
 }
 

@@ -1,7 +1,8 @@
-/* The option table and its parser. A row is all that is known of an option; --help is printed from the rows.
- */
+/* The option table and its parser. A row is all that is known of an option; --help is printed from the rows
+ * (help.c). */
 #include "cli/options.h"
 
+#include "cli/option_row.h"
 #include "codegen/escape.h"
 
 #include <errno.h>
@@ -10,25 +11,13 @@
 #include <string.h>
 #include <unistd.h>
 
-typedef struct parser {
+struct parser {
     fg_context *ctx;
     fg_cli_options *options;
     const char *pending_report_file; /* --report-file that came before its --report */
     const char *option;              /* being parsed, as the table names it */
     bool emit_file;                  /* --emit was given its format, and not yet its file */
-} parser;
-
-typedef enum takes { TAKES_NONE, TAKES_OPTIONAL, TAKES_VALUE } takes;
-
-typedef struct option_row {
-    const char *group; /* heading of --help, on the first row of a group; else NULL */
-    const char *name;
-    const char *alias; /* NULL: none */
-    takes takes;
-    const char *value; /* as --help shows it */
-    const char *help;  /* lines separated by \n */
-    void (*set)(parser *p, const char *value);
-} option_row;
+};
 
 /* Options, or values of options, that the interface reserves and this version does not have. Removing a row
  * is all it takes here once the work is done. */
@@ -393,6 +382,11 @@ static void set_list_targets(parser *p, const char *value) {
     p->options->action = FG_ACTION_LIST_TARGETS;
 }
 
+static void set_print_flags(parser *p, const char *value) {
+    (void)value;
+    p->options->action = FG_ACTION_PRINT_FLAGS;
+}
+
 static void set_list_ops(parser *p, const char *value) {
     (void)value;
     p->options->action = FG_ACTION_LIST_OPS;
@@ -432,11 +426,13 @@ static void set_version(parser *p, const char *value) {
 }
 
 static void set_help(parser *p, const char *value) {
-    (void)value;
-    p->options->action = FG_ACTION_HELP;
+    static const char *const names[] = {"text", "man", "bash", "zsh", "fish"};
+    p->options->action =
+        (fg_action)((int)FG_ACTION_HELP +
+                    (value ? choice(p, value, "text, man, bash, zsh or fish", 5, names) : 0));
 }
 
-static const option_row rows[] = {
+static const fg_option_row rows[] = {
     {"Output", "-o", NULL, TAKES_VALUE, "FILE.c",
      "write FILE.c and FILE.h (and FILE.weights, see --weights); without -o\nthe model is checked and "
      "reported, and nothing is written",
@@ -530,14 +526,22 @@ static const option_row rows[] = {
      set_dump},
     {NULL, "--list-ops", NULL, TAKES_NONE, NULL, "supported operators as a Markdown table", set_list_ops},
     {NULL, "--list-targets", NULL, TAKES_NONE, NULL, "known targets", set_list_targets},
+    {NULL, "--print-flags", NULL, TAKES_NONE, NULL,
+     "the compiler flags that --target is described with, for build systems", set_print_flags},
     {"General", "--quiet", "-q", TAKES_NONE, NULL, "no progress and no notes", set_quiet},
     {NULL, "--verbose", "-v", TAKES_NONE, NULL, "reports list every node and why each tile was chosen",
      set_verbose},
     {NULL, "--color", NULL, TAKES_VALUE, "auto|always|never", "colours (default: auto, on terminals)",
      set_color},
     {NULL, "--version", NULL, TAKES_NONE, NULL, "print the version", set_version},
-    {NULL, "--help", "-h", TAKES_NONE, NULL, "print this", set_help},
+    {NULL, "--help", "-h", TAKES_OPTIONAL, "text|man|bash|zsh|fish",
+     "print this, or the same as a manual page, or completions for a shell", set_help},
 };
+
+const fg_option_row *fg_option_rows(int *n) {
+    *n = (int)FG_COUNT(rows);
+    return rows;
+}
 
 /* ---- parsing ---- */
 
@@ -581,7 +585,7 @@ _Noreturn static void unknown_option(parser *p, const char *name) {
     fg_raise(p->ctx, FG_USAGE, "unknown option '%s'", fg_escape_terminal(p->ctx, name));
 }
 
-static const option_row *find_row(const char *name) {
+static const fg_option_row *find_row(const char *name) {
     for (size_t i = 0; i < FG_COUNT(rows); i++)
         if (strcmp(rows[i].name, name) == 0 || (rows[i].alias && strcmp(rows[i].alias, name) == 0))
             return &rows[i];
@@ -607,7 +611,7 @@ static int parse_option(parser *p, int argc, char **argv, int i) {
         name = "-o";
     }
     refuse_whole_option(p, name);
-    const option_row *row = find_row(name);
+    const fg_option_row *row = find_row(name);
     if (!row) unknown_option(p, name);
     p->option = row->name;
     if (row->takes == TAKES_NONE && value) fg_raise(p->ctx, FG_USAGE, "%s takes no value", row->name);
@@ -697,7 +701,7 @@ void fg_options_parse(fg_context *ctx, int argc, char **argv, fg_cli_options *o)
     check_together(&p);
 }
 
-/* ---- colours and help ---- */
+/* ---- colours ---- */
 
 fg_color fg_options_early_color(int argc, char **argv) {
     fg_color color = FG_COLOR_AUTO;
@@ -712,50 +716,4 @@ bool fg_color_on(fg_color color, FILE *stream) {
     const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
     if (color != FG_COLOR_AUTO) return color == FG_COLOR_ALWAYS;
     return isatty(fileno(stream)) && !(no && *no) && !(term && strcmp(term, "dumb") == 0);
-}
-
-static void help_row(const option_row *row, fg_text *out) {
-    char left[64];
-    const char *sign = row->takes == TAKES_OPTIONAL ? "[=" : row->takes == TAKES_VALUE ? " " : "";
-    snprintf(left, sizeof left, "%s%s%s%s%s%s", row->alias ? row->alias : "", row->alias ? ", " : "",
-             row->name, sign, row->value ? row->value : "", row->takes == TAKES_OPTIONAL ? "]" : "");
-    fg_text_printf(out, "  %-26s", left);
-    if (strlen(left) > 24) fg_text_printf(out, "\n%28s", "");
-    for (const char *s = row->help;;) {
-        size_t n = strcspn(s, "\n");
-        fg_text_addn(out, s, n);
-        fg_text_add(out, "\n");
-        if (!s[n]) return;
-        s += n + 1;
-        fg_text_printf(out, "%28s", "");
-    }
-}
-
-void fg_options_help(fg_text *out) {
-    fg_text_add(
-        out, "usage: fusegen MODEL.onnx -o FILE.c [options]\n"
-             "       fusegen MODEL.onnx [MODEL.onnx ...] [--report] [options]\n\n"
-             "Writes an ONNX model as plain C: one function per group of fused operators, checked against a\n"
-             "reference interpreter before the file is handed over.\n\n"
-             "Examples\n"
-             "  fusegen model.onnx -o model.c                    C for this machine, checked by tcc\n"
-             "  fusegen model.onnx -o model.c --target NAME      C for another target (--list-targets)\n"
-             "  fusegen model.onnx --dim batch=1 --report        pin a dimension; what is fused, kernel by "
-             "kernel\n"
-             "  fusegen model.onnx --verify=cc --bench           check and time what the real compiler makes "
-             "of it\n"
-             "  fusegen a.onnx b.onnx                            compare models in one table\n"
-             "  fusegen model.onnx --input x=x.npy --expect y=y.npy   check with your own data\n");
-    for (size_t i = 0; i < FG_COUNT(rows); i++) {
-        if (rows[i].group) fg_text_printf(out, "\n%s\n", rows[i].group);
-        help_row(&rows[i], out);
-    }
-    fg_text_add(out,
-                "\nExit codes\n"
-                "  0  done                                         4  operator, type, dimension or size not "
-                "supported\n"
-                "  1  wrong command line                           5  the target's compiler or emulator is "
-                "missing or failed\n"
-                "  2  model cannot be read or is invalid           6  output cannot be written\n"
-                "  3  generated code does not match the reference  70 internal error; please report it\n");
 }

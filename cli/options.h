@@ -10,9 +10,14 @@
 
 typedef enum fg_action {
     FG_ACTION_RUN,
-    FG_ACTION_HELP,
+    FG_ACTION_HELP, /* and its other forms, in the order of --help's values */
+    FG_ACTION_MAN,
+    FG_ACTION_BASH,
+    FG_ACTION_ZSH,
+    FG_ACTION_FISH,
     FG_ACTION_VERSION,
     FG_ACTION_LIST_TARGETS,
+    FG_ACTION_PRINT_FLAGS,
     FG_ACTION_LIST_OPS,
     FG_ACTION_LIST_PASSES
 } fg_action;
@@ -111,8 +116,13 @@ typedef struct fg_cli_options {
  * option. */
 void fg_options_parse(fg_context *ctx, int argc, char **argv, fg_cli_options *options);
 
-/* The text of --help, made from the same table that parsing uses. */
-void fg_options_help(fg_text *out);
+/* The text of --help, made from the same table that parsing uses: for terminals, as a manual page (man(7)),
+ * and as completions of three shells. */
+void fg_help_text(fg_text *out);
+void fg_help_man(fg_text *out);
+void fg_help_bash(fg_text *out);
+void fg_help_zsh(fg_text *out);
+void fg_help_fish(fg_text *out);
 
 /* "read", "infer", "canonical", "partition". */
 const char *fg_dump_pass_name(fg_dump_pass pass);

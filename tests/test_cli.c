@@ -43,6 +43,27 @@ static void expect_usage_error(const char *folder, const char *says, const char 
 
 /* ---- what needs no model ---- */
 
+static void help_has_other_forms(void **state) {
+    static const struct {
+        const char *option, *says;
+    } forms[] = {
+        {"--help=man", ".TP\n.B \\-\\-target NAME|FILE.target\n"},
+        {"--help=bash", "--weights) COMPREPLY=($(compgen -W 'inline incbin blob'"},
+        {"--help=zsh",
+         "'*--arena[who owns the memory for activations (default\\: caller)]:value:(caller static)'"},
+        {"--help=fish", "complete -c fusegen -l quiet -s q -d 'no progress and no notes'\n"},
+    };
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+        tool_result r = run(*state, 0, ARGS(forms[i].option));
+        tool_expect_text(r.out, forms[i].says);
+        tool_free(&r);
+    }
+    tool_result r = run(*state, 0, ARGS("--print-flags", "--target", "cortex-m4f"));
+    tool_expect_text(r.out, "-mcpu=cortex-m4");
+    tool_free(&r);
+    expect_usage_error(*state, "--help: 'pdf' is not text, man, bash, zsh or fish", ARGS("--help=pdf"));
+}
+
 static void help_shows_usage_examples_options_and_exit_codes(void **state) {
     tool_result r = run(*state, 0, ARGS("--help"));
     tool_expect_text(r.out, "usage: fusegen MODEL.onnx -o FILE.c");
@@ -430,6 +451,7 @@ static void a_dump_stops_after_its_pass(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(help_shows_usage_examples_options_and_exit_codes),
+        TEST(help_has_other_forms),
         TEST(version_is_one_line),
         TEST(an_unknown_option_names_the_nearest),
         TEST(options_of_later_versions_are_refused_by_name),
