@@ -171,6 +171,15 @@ static void set_window(const fg_conv_any *q, fg_template *t) {
     fg_template_int(t, "TAPS", q->taps);
 }
 
+static bool divides(const fg_nest *n, int loops) {
+    for (int d = 0; d < loops; d++) {
+        if (n->extent[d] > 1) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void emit_vectors(fg_conv_any *q) {
     fg_emit *e = q->e;
     const int64_t vectors = (q->ocg + e->lanes - 1) / e->lanes;
@@ -178,12 +187,17 @@ static void emit_vectors(fg_conv_any *q) {
     most = most > 8 ? 8 : most < 1 ? 1 : most;
     q->nv = vectors < most ? (int)vectors : most;
     q->spill = !fg_tail_vectors(&q->tail, channel_dim(q));
+    const int loops = q->nest->rank - 1;
+    if (divides(q->nest, loops)) {
+        fg_emit_parallel(e);
+    }
     pack(q);
     if (q->spill) {
         fg_emit_scratch(e, "lanes", "float", sizeof(float), q->nv * (int64_t)e->lanes);
     }
     fg_template *t = fg_emit_template(e);
     set_window(q, t);
+    fg_nest_divide(e, t, q->nest, loops);
     fg_template_int(t, "NV", q->nv);
     fg_template_int(t, "NP", vectors * e->lanes);
     fg_template_int(t, "PANELS", vectors / q->nv);
@@ -207,6 +221,7 @@ static void emit_elements(fg_conv_any *q) {
     }
     fg_template *t = fg_emit_template(e);
     set_window(q, t);
+    fg_nest_divide(e, t, q->nest, q->nest->rank);
     fg_template_ints(t, "W_S", q->weights->shape.rank, ws);
     const int channel = channel_dim(q);
     const char *at = fg_format(e->ctx, "i%d", channel);
