@@ -159,9 +159,13 @@ static const char *minus_zero(const fg_int_sum *s, int operand, const char *name
     return zero[0] == '0' && zero[1] == '\0' ? "" : fg_format(s->e->ctx, " - %s", zero);
 }
 
-void fg_int_template(fg_int_sum *s, fg_template *t, int64_t columns) {
+int64_t fg_int_tile(const fg_int_sum *s, int64_t columns) {
     const int64_t most = s->e->lanes * 4 < 16 ? 16 : s->e->lanes * 4 > 64 ? 64 : s->e->lanes * 4;
-    const int64_t tile = columns < most ? columns : most;
+    return columns < most ? columns : most;
+}
+
+void fg_int_template(fg_int_sum *s, fg_template *t, int64_t columns) {
+    const int64_t tile = fg_int_tile(s, columns);
     const fg_value *a = s->n->in[s->f->a], *b = s->n->in[s->f->b];
     fg_template_int(t, "TILE", tile);
     fg_template_int(t, "COLUMNS", columns);

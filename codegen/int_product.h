@@ -26,6 +26,8 @@ enum { FG_INT_OPERANDS = 12 }; /* room that a nest needs */
 
 /* Declares the result and the parameters. nest and dims are set; the nest is not simplified after that. */
 void fg_int_open(fg_int_sum *s);
+/* Columns that are summed at a time, of that many. */
+int64_t fg_int_tile(const fg_int_sum *s, int64_t columns);
 /* Sets TILE, the template's TYPE texts, zero points and bias; hooks the end of a result. */
 void fg_int_template(fg_int_sum *s, fg_template *t, int64_t columns);
 

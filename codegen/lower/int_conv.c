@@ -32,25 +32,19 @@ static void make_nest(fg_int_conv *q) {
     s->y = fg_nest_add(s->e->ctx, s->nest, stride);
 }
 
-/* [group][tap][input channel][output channel]; depthwise: [tap][channel]. */
+/* [group][tile of columns][tap][input channel][column]; depthwise: the channels are the columns. */
 static void pack(fg_int_conv *q) {
     const uint8_t *from = q->weights->data;
     const int64_t count = fg_shape_count(&q->weights->shape);
     uint8_t *to = fg_emit_table(q->s.e, "w", fg_dtype_get(q->weights->dtype)->c_type, 1, count);
-    const int64_t n = q->depthwise ? q->groups : q->ocg, k = q->depthwise ? 1 : q->icg;
-    q->w_n = 1;
-    q->w_k = n;
-    q->w_group = q->depthwise ? 0 : q->taps * k * n;
-    int64_t step = k * n;
-    for (int d = q->w.axes; d-- > 0;) {
-        q->w_tap[d] = step;
-        step *= q->w.kernel[d];
-    }
-    for (int64_t oc = 0; oc < q->groups * q->ocg; oc++) {
-        const int64_t group = q->depthwise ? 0 : oc / q->ocg, column = q->depthwise ? oc : oc % q->ocg;
-        for (int64_t ic = 0; ic < k; ic++) {
-            for (int64_t tap = 0; tap < q->taps; tap++) {
-                to[group * q->w_group + (tap * k + ic) * n + column] = from[(oc * k + ic) * q->taps + tap];
+    const int64_t groups = q->depthwise ? 1 : q->groups, columns = q->depthwise ? q->groups : q->ocg,
+                  tile = fg_int_tile(&q->s, columns);
+    for (int64_t g = 0; g < groups; g++) {
+        for (int64_t n = 0; n < columns; n += tile) {
+            const int64_t width = n + tile <= columns ? tile : columns - n;
+            for (int64_t i = 0; i < q->taps * q->icg * width; i++, to++) {
+                const int64_t oc = g * columns + n + i % width, k = i / width;
+                *to = from[(oc * q->icg + k % q->icg) * q->taps + k / q->icg];
             }
         }
     }
@@ -74,12 +68,18 @@ static bool may_leave(const fg_window *w, int d) {
 
 static void set_window(const fg_int_conv *q, fg_template *t) {
     const fg_window *w = &q->w;
-    int64_t xs[FG_MAX_RANK], check[FG_MAX_SPATIAL];
+    int64_t xs[FG_MAX_RANK], check[FG_MAX_SPATIAL], below[FG_MAX_SPATIAL], taps = 1;
     fg_strides_of(q->s.e, q->x, xs);
     for (int d = 0; d < w->axes; d++) {
         check[d] = may_leave(w, d);
     }
+    for (int d = w->axes; d-- > 0;) {
+        below[d] = taps;
+        taps *= w->kernel[d];
+    }
     fg_template_int(t, "AXES", w->axes);
+    fg_template_int(t, "TAPS", taps);
+    fg_template_ints(t, "BELOW", w->axes, below);
     fg_template_int(t, "TRANSPOSED", 0);
     fg_template_ints(t, "KERNEL", w->axes, w->kernel);
     fg_template_ints(t, "STRIDE", w->axes, w->stride);
@@ -90,6 +90,7 @@ static void set_window(const fg_int_conv *q, fg_template *t) {
     fg_template_ints(t, "A_T", w->axes, xs + 2);
     fg_template_ints(t, "B_T", w->axes, q->w_tap);
     fg_template_int(t, "A_K", xs[1]);
+    fg_template_text(t, "AJ", xs[1] == 1 ? "j" : fg_format(q->s.e->ctx, "j * %lld", (long long)xs[1]));
     fg_template_int(t, "A_G", q->icg * xs[1]);
     fg_template_text(t, "A", fg_format(q->s.e->ctx, "x + i0 * %lld", (long long)xs[0]));
     fg_template_text(t, "B", "w");
@@ -117,6 +118,7 @@ static void emit(fg_emit *e) {
     make_nest(&q);
     fg_emit_input(e, "x", q.x);
     if (q.weights->data != NULL) {
+        q.w_n = 1;
         pack(&q);
     } else {
         read_in_place(&q);
@@ -130,6 +132,8 @@ static void emit(fg_emit *e) {
     fg_template_int(t, "K", q.icg);
     fg_template_int(t, "B_K", q.w_k);
     fg_template_int(t, "B_N", q.w_n);
+    fg_template_int(t, "PACKED", q.weights->data != NULL);
+    fg_template_text(t, "BJ", q.w_n == 1 ? "j" : fg_format(e->ctx, "j * %lld", (long long)q.w_n));
     fg_template_int(t, "B_G", q.w_group);
     fg_template_render(t, "int_product", e->out);
 }

@@ -64,7 +64,12 @@ static void emit(fg_emit *e) {
     fg_template_int(t, "K", a->shape.dim[ar - 1]);
     fg_template_int(t, "A_K", as[ar - 1]);
     fg_template_int(t, "B_K", bs[br > 1 ? br - 2 : 0]);
-    fg_template_int(t, "B_N", br > 1 ? bs[br - 1] : 0);
+    const int64_t b_n = br > 1 ? bs[br - 1] : 0;
+    fg_template_int(t, "B_N", b_n);
+    fg_template_int(t, "PACKED", 0);
+    fg_template_int(t, "TAPS", 1);
+    fg_template_text(t, "AJ", "0");
+    fg_template_text(t, "BJ", b_n == 1 ? "j" : fg_format(ctx, "j * %lld", (long long)b_n));
     fg_template_int(t, "A_G", 0);
     fg_template_int(t, "B_G", 0);
     fg_template_text(t, "A", fg_pointer_to(ctx, "a", fg_nest_at(ctx, s.nest, ia, 0, last, "i")));
