@@ -1,10 +1,10 @@
 /* Attention as products, a bias and a softmax:
  *   scores = queries * keys^T * scale [capped] [+ bias];  y = softmax(scores) * values
- * Heads of queries that share a head of keys are rows of one product, so nothing is repeated. float16 and
- * bfloat16 are computed as float. */
+ * float16 and bfloat16 are computed as float. */
 #include "fusion/expand.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "frontend/attention.h"
 
@@ -146,54 +146,88 @@ static fg_value *scaled(fg_expansion *x, fg_value *v, const char *op, double fac
     return factor == 1 ? v : fg_ex_binary(x, op, v, fg_ex_scalar(x, t, factor));
 }
 
-/* Rows of one product where several heads of queries share one of keys. */
-static fg_value *shared(fg_expansion *x, const fg_attention *a, fg_value *v) {
-    const int64_t dim[] = {a->batch, a->kv_heads, a->q_heads / a->kv_heads * a->q_len, v->shape.dim[3]};
-    return fg_ex_reshape(x, v, 4, dim);
+/* Batch x heads [x heads that share one] x rows x columns: where several heads of queries share one of keys,
+ * they have a dimension of their own, along which keys and values are broadcast. */
+static int rank_of(const fg_attention *a) {
+    return a->q_heads > a->kv_heads ? 5 : 4;
+}
+
+static fg_value *grouped(fg_expansion *x, const fg_attention *a, fg_value *v) {
+    const int64_t *d = v->shape.dim, group = v->shape.dim[1] / a->kv_heads;
+    const int64_t dim[] = {d[0], a->kv_heads, group, d[2], d[3]};
+    return rank_of(a) == 4 ? v : fg_ex_reshape(x, v, 5, dim);
 }
 
 static fg_value *apart(fg_expansion *x, const fg_attention *a, fg_value *v) {
-    const int64_t dim[] = {a->batch, a->q_heads, a->q_len, v->shape.dim[3]};
+    const int64_t dim[] = {a->batch, a->q_heads, a->q_len, v->shape.dim[v->shape.rank - 1]};
     return fg_ex_reshape(x, v, 4, dim);
 }
 
-/* Rows in which nothing may be seen are all zero, whatever their scores. */
-static fg_value *probabilities(fg_expansion *x, const fg_attention *a, fg_value *scores, const bias *b,
-                               fg_dtype t) {
-    const bool asked = a->precision != FG_UNDEFINED && a->precision != x->node->in[QUERY]->dtype;
-    fg_value *p = fg_ex_softmax(x, asked ? fg_ex_cast(x, scores, a->precision) : scores, -1);
-    p = fg_ex_cast(x, p, t);
-    if (!b->may_hide_all || b->value == NULL) {
-        return p;
+/* A bias of up to four dimensions, in the same way. */
+static fg_value *grouped_bias(fg_expansion *x, const fg_attention *a, fg_value *v) {
+    int64_t d[4] = {1, 1, 1, 1};
+    memcpy(d + 4 - v->shape.rank, v->shape.dim, (size_t)v->shape.rank * sizeof *d);
+    if (rank_of(a) == 4) {
+        return fg_ex_reshape(x, v, 4, d);
     }
-    fg_value *most = fg_ex_reduce(x, "ReduceMax", b->value, b->value->shape.rank - 1);
-    fg_value *hidden = fg_ex_binary(x, "Equal", most, fg_ex_scalar(x, t, -INFINITY));
-    return fg_ex_where(x, hidden, fg_ex_scalar(x, t, 0), p);
+    const bool by_head = d[1] != 1;
+    const int64_t dim[] = {d[0], by_head ? a->kv_heads : 1, by_head ? a->q_heads / a->kv_heads : 1, d[2],
+                           d[3]};
+    return fg_ex_reshape(x, v, 5, dim);
+}
+
+static fg_value *probabilities(fg_expansion *x, const fg_attention *a, fg_value *scores, fg_dtype t) {
+    const bool asked = a->precision != FG_UNDEFINED && a->precision != x->node->in[QUERY]->dtype;
+    return fg_ex_cast(x, fg_ex_softmax(x, asked ? fg_ex_cast(x, scores, a->precision) : scores, -1), t);
+}
+
+/* True for the rows in which nothing may be seen; NULL: there are none. */
+static fg_value *hidden_rows(fg_expansion *x, const fg_ex_heads *h, fg_value *added) {
+    if (!h->may_hide_all || added == NULL) {
+        return NULL;
+    }
+    fg_value *most = fg_ex_reduce(x, "ReduceMax", added, added->shape.rank - 1);
+    return fg_ex_binary(x, "Equal", most, fg_ex_scalar(x, most->dtype, -INFINITY));
+}
+
+/* They are all zero, whatever their scores. */
+static fg_value *guarded(fg_expansion *x, fg_value *hidden, fg_value *v) {
+    return hidden == NULL ? v : fg_ex_where(x, hidden, fg_ex_scalar(x, v->dtype, 0), v);
+}
+
+/* The weighted values, rows hidden: as the plan lays the result out. The guard comes last, so that nothing
+ * stands between softmax, product and transposition. */
+static fg_value *result(fg_expansion *x, const fg_attention *a, fg_value *y, fg_value *hidden) {
+    static const int64_t by_token[] = {0, 3, 1, 2, 4};
+    const int64_t packed[] = {a->batch, a->q_len, a->q_heads * a->v_head};
+    if (!a->packed) {
+        return apart(x, a, guarded(x, hidden, y));
+    }
+    const int64_t *perm = rank_of(a) == 5 ? by_token : swap_heads;
+    hidden = hidden == NULL ? NULL : fg_ex_transpose(x, hidden, perm);
+    return fg_ex_reshape(x, guarded(x, hidden, fg_ex_transpose(x, y, perm)), 3, packed);
 }
 
 fg_value *fg_ex_attend(fg_expansion *x, const fg_attention *a, const fg_ex_heads *h, fg_value **scores) {
     const fg_dtype t = h->q->dtype;
-    const bias b = {h->bias, h->may_hide_all};
-    fg_value *stage[4], *k = fg_ex_transpose(x, h->k, swap_inner);
-    fg_value *s = fg_ex_binary(x, "MatMul", shared(x, a, h->q), k);
-    s = stage[FG_SCORES_RAW] = apart(x, a, scaled(x, s, "Mul", a->scale, t));
+    fg_value *k = grouped(x, a, fg_ex_transpose(x, h->k, swap_inner)), *stage[4];
+    fg_value *added = h->bias != NULL ? grouped_bias(x, a, h->bias) : NULL,
+             *hidden = hidden_rows(x, h, added);
+    fg_value *s = scaled(x, fg_ex_binary(x, "MatMul", grouped(x, a, h->q), k), "Mul", a->scale, t);
+    stage[FG_SCORES_RAW] = s;
     if (a->softcap > 0) {
         s = scaled(x, s, "Div", a->softcap, t);
         s = scaled(x, fg_ex_unary(x, "Tanh", s), "Mul", a->softcap, t);
     }
     stage[FG_SCORES_CAPPED] = s;
-    s = b.value != NULL ? fg_ex_binary(x, "Add", s, b.value) : s;
+    s = added != NULL ? fg_ex_binary(x, "Add", s, added) : s;
     stage[FG_SCORES_BIASED] = s;
-    s = stage[FG_SCORES_PROBABILITIES] = probabilities(x, a, s, &b, t);
+    s = stage[FG_SCORES_PROBABILITIES] = probabilities(x, a, s, t);
     if (scores != NULL) {
-        *scores = stage[a->scores];
+        fg_value *told = stage[a->scores];
+        *scores = apart(x, a, a->scores == FG_SCORES_PROBABILITIES ? guarded(x, hidden, told) : told);
     }
-    fg_value *y = apart(x, a, fg_ex_binary(x, "MatMul", shared(x, a, s), h->v));
-    if (!a->packed) {
-        return y;
-    }
-    const int64_t dim[] = {a->batch, a->q_len, a->q_heads * a->v_head};
-    return fg_ex_reshape(x, fg_ex_transpose(x, y, swap_heads), 3, dim);
+    return result(x, a, fg_ex_binary(x, "MatMul", s, grouped(x, a, h->v)), hidden);
 }
 
 bool fg_ex_attention(fg_expansion *x) {
@@ -209,7 +243,7 @@ bool fg_ex_attention(fg_expansion *x) {
                            .bias = b.value,
                            .may_hide_all = b.may_hide_all};
     fg_value *out[] = {NULL, key, value, NULL};
-    out[0] = fg_ex_attend(x, &a, &h, &out[3]);
+    out[0] = fg_ex_attend(x, &a, &h, fg_ex_wanted(x, 3) ? &out[3] : NULL);
     for (int i = 0; i < 4; i++) {
         out[i] = fg_ex_wanted(x, i) ? out[i] : NULL;
     }
@@ -225,15 +259,15 @@ bool fg_ex_flex_attention(fg_expansion *x) {
     const fg_dtype t = a.precision == FG_DOUBLE ? FG_DOUBLE : FG_FLOAT;
     fg_graph *before = fg_flex_graph(x->rw->ctx, x->node, "score_mod");
     fg_graph *after = fg_flex_graph(x->rw->ctx, x->node, "prob_mod");
-    fg_value *q = shared(x, &a, fg_ex_cast(x, fg_ex_in(x, QUERY), t));
-    fg_value *k = fg_ex_transpose(x, fg_ex_cast(x, fg_ex_in(x, KEY), t), swap_inner);
+    fg_value *q = grouped(x, &a, fg_ex_cast(x, fg_ex_in(x, QUERY), t));
+    fg_value *k = grouped(x, &a, fg_ex_transpose(x, fg_ex_cast(x, fg_ex_in(x, KEY), t), swap_inner));
     fg_value *s = apart(x, &a, scaled(x, fg_ex_binary(x, "MatMul", q, k), "Mul", a.scale, t));
     s = fg_ex_cast(x, s, a.precision);
     s = before != NULL ? fg_ex_splice(x, before, &s) : s;
     s = fg_ex_softmax(x, s, -1);
     s = after != NULL ? fg_ex_splice(x, after, &s) : s;
-    s = shared(x, &a, fg_ex_cast(x, s, t));
-    fg_value *y = apart(x, &a, fg_ex_binary(x, "MatMul", s, fg_ex_cast(x, fg_ex_in(x, VALUE), t)));
+    fg_value *v = grouped(x, &a, fg_ex_cast(x, fg_ex_in(x, VALUE), t));
+    fg_value *y = apart(x, &a, fg_ex_binary(x, "MatMul", grouped(x, &a, fg_ex_cast(x, s, t)), v));
     fg_ex_done(x, 1, &y);
     return true;
 }

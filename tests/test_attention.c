@@ -155,6 +155,23 @@ TEST(generates_caches_of_which_a_part_is_valid) {
     }
 }
 
+/* Long enough that whole blocks of keys are hidden, and some rows altogether. */
+TEST(generates_windows_over_long_caches) {
+    (void)arg;
+    for (int form = 0; form < 3; form++) {
+        fg_graph *g = new_graph(ctx, 25);
+        fg_value *q = input(g, "q", "1x2x40x8"), *k = input(g, "k", "1x2x400x8"),
+                 *v = input(g, "v", "1x2x400x8");
+        fg_value *valid = form == 2 ? typed_input(g, "valid", "1", FG_INT64) : NULL;
+        fg_value *mask = form == 1 ? typed_input(g, "mask", "40x1", FG_BOOL) : NULL;
+        fg_value *in[] = {q, k, v, mask, NULL, NULL, valid};
+        mask = mask != NULL ? in[3] = NODE(g, "And", mask, typed_input(g, "keys", "400", FG_BOOL)) : NULL;
+        fg_value *y =
+            with_int(g, make_node(g, "Attention", form + 3 + 2 * (form == 2), in), "left_window_size", 5);
+        check(g, with_int(g, y, "right_window_size", 3));
+    }
+}
+
 TEST(generates_other_types) {
     (void)arg;
     static const fg_dtype some[] = {FG_DOUBLE, FG_FLOAT16, FG_BFLOAT16};
@@ -237,6 +254,7 @@ int main(void) {
         cmocka_unit_test(generates_masks_of_any_rank),
         cmocka_unit_test(generates_a_step_with_a_cache),
         cmocka_unit_test(generates_caches_of_which_a_part_is_valid),
+        cmocka_unit_test(generates_windows_over_long_caches),
         cmocka_unit_test(generates_other_types),
         cmocka_unit_test(generates_attention_with_graphs_of_its_own),
         cmocka_unit_test(graphs_change_scores_and_weights),
