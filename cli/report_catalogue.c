@@ -59,8 +59,12 @@ const char *fg_report_catalogue_text(fg_context *ctx, const fg_report_kernel *k)
     return s;
 }
 
+/* Of its first result that is wanted: a recurrent node may leave out the whole sequence. */
 static int64_t channels_of(const fg_node *n) {
-    const fg_shape *s = &n->out[0]->shape;
+    int first = 0;
+    while (first < n->n_out && !n->out[first]) first++;
+    if (first == n->n_out) return 0;
+    const fg_shape *s = &n->out[first]->shape;
     bool image = strcmp(n->op_type, "Conv") == 0 || strcmp(n->op_type, "ConvTranspose") == 0;
     return s->rank < 2 ? 1 : s->dim[image ? 1 : s->rank - 1];
 }

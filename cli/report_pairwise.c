@@ -16,7 +16,8 @@ static void collect_op(fg_context *ctx, const fg_pairwise_op *op, fg_report_kern
     fg_report_op *o = &k->ops[k->n_ops++];
     o->type = copy(ctx, op->type);
     o->name = copy(ctx, op->node ? fg_node_label(op->node) : "(synthesised)");
-    o->shape = op->node && op->node->n_out ? fg_shape_text(ctx, &op->node->out[0]->shape) : "";
+    o->shape =
+        op->node && op->node->n_out && op->node->out[0] ? fg_shape_text(ctx, &op->node->out[0]->shape) : "";
     o->detail = op->node ? fg_report_window(ctx, op->node) : "";
     o->flops = op->flops;
     for (int i = 0; i < op->n_in; i++) o->in_bytes += op->in[i].bytes;

@@ -74,9 +74,9 @@ static bool has_operand(const build *b, const fg_node *n, const fg_value *v) {
 static void find_silu(build *b, int *position) {
     for (int i = 0; i < b->g->n_nodes; i++) {
         const fg_node *n = b->g->nodes[i];
-        if (!is_op(n, "Sigmoid") || n->out[0]->n_users != 1 || n->out[0]->is_output) continue;
+        if (!is_op(n, "Sigmoid") || !n->out[0] || n->out[0]->n_users != 1 || n->out[0]->is_output) continue;
         const fg_node *mul = n->out[0]->users[0];
-        if (!is_op(mul, "Mul") || !has_operand(b, mul, source(b, n->in[0]))) continue;
+        if (!is_op(mul, "Mul") || !mul->out[0] || !has_operand(b, mul, source(b, n->in[0]))) continue;
         int at = position[mul->out[0]->id];
         b->silu[at] = n;
         b->gone[i] = true;
@@ -88,7 +88,7 @@ static void find_operators(build *b) {
     for (int i = 0; i < b->g->n_nodes; i++) {
         const fg_node *n = b->g->nodes[i];
         b->gone[i] = is_constant(n) || is_op(n, "Identity");
-        if (is_op(n, "Identity")) b->same_as[n->out[0]->id] = source(b, n->in[0]);
+        if (is_op(n, "Identity") && n->out[0]) b->same_as[n->out[0]->id] = source(b, n->in[0]);
         for (int o = 0; o < n->n_out; o++)
             if (n->out[o]) position[n->out[o]->id] = i;
     }

@@ -1,4 +1,5 @@
 /* RNN, GRU and LSTM: the reference by hand, generated code against the reference. */
+#include "cli/report.h"
 #include "lower_check.h"
 #include "one_node.h"
 
@@ -297,6 +298,30 @@ TEST(results_that_nobody_reads_are_not_written) {
     check(g, NODE(g, "Sigmoid", last));
 }
 
+TEST(the_sequence_itself_may_be_left_out) {
+    (void)arg;
+    const setting s = {.op = "LSTM",
+                       .gates = 4,
+                       .directions = 1,
+                       .constant = true,
+                       .steps = 4,
+                       .batch = 2,
+                       .inputs = 3,
+                       .hidden = 5,
+                       .type = FG_FLOAT};
+    fg_graph *g = new_graph(ctx, 22);
+    fg_node *n = recurrent(g, &s, sequence(g, &s), 1)->producer;
+    fg_value *out[2] = {NULL, fg_graph_value(g, "last")};
+    n->out = FG_ARRAY(ctx, 2, fg_value *);
+    memcpy(n->out, out, sizeof out);
+    n->n_out = 2;
+    check(g, out[1]);
+    fg_report r = {0};
+    fg_report_collect_scale(g, &r);
+    assert_int_equal(r.depth, 1);
+    assert_true(r.width == 5);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(keeps_a_state),
@@ -309,6 +334,7 @@ int main(void) {
         cmocka_unit_test(generated_cells_of_all_activations),
         cmocka_unit_test(generated_cells_between_other_layouts),
         cmocka_unit_test(results_that_nobody_reads_are_not_written),
+        cmocka_unit_test(the_sequence_itself_may_be_left_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
