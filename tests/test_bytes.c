@@ -107,7 +107,9 @@ static void build(const char *folder, const fg_module *m) {
                               "asan-stack=0", "--param", "asan-globals=0", "-c", "net.c"));
     tool_expect(&r, 0);
     tool_free(&r);
-    r = tool_run_program(folder, "gcc", ARGS("-shared", "-fPIC", "-o", "net.so", "hooks.c", "net.o", "-lm"));
+    /* -Bsymbolic: should this program run under a sanitizer, the runtime here still comes first */
+    r = tool_run_program(
+        folder, "gcc", ARGS("-shared", "-fPIC", "-Wl,-Bsymbolic", "-o", "net.so", "hooks.c", "net.o", "-lm"));
     tool_expect(&r, 0);
     tool_free(&r);
 }
