@@ -1,9 +1,12 @@
 #include "cli/console.h"
 
+#include "cli/options.h"
+
 #include "codegen/escape.h"
 
 #include <errno.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <time.h>
@@ -105,4 +108,21 @@ int fg_console_width(void) {
     struct winsize size;
     if (!isatty(1) || ioctl(1, TIOCGWINSZ, &size) != 0 || size.ws_col < 40) return 0;
     return size.ws_col;
+}
+
+/* ---- colours ---- */
+
+fg_color fg_options_early_color(int argc, char **argv) {
+    fg_color color = FG_COLOR_AUTO;
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--color=always") == 0) color = FG_COLOR_ALWAYS;
+        if (strcmp(argv[i], "--color=never") == 0) color = FG_COLOR_NEVER;
+    }
+    return color;
+}
+
+bool fg_color_on(fg_color color, FILE *stream) {
+    const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
+    if (color != FG_COLOR_AUTO) return color == FG_COLOR_ALWAYS;
+    return isatty(fileno(stream)) && !(no && *no) && !(term && strcmp(term, "dumb") == 0);
 }

@@ -9,7 +9,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 struct parser {
     fg_context *ctx;
@@ -699,21 +698,4 @@ void fg_options_parse(fg_context *ctx, int argc, char **argv, fg_cli_options *o)
             add_model(&p, argv[i]);
     }
     check_together(&p);
-}
-
-/* ---- colours ---- */
-
-fg_color fg_options_early_color(int argc, char **argv) {
-    fg_color color = FG_COLOR_AUTO;
-    for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--color=always") == 0) color = FG_COLOR_ALWAYS;
-        if (strcmp(argv[i], "--color=never") == 0) color = FG_COLOR_NEVER;
-    }
-    return color;
-}
-
-bool fg_color_on(fg_color color, FILE *stream) {
-    const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
-    if (color != FG_COLOR_AUTO) return color == FG_COLOR_ALWAYS;
-    return isatty(fileno(stream)) && !(no && *no) && !(term && strcmp(term, "dumb") == 0);
 }
