@@ -6,7 +6,9 @@ static void emit(fg_emit *e) {
     fg_context *ctx = e->ctx;
     fg_value *x = n->in[0], *y = n->out[0];
     fg_need_whole_elements(e, x);
-    fg_need_constant(e, n->in[1]);
+    if (!fg_operand_is_checked(n, 1)) {
+        fg_need_constant(e, n->in[1]);
+    }
     if (fg_is_empty_result(e, y)) {
         return;
     }

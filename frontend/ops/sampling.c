@@ -209,7 +209,7 @@ static void infer_max_roi_pool(fg_context *ctx, fg_graph *g, fg_node *n) {
 
 const fg_op fg_ops_sampling[] = {
     ROW("AffineGrid", 20, 0, 2, 2, infer_affine_grid, fg_ref_affine_grid, "affine_grid",
-        "size must be constant"),
+        "size must be constant, or declared for the output"),
     ROW("GridSample", 16, 0, 2, 2, infer_grid_sample, fg_ref_grid_sample, "grid_sample",
         "linear and cubic in at most three dimensions"),
     ROW("DeformConv", 19, 0, 3, 5, infer_deform_conv, fg_ref_deform_conv, "deform_conv",

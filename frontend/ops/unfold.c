@@ -29,10 +29,26 @@ static fg_shape cropped(fg_context *ctx, fg_node *n) {
     return y;
 }
 
+static bool is_named(fg_context *ctx, const fg_node *n, int axis) {
+    int64_t axes[FG_MAX_RANK];
+    const int count = fg_attr_ints(ctx, n, "axes", FG_MAX_RANK, axes), rank = n->in[0]->shape.rank;
+    bool named = fg_node_attr(n, "axes") == NULL;
+    for (int i = 0; i < count; i++) {
+        named = named || fg_axis(ctx, n, axes[i], rank) == axis;
+    }
+    return named;
+}
+
 static void infer_center_crop_pad(fg_context *ctx, fg_graph *g, fg_node *n) {
     (void)g;
-    const fg_shape y = fg_need_const(ctx, n, 1, "shape") ? cropped(ctx, n) : n->out[0]->shape;
-    if (y.rank != n->in[0]->shape.rank) {
+    const fg_shape *x = &n->in[0]->shape;
+    const bool known = fg_need_const(ctx, n, 1, "shape");
+    const fg_shape y = known ? cropped(ctx, n) : n->out[0]->shape;
+    bool fits = y.rank == x->rank;
+    for (int d = 0; fits && !known && d < y.rank; d++) { /* other axes than the named ones stay */
+        fits = is_named(ctx, n, d) || y.dim[d] == x->dim[d];
+    }
+    if (!fits) {
         fg_raise(ctx, FG_BAD_MODEL, "%s cannot be cropped or padded to %s",
                  fg_shape_text(ctx, &n->in[0]->shape), fg_shape_text(ctx, &y));
     }
@@ -134,7 +150,7 @@ const fg_op fg_ops_unfold[] = {
      .infer = infer_center_crop_pad,
      .reference = fg_ref_center_crop_pad,
      .lowering = "center_crop_pad",
-     .note = "shape must be constant"},
+     .note = "shape must be constant, or declared for the output"},
     {.name = "Col2Im",
      .domain = "",
      .since = 18,
