@@ -256,6 +256,26 @@ static void ask(fg_context *ctx, void *arg) {
     p->got.valid = true;
 }
 
+/* Symbols that are the lesser of another one's form and a number follow that one, unless they are `varied`
+ * themselves. */
+static void settle(probe *p, const int *list, int n, int varied) {
+    for (int i = 0; i < n; i++) {
+        const fg_symbol *s = &p->g->symbols[list[i]];
+        bool follows = s->least_of != NULL && list[i] != varied;
+        for (int t = 0; follows && t < s->least_of->n; t++) {
+            int k = 0;
+            while (k < n && list[k] != s->least_of->term[t].symbol) {
+                k++;
+            }
+            follows = k < n;
+        }
+        if (follows) {
+            const int64_t x = fg_form_at(s->least_of, p->symbols);
+            p->symbols[list[i]] = x < 0 ? 0 : x < s->most ? x : s->most;
+        }
+    }
+}
+
 /* A choice that the operator refuses is not valid, but for the first one, which is what is planned for. */
 static answer ask_at(probe *p, bool first) {
     p->got = (answer){.valid = false};
@@ -313,35 +333,92 @@ static fg_form form_of(const fit *f, int o, int64_t i, bool element) {
 
 static bool same_kind(const fit *f, const answer *a) {
     for (int o = 0; o < f->p.n->n_out; o++) {
-        if (f->p.n->out[o] != NULL && (a->out[o].shape.rank != f->whole.out[o].shape.rank ||
-                                       (a->out[o].data == NULL) != (f->whole.out[o].data == NULL))) {
+        const fg_tensor *x = &a->out[o], *whole = &f->whole.out[o];
+        if (f->p.n->out[o] != NULL &&
+            (x->shape.rank != whole->shape.rank || (x->data == NULL && whole->data != NULL))) {
             return false;
         }
     }
     return true;
 }
 
-/* True if the forms give what the operator answers. */
-static bool agrees(const fit *f, const answer *a) {
+/* True if the forms of extents give what the operator answers. */
+static bool extents_agree(const fit *f, const answer *a) {
     for (int o = 0; o < f->p.n->n_out; o++) {
         const fg_value *v = f->p.n->out[o];
-        if (v == NULL) {
-            continue;
-        }
-        for (int d = 0; d < v->shape.rank; d++) {
+        for (int d = 0; v != NULL && d < v->shape.rank; d++) {
             const fg_form form = fg_extent_form(v, d);
             const int64_t x = fg_form_at(&form, f->p.symbols);
             if ((x < 0 ? 0 : x) != a->out[o].shape.dim[d]) {
                 return false;
             }
         }
-        for (int64_t i = 0; v->elements != NULL && i < fg_shape_count(&a->out[o].shape); i++) {
-            if (fg_form_at(&v->elements[i], f->p.symbols) != number_of(&a->out[o], i, true)) {
-                return false;
-            }
+    }
+    return true;
+}
+
+static bool elements_agree(const fit *f, const answer *a, int o) {
+    const fg_value *v = f->p.n->out[o];
+    for (int64_t i = 0; v->elements != NULL && i < fg_shape_count(&a->out[o].shape); i++) {
+        if (fg_form_at(&v->elements[i], f->p.symbols) != number_of(&a->out[o], i, true)) {
+            return false;
         }
     }
     return true;
+}
+
+/* The answer with symbol k of the list at x, those that follow it settled. They stay so until `reset`. */
+static answer ask_with(fit *f, int k, int64_t x) {
+    f->p.symbols[f->list[k]] = x;
+    settle(&f->p, f->list, f->n, f->list[k]);
+    return ask_at(&f->p, false);
+}
+
+static void reset(fit *f) {
+    for (int k = 0; k < f->n; k++) {
+        f->p.symbols[f->list[k]] = f->p.g->symbols[f->list[k]].most;
+    }
+}
+
+/* Elements of output o are not what they seemed. One that is the lesser of a form and a number, as in k =
+ * min(n, 100), is a symbol of its own; others are known at run time only. */
+static void find_least(fit *f, int o) {
+    fg_value *v = f->p.n->out[o];
+    v->elements = NULL;
+    v->data = NULL;
+    if (v->dtype != FG_INT64 || f->n != 1 || fg_shape_count(&v->shape) != 1 ||
+        f->p.g->symbols[f->list[0]].most < 3) {
+        return;
+    }
+    const int64_t cap = number_of(&f->whole.out[o], 0, true), most = f->p.g->symbols[f->list[0]].most;
+    int64_t low[2];
+    for (int i = 0; i < 2; i++) {
+        const answer a = ask_with(f, 0, i + 1);
+        if (!a.valid || a.out[o].data == NULL) {
+            reset(f);
+            return;
+        }
+        low[i] = number_of(&a.out[o], 0, true);
+    }
+    const fg_form least = {.constant = 2 * low[0] - low[1], .n = 1, .term = {{f->list[0], low[1] - low[0]}}};
+    const int64_t slope = low[1] - low[0], knee = slope > 0 ? (cap - least.constant) / slope : 0;
+    const int64_t places[] = {3, 5, knee - 1, knee, knee + 1, knee + 2, most / 3, most / 2, most - 1, most};
+    bool fits = slope > 0 && cap >= 0;
+    for (size_t i = 0; fits && i < FG_COUNT(places); i++) {
+        if (places[i] < 1 || places[i] > most) {
+            continue;
+        }
+        const answer a = ask_with(f, 0, places[i]);
+        const int64_t x = fg_form_at(&least, f->p.symbols);
+        fits = a.valid && a.out[o].data != NULL && number_of(&a.out[o], 0, true) == (x < cap ? x : cap);
+    }
+    reset(f);
+    if (fits) {
+        const int k = fg_new_symbol(f->p.g, cap);
+        f->p.g->symbols[k] = (fg_symbol){cap, v, -1, copy_form(f->p.g->ctx, &least)};
+        const fg_form own = {.n = 1, .term = {{k, 1}}};
+        v->elements = copy_form(f->p.g->ctx, &own);
+    }
 }
 
 /* Asks at more choices; what the operator refuses cannot happen in a run, unless extents would have to be
@@ -349,6 +426,7 @@ static bool agrees(const fit *f, const answer *a) {
 static void check_more(fit *f) {
     static const int64_t small[] = {1, 2, 3, 5};
     int refused = 0;
+    bool *wrong = FG_ARRAY(f->p.g->ctx, f->p.n->n_out + 1, bool);
     for (int k = 0; k < f->n; k++) {
         const int64_t most = f->p.g->symbols[f->list[k]].most;
         for (int t = 0; t < 7; t++) {
@@ -356,18 +434,25 @@ static void check_more(fit *f) {
             if (x < 1 || x > most) {
                 continue;
             }
-            f->p.symbols[f->list[k]] = x;
-            const answer a = ask_at(&f->p, false);
+            const answer a = ask_with(f, k, x);
             refused += !a.valid;
-            if (a.valid && (!same_kind(f, &a) || !agrees(f, &a))) {
+            if (a.valid && (!same_kind(f, &a) || !extents_agree(f, &a))) {
                 no_form(f, "the extents of its results follow from extents that depend on data in a way that "
                            "is not supported");
             }
+            for (int o = 0; a.valid && o < f->p.n->n_out; o++) {
+                wrong[o] = wrong[o] || (f->p.n->out[o] != NULL && !elements_agree(f, &a, o));
+            }
+            reset(f);
         }
-        f->p.symbols[f->list[k]] = most;
     }
     if (refused > 0) {
         no_form(f, "extents of its operands depend on data and cannot be shown to fit each other");
+    }
+    for (int o = 0; o < f->p.n->n_out; o++) {
+        if (wrong[o]) {
+            find_least(f, o);
+        }
     }
 }
 
@@ -427,14 +512,43 @@ static void take_bounds(const fit *f) {
     }
 }
 
+/* A concatenation of many parts: its extent is a symbol of its own. */
+static bool sum_up(fit *f) {
+    fg_node *n = f->p.n;
+    if (strcmp(n->op_type, "Concat") != 0) {
+        return false;
+    }
+    const fg_value *x = n->in[0];
+    const int axis = fg_axis(f->p.g->ctx, n, fg_attr_int(n, "axis", 0), x->shape.rank);
+    const answer whole = ask_at(&f->p, true);
+    for (int i = 1; i < n->n_in; i++) {
+        for (int d = 0; d < x->shape.rank; d++) {
+            if (d != axis && !fg_form_equal(x->extent[d], n->in[i]->extent[d])) {
+                return false;
+            }
+        }
+    }
+    const fg_shape *y = &whole.out[0].shape;
+    fg_out_symbol(f->p.g->ctx, f->p.g, n, 0, x->dtype, y, axis, fg_new_symbol(f->p.g, y->dim[axis]));
+    for (int d = 0; d < y->rank; d++) {
+        if (d != axis) {
+            fg_out_same_extent(n, 0, d, x, d);
+        }
+    }
+    return true;
+}
+
 void fg_infer_extents(fg_graph *g, fg_node *n) {
     fit f = {.p = {.g = g, .n = n, .symbols = FG_ARRAY(g->ctx, g->n_symbols + 1, int64_t)}};
     f.n = find_involved(n, f.list);
-    if (f.n > MAX_INVOLVED) {
-        no_form(&f, "too many extents that depend on data meet here");
-    }
     for (int i = 0; i < g->n_symbols; i++) {
         f.p.symbols[i] = g->symbols[i].most;
+    }
+    if (f.n > MAX_INVOLVED) {
+        if (!sum_up(&f)) {
+            no_form(&f, "too many extents that depend on data meet here");
+        }
+        return;
     }
     f.whole = ask_at(&f.p, true);
     if (f.whole.symbols > 0) {
@@ -443,10 +557,8 @@ void fg_infer_extents(fg_graph *g, fg_node *n) {
     }
     f.other = FG_ARRAY(g->ctx, f.n + 1, answer);
     for (int k = 0; k < f.n; k++) {
-        const int64_t most = g->symbols[f.list[k]].most;
-        f.p.symbols[f.list[k]] = neighbour(most);
-        f.other[k] = ask_at(&f.p, false);
-        f.p.symbols[f.list[k]] = most;
+        f.other[k] = ask_with(&f, k, neighbour(g->symbols[f.list[k]].most));
+        reset(&f);
         if (!f.other[k].valid || !same_kind(&f, &f.other[k])) {
             no_form(&f, "extents of its operands depend on data and cannot be shown to fit each other");
         }

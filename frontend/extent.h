@@ -31,8 +31,9 @@ struct fg_form {
 
 struct fg_symbol {
     int64_t most;
-    const fg_value *value; /* dimension `dim` of this value is the symbol */
+    const fg_value *value; /* dimension `dim` of this value is the symbol; dim -1: its only element is */
     int dim;
+    const fg_form *least_of; /* the symbol is the lesser of this and `most`; NULL: counted */
 };
 
 int fg_new_symbol(fg_graph *g, int64_t most);

@@ -30,6 +30,9 @@ static fg_value *symbol_value(lowerer *l, int k) {
         return l->symbol[k];
     }
     const fg_symbol *s = &l->g->symbols[k];
+    if (s->value != NULL && s->dim < 0) {
+        return l->symbol[k] = l->g->values[s->value->id]; /* an element that the graph computes */
+    }
     fg_value *counted = s->value == NULL ? NULL : l->g->values[s->value->id];
     FG_REQUIRE(l->ctx, "extents", counted != NULL && counted->ref == s->value && counted->producer != NULL);
     fg_node *n = counted->producer;
@@ -51,7 +54,7 @@ static fg_value *symbol_value(lowerer *l, int k) {
 
 /* Symbols of some forms, and the forms as rows over them. */
 typedef struct rows {
-    int symbol[FG_FORM_TERMS * FG_MAX_RANK], n;
+    int *symbol, n, cap;
     int64_t *ints;
     int count;
 } rows;
@@ -62,14 +65,15 @@ static int place_of(lowerer *l, rows *r, int symbol) {
         i++;
     }
     if (i == r->n) {
-        FG_REQUIRE(l->ctx, "extents", r->n < (int)FG_COUNT(r->symbol));
+        FG_REQUIRE(l->ctx, "extents", r->n < r->cap);
         r->symbol[r->n++] = symbol;
     }
     return i;
 }
 
 static rows rows_of(lowerer *l, const fg_form *forms, int count) {
-    rows r = {.count = count};
+    rows r = {.count = count, .cap = FG_FORM_TERMS * count + 1};
+    r.symbol = FG_ARRAY(l->ctx, r.cap, int);
     for (int i = 0; i < count; i++) {
         for (int t = 0; t < forms[i].n; t++) {
             (void)place_of(l, &r, forms[i].term[t].symbol);
@@ -515,6 +519,11 @@ static bool tell(lowerer *l, fg_node *n) {
         return false;
     }
     const int count = (int)fg_shape_count(&y->shape);
+    for (int i = 0; i < l->g->n_symbols; i++) {
+        if (l->g->symbols[i].dim < 0 && l->g->symbols[i].value == y->ref) {
+            return false; /* it is where a symbol comes from */
+        }
+    }
     if (y->dtype != FG_INT64 || count > FG_MAX_RANK) {
         return false;
     }

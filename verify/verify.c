@@ -54,7 +54,10 @@ static void find_symbols(fg_check *c) {
     c->symbols = FG_ARRAY(c->ctx, c->read->n_symbols + 1, int64_t);
     for (int i = 0; i < c->read->n_symbols; i++) {
         const fg_symbol *s = &c->read->symbols[i];
-        if (s->value) c->symbols[i] = fg_check_reference(c, s->value).shape.dim[s->dim];
+        if (!s->value) continue;
+        fg_tensor t = fg_check_reference(c, s->value);
+        fg_value view = {.name = "", .dtype = t.dtype, .shape = t.shape, .data = t.data};
+        c->symbols[i] = s->dim < 0 ? fg_const_int(&view, 0) : t.shape.dim[s->dim];
     }
 }
 

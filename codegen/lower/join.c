@@ -9,9 +9,6 @@ static void emit(fg_emit *e) {
     fg_context *ctx = e->ctx;
     const int axis = (int)fg_attr_int(n, "axis", 0), parts = (int)fg_attr_int(n, "parts", 0);
     fg_need_whole_elements(e, y);
-    if (fg_is_empty_result(e, y)) {
-        return;
-    }
     fg_emit_output(e, "y", y);
     fg_emit_symbols(e, n, parts);
     fg_line(e, "ptrdiff_t at = 0; /* along the axis */");
@@ -33,6 +30,7 @@ static void emit(fg_emit *e) {
         fg_line(e, "at += (ptrdiff_t)extent;");
         fg_line(e, "}");
     }
+    fg_emit_count(e, n, "at");
     fg_describe(e, "", "part by part");
 }
 
