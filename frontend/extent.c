@@ -342,19 +342,17 @@ static bool same_kind(const fit *f, const answer *a) {
     return true;
 }
 
-/* True if the forms of extents give what the operator answers. */
-static bool extents_agree(const fit *f, const answer *a) {
+/* Marks the extents, FG_MAX_RANK to an output, of which the forms do not give what the operator answers. */
+static void mark_extents(const fit *f, const answer *a, bool *wrong) {
     for (int o = 0; o < f->p.n->n_out; o++) {
         const fg_value *v = f->p.n->out[o];
         for (int d = 0; v != NULL && d < v->shape.rank; d++) {
             const fg_form form = fg_extent_form(v, d);
             const int64_t x = fg_form_at(&form, f->p.symbols);
-            if ((x < 0 ? 0 : x) != a->out[o].shape.dim[d]) {
-                return false;
-            }
+            wrong[o * FG_MAX_RANK + d] =
+                wrong[o * FG_MAX_RANK + d] || (x < 0 ? 0 : x) != a->out[o].shape.dim[d];
         }
     }
-    return true;
 }
 
 static bool elements_agree(const fit *f, const answer *a, int o) {
@@ -380,44 +378,67 @@ static void reset(fit *f) {
     }
 }
 
-/* Elements of output o are not what they seemed. One that is the lesser of a form and a number, as in k =
- * min(n, 100), is a symbol of its own; others are known at run time only. */
-static void find_least(fit *f, int o) {
+/* Extent or element i of output o is not what it seemed. If it is the lesser of a form and a number, as in k
+ * = min(n, 100), it is a symbol of its own: its form, else NULL. */
+static const fg_form *find_least(fit *f, int o, int64_t i, bool element) {
+    fg_context *ctx = f->p.g->ctx;
+    if (f->n != 1 || f->p.g->symbols[f->list[0]].most < 3) {
+        return NULL;
+    }
+    const int64_t cap = number_of(&f->whole.out[o], i, element), most = f->p.g->symbols[f->list[0]].most;
+    int64_t low[2];
+    for (int k = 0; k < 2; k++) {
+        const answer a = ask_with(f, 0, k + 1);
+        reset(f);
+        if (!a.valid || !same_kind(f, &a)) {
+            return NULL;
+        }
+        low[k] = number_of(&a.out[o], i, element);
+    }
+    const int64_t slope = low[1] - low[0], base = low[0] - slope, knee = slope > 0 ? (cap - base) / slope : 0;
+    const fg_form least = {.constant = base, .n = 1, .term = {{f->list[0], slope}}};
+    const int64_t places[] = {3, 5, knee - 1, knee, knee + 1, knee + 2, most / 3, most / 2, most - 1, most};
+    bool fits = slope > 0 && cap >= 0;
+    for (size_t k = 0; fits && k < FG_COUNT(places); k++) {
+        if (places[k] < 1 || places[k] > most) {
+            continue;
+        }
+        const answer a = ask_with(f, 0, places[k]);
+        const int64_t x = fg_form_at(&least, f->p.symbols);
+        fits = a.valid && same_kind(f, &a) && number_of(&a.out[o], i, element) == (x < cap ? x : cap);
+    }
+    reset(f);
+    if (!fits) {
+        return NULL;
+    }
+    const int k = fg_new_symbol(f->p.g, cap);
+    f->p.g->symbols[k] =
+        (fg_symbol){cap, f->p.n->out[o], element ? -1 : (int)i, copy_form(ctx, &least), NULL};
+    const fg_form own = {.n = 1, .term = {{k, 1}}};
+    return copy_form(ctx, &own);
+}
+
+/* Elements that no form fits are known at run time only. */
+static void mend_elements(fit *f, int o) {
     fg_value *v = f->p.n->out[o];
     v->elements = NULL;
     v->data = NULL;
-    if (v->dtype != FG_INT64 || f->n != 1 || fg_shape_count(&v->shape) != 1 ||
-        f->p.g->symbols[f->list[0]].most < 3) {
-        return;
+    if (v->dtype == FG_INT64 && fg_shape_count(&v->shape) == 1) {
+        v->elements = find_least(f, o, 0, true);
     }
-    const int64_t cap = number_of(&f->whole.out[o], 0, true), most = f->p.g->symbols[f->list[0]].most;
-    int64_t low[2];
-    for (int i = 0; i < 2; i++) {
-        const answer a = ask_with(f, 0, i + 1);
-        if (!a.valid || a.out[o].data == NULL) {
-            reset(f);
-            return;
-        }
-        low[i] = number_of(&a.out[o], 0, true);
-    }
-    const fg_form least = {.constant = 2 * low[0] - low[1], .n = 1, .term = {{f->list[0], low[1] - low[0]}}};
-    const int64_t slope = low[1] - low[0], knee = slope > 0 ? (cap - least.constant) / slope : 0;
-    const int64_t places[] = {3, 5, knee - 1, knee, knee + 1, knee + 2, most / 3, most / 2, most - 1, most};
-    bool fits = slope > 0 && cap >= 0;
-    for (size_t i = 0; fits && i < FG_COUNT(places); i++) {
-        if (places[i] < 1 || places[i] > most) {
+}
+
+static void mend_extents(fit *f, const bool *wrong) {
+    for (int i = 0; i < f->p.n->n_out * FG_MAX_RANK; i++) {
+        if (!wrong[i]) {
             continue;
         }
-        const answer a = ask_with(f, 0, places[i]);
-        const int64_t x = fg_form_at(&least, f->p.symbols);
-        fits = a.valid && a.out[o].data != NULL && number_of(&a.out[o], 0, true) == (x < cap ? x : cap);
-    }
-    reset(f);
-    if (fits) {
-        const int k = fg_new_symbol(f->p.g, cap);
-        f->p.g->symbols[k] = (fg_symbol){cap, v, -1, copy_form(f->p.g->ctx, &least)};
-        const fg_form own = {.n = 1, .term = {{k, 1}}};
-        v->elements = copy_form(f->p.g->ctx, &own);
+        const fg_form *form = find_least(f, i / FG_MAX_RANK, i % FG_MAX_RANK, false);
+        if (form == NULL) {
+            no_form(f, "the extents of its results follow from extents that depend on data in a way that is "
+                       "not supported");
+        }
+        f->p.n->out[i / FG_MAX_RANK]->extent[i % FG_MAX_RANK] = form;
     }
 }
 
@@ -427,6 +448,7 @@ static void check_more(fit *f) {
     static const int64_t small[] = {1, 2, 3, 5};
     int refused = 0;
     bool *wrong = FG_ARRAY(f->p.g->ctx, f->p.n->n_out + 1, bool);
+    bool *wrong_extent = FG_ARRAY(f->p.g->ctx, f->p.n->n_out * FG_MAX_RANK + 1, bool);
     for (int k = 0; k < f->n; k++) {
         const int64_t most = f->p.g->symbols[f->list[k]].most;
         for (int t = 0; t < 7; t++) {
@@ -436,9 +458,11 @@ static void check_more(fit *f) {
             }
             const answer a = ask_with(f, k, x);
             refused += !a.valid;
-            if (a.valid && (!same_kind(f, &a) || !extents_agree(f, &a))) {
-                no_form(f, "the extents of its results follow from extents that depend on data in a way that "
-                           "is not supported");
+            if (a.valid && !same_kind(f, &a)) {
+                no_form(f, "its results have more or fewer dimensions where extents differ");
+            }
+            if (a.valid) {
+                mark_extents(f, &a, wrong_extent);
             }
             for (int o = 0; a.valid && o < f->p.n->n_out; o++) {
                 wrong[o] = wrong[o] || (f->p.n->out[o] != NULL && !elements_agree(f, &a, o));
@@ -449,9 +473,10 @@ static void check_more(fit *f) {
     if (refused > 0) {
         no_form(f, "extents of its operands depend on data and cannot be shown to fit each other");
     }
+    mend_extents(f, wrong_extent);
     for (int o = 0; o < f->p.n->n_out; o++) {
         if (wrong[o]) {
-            find_least(f, o);
+            mend_elements(f, o);
         }
     }
 }
@@ -512,6 +537,27 @@ static void take_bounds(const fit *f) {
     }
 }
 
+static bool same_parts(const fg_node *a, int axis_a, const fg_node *b, int axis_b) {
+    bool same = a->n_in == b->n_in;
+    for (int i = 0; same && i < a->n_in; i++) {
+        const fg_form x = fg_extent_form(a->in[i], axis_a), y = fg_extent_form(b->in[i], axis_b);
+        same = fg_form_equal(&x, &y);
+    }
+    return same;
+}
+
+/* The symbol that is the sum of these extents, which others may have made. */
+static int sum_symbol(fg_graph *g, const fg_node *n, int axis, int64_t most) {
+    for (int i = 0; i < g->n_symbols; i++) {
+        if (g->symbols[i].sum != NULL && same_parts(g->symbols[i].sum, g->symbols[i].dim, n, axis)) {
+            return i;
+        }
+    }
+    const int k = fg_new_symbol(g, most);
+    g->symbols[k].sum = n;
+    return k;
+}
+
 /* A concatenation of many parts: its extent is a symbol of its own. */
 static bool sum_up(fit *f) {
     fg_node *n = f->p.n;
@@ -529,7 +575,7 @@ static bool sum_up(fit *f) {
         }
     }
     const fg_shape *y = &whole.out[0].shape;
-    fg_out_symbol(f->p.g->ctx, f->p.g, n, 0, x->dtype, y, axis, fg_new_symbol(f->p.g, y->dim[axis]));
+    fg_out_symbol(f->p.g->ctx, f->p.g, n, 0, x->dtype, y, axis, sum_symbol(f->p.g, n, axis, y->dim[axis]));
     for (int d = 0; d < y->rank; d++) {
         if (d != axis) {
             fg_out_same_extent(n, 0, d, x, d);

@@ -34,6 +34,7 @@ struct fg_symbol {
     const fg_value *value; /* dimension `dim` of this value is the symbol; dim -1: its only element is */
     int dim;
     const fg_form *least_of; /* the symbol is the lesser of this and `most`; NULL: counted */
+    const fg_node *sum;      /* a concatenation of so many parts that the sum of their extents is a symbol */
 };
 
 int fg_new_symbol(fg_graph *g, int64_t most);

@@ -24,33 +24,7 @@ typedef struct lowerer {
 
 /* ---- symbols ---- */
 
-/* The int64 that a counting node returns behind its own results. */
-static fg_value *symbol_value(lowerer *l, int k) {
-    if (l->symbol[k] != NULL) {
-        return l->symbol[k];
-    }
-    const fg_symbol *s = &l->g->symbols[k];
-    if (s->value != NULL && s->dim < 0) {
-        return l->symbol[k] = l->g->values[s->value->id]; /* an element that the graph computes */
-    }
-    fg_value *counted = s->value == NULL ? NULL : l->g->values[s->value->id];
-    FG_REQUIRE(l->ctx, "extents", counted != NULL && counted->ref == s->value && counted->producer != NULL);
-    fg_node *n = counted->producer;
-    const int at = n->op->max_out;
-    FG_REQUIRE(l->ctx, "extents", at > 0 && n->n_out <= at);
-    fg_value **out = FG_ARRAY(l->ctx, at + 1, fg_value *);
-    memcpy(out, n->out, (size_t)n->n_out * sizeof *out);
-    fg_value *v = fg_graph_value(l->g, fg_format(l->ctx, "%s/count", counted->name));
-    v->dtype = FG_INT64;
-    v->shape = (fg_shape){1, {1}};
-    v->shape_known = true;
-    v->symbol = k + 1;
-    v->producer = n;
-    out[at] = v;
-    n->out = out;
-    n->n_out = at + 1;
-    return l->symbol[k] = v;
-}
+static fg_value *symbol_value(lowerer *l, int k);
 
 /* Symbols of some forms, and the forms as rows over them. */
 typedef struct rows {
@@ -126,6 +100,52 @@ static fg_node *own_node(lowerer *l, const fg_node *at, const char *op, int n_in
     n->index = at->index;
     set_ints(l, n, "forms", r->count * (r->n + 1), r->ints);
     return n;
+}
+
+/* The int64 that a counting node returns behind its own results. */
+static fg_value *counted_value(lowerer *l, int k, fg_value *counted) {
+    fg_node *n = counted->producer;
+    const int at = n->op->max_out;
+    FG_REQUIRE(l->ctx, "extents", at > 0 && n->n_out <= at);
+    fg_value **out = FG_ARRAY(l->ctx, at + 1, fg_value *);
+    memcpy(out, n->out, (size_t)n->n_out * sizeof *out);
+    fg_value *v = fg_graph_value(l->g, fg_format(l->ctx, "%s/count", counted->name));
+    v->dtype = FG_INT64;
+    v->shape = (fg_shape){1, {1}};
+    v->shape_known = true;
+    v->symbol = k + 1;
+    v->producer = n;
+    out[at] = v;
+    n->out = out;
+    n->n_out = at + 1;
+    return v;
+}
+
+/* The lesser of a form and a number, as an extent: told from the form's symbol. */
+static fg_value *least_value(lowerer *l, int k, const fg_value *v) {
+    const fg_symbol *s = &l->g->symbols[k];
+    const rows r = rows_of(l, s->least_of, 1);
+    fg_value *y = fg_graph_value(l->g, fg_format(l->ctx, "%s/least", v->name));
+    y->dtype = FG_INT64;
+    y->shape = (fg_shape){1, {1}};
+    y->shape_known = true;
+    y->symbol = k + 1;
+    fg_node *made = own_node(l, v->producer, "Extents", 0, NULL, &r, y);
+    fg_node_set_attr(l->ctx, made, "most", FG_ATTR_INT)->i = s->most;
+    return y;
+}
+
+static fg_value *symbol_value(lowerer *l, int k) {
+    if (l->symbol[k] != NULL) {
+        return l->symbol[k];
+    }
+    const fg_symbol *s = &l->g->symbols[k];
+    fg_value *v = s->value == NULL ? NULL : l->g->values[s->value->id];
+    FG_REQUIRE(l->ctx, "extents", v != NULL && v->ref == s->value && v->producer != NULL);
+    fg_value *held = s->dim < 0            ? v /* an element that the graph computes */
+                     : s->least_of != NULL ? least_value(l, k, v)
+                                           : counted_value(l, k, v);
+    return l->symbol[k] = held;
 }
 
 static fg_value *like(lowerer *l, const fg_value *v, const char *what) {
@@ -473,6 +493,28 @@ static void suppress(lowerer *l, fg_node *n) {
     set_ints(l, n, "forms", r.count * (r.n + 1), r.ints);
 }
 
+/* The extent in which they differ is told for both. */
+static void choose(lowerer *l, fg_node *n) {
+    enum { OPERANDS = 3 };
+    fg_form forms[2] = {{.n = 0}, {.n = 0}};
+    for (int d = 0; d < n->out[0]->shape.rank; d++) {
+        if (!fg_form_equal(n->out[0]->extent[d], n->in[1]->extent[d]) ||
+            n->in[1]->shape.dim[d] != n->in[2]->shape.dim[d]) {
+            forms[0] = fg_extent_form(n->in[1], d);
+            forms[1] = fg_extent_form(n->in[2], d);
+        }
+    }
+    const rows r = rows_of(l, forms, 2);
+    fg_value **in = FG_ARRAY(l->ctx, OPERANDS + r.n, fg_value *);
+    memcpy(in, n->in, OPERANDS * sizeof *in);
+    for (int i = 0; i < r.n; i++) {
+        in[OPERANDS + i] = symbol_value(l, r.symbol[i]);
+    }
+    n->in = in;
+    n->n_in = OPERANDS + r.n;
+    set_ints(l, n, "forms", r.count * (r.n + 1), r.ints);
+}
+
 static void regions(lowerer *l, fg_node *n) {
     fill_operand(l, n, 1, FG_FILL_ZERO);
     fill_operand(l, n, 2, FG_FILL_ZERO);
@@ -573,8 +615,16 @@ static bool fold_to_bounds(lowerer *l, fg_node *n) {
     return true;
 }
 
+static bool is_choice(const fg_node *n) {
+    return strcmp(n->op_type, "Choose") == 0 && strcmp(n->domain, FG_OWN_DOMAIN) == 0;
+}
+
 static void lower_node(lowerer *l, fg_node *n) {
     fg_context_set_node(l->ctx, n);
+    if (is_choice(n)) {
+        choose(l, n);
+        return;
+    }
     if (tell(l, n) || fold_to_bounds(l, n)) {
         return;
     }
@@ -640,7 +690,8 @@ void fg_lower_extents(fg_graph *g) {
         return;
     }
     for (int i = 0; i < n_nodes; i++) {
-        if (fg_has_dynamic_operand(g->nodes[i])) {
+        const fg_node *n = g->nodes[i];
+        if (fg_has_dynamic_operand(n) || is_choice(n)) {
             lower_node(&l, g->nodes[i]);
         }
     }

@@ -1,5 +1,6 @@
 /* Control flow, resolved while shapes are inferred: a branch is chosen, a loop unrolled. */
 #include "frontend/expand.h"
+#include "frontend/extent.h"
 #include "frontend/reference/elements.h"
 
 #include <string.h>
@@ -24,22 +25,38 @@ static void need_trips(fg_context *ctx, int64_t trips) {
 
 /* ---- If ---- */
 
+static fg_value **branch_results(fg_graph *g, const fg_node *n, const fg_graph *body) {
+    if (body->n_inputs != 0 || body->n_outputs < n->n_out) {
+        fg_raise(g->ctx, FG_BAD_MODEL, "a branch has %d inputs and %d outputs; the operator has %d outputs",
+                 body->n_inputs, body->n_outputs, n->n_out);
+    }
+    fg_value **results = FG_ARRAY(g->ctx, body->n_outputs + 1, fg_value *);
+    fg_graph_splice(g, body, NULL, results);
+    return results;
+}
+
+/* Operators have no effects but their results: where only a run knows the condition, both branches are
+ * computed and one chosen. */
 static void infer_if(fg_context *ctx, fg_graph *g, fg_node *n) {
     const fg_graph *then_branch = graph_of(ctx, n, "then_branch"),
                    *else_branch = graph_of(ctx, n, "else_branch");
-    fg_require_const(ctx, n, 0, "cond");
     if (fg_shape_count(&n->in[0]->shape) != 1 || n->in[0]->dtype != FG_BOOL) {
         fg_raise(ctx, FG_BAD_MODEL, "operand 'cond' must be one bool");
     }
-    const fg_graph *body = fg_const_int(n->in[0], 0) != 0 ? then_branch : else_branch;
-    if (body->n_inputs != 0 || body->n_outputs < n->n_out) {
-        fg_raise(ctx, FG_BAD_MODEL, "a branch has %d inputs and %d outputs; the operator has %d outputs",
-                 body->n_inputs, body->n_outputs, n->n_out);
-    }
-    fg_value **results = FG_ARRAY(ctx, body->n_outputs + 1, fg_value *);
-    fg_graph_splice(g, body, NULL, results);
-    for (int i = 0; i < n->n_out; i++) {
-        fg_put_output(g, n, i, results[i]);
+    if (n->in[0]->data == NULL) {
+        fg_value **yes = branch_results(g, n, then_branch), **no = branch_results(g, n, else_branch);
+        for (int i = 0; i < n->n_out; i++) {
+            if (n->out[i] != NULL) {
+                fg_value *in[3] = {n->in[0], yes[i], no[i]};
+                fg_put_node(g, n, "Choose", 3, in, 1, &n->out[i])->domain = FG_OWN_DOMAIN;
+            }
+        }
+    } else {
+        const bool yes = fg_const_int(n->in[0], 0) != 0;
+        fg_value **results = branch_results(g, n, yes ? then_branch : else_branch);
+        for (int i = 0; i < n->n_out; i++) {
+            fg_put_output(g, n, i, results[i]);
+        }
     }
     fg_replaced(n);
 }
@@ -339,7 +356,8 @@ static void infer_scan_8(fg_context *ctx, fg_graph *g, fg_node *n) {
     }
 
 const fg_op fg_ops_control[] = {
-    ROW("If", 1, 0, 1, 1, FG_T(FG_BOOL), infer_if, "condition must be constant"),
+    ROW("If", 1, 0, 1, 1, FG_T(FG_BOOL), infer_if,
+        "both branches are computed where the condition is not constant"),
     ROW("Loop", 1, 0, 0, -1, FG_T_ANY, infer_loop, "number of iterations must be constant; unrolled"),
     ROW("Scan", 8, 8, 0, -1, FG_T_ANY, infer_scan_8, "no sequence_lens; unrolled"),
     ROW("Scan", 9, 0, 1, -1, FG_T_ANY, infer_scan, "unrolled"),

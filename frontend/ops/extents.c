@@ -13,6 +13,40 @@ static void infer_told(fg_context *ctx, fg_graph *g, fg_node *n) {
     fg_out_shape(ctx, n, 0, FG_INT64, &s);
 }
 
+/* One of two tensors, by a condition; they may differ in one extent. */
+static void infer_choose(fg_context *ctx, fg_graph *g, fg_node *n) {
+    const fg_value *a = n->in[1], *b = n->in[2];
+    int differs = -1;
+    bool alike = !a->is_sequence && !b->is_sequence && a->dtype == b->dtype && a->shape.rank == b->shape.rank;
+    for (int d = 0; alike && d < a->shape.rank; d++) {
+        if (a->shape.dim[d] != b->shape.dim[d] || !fg_form_equal(a->extent[d], b->extent[d])) {
+            alike = differs < 0;
+            differs = d;
+        }
+    }
+    if (!alike) {
+        fg_remedy(ctx, "bind it, or the graph inputs it depends on, with --const NAME=FILE.npy");
+        fg_raise(ctx, FG_UNSUPPORTED,
+                 "operand 'cond' ('%s') must be constant, for the branches differ in more "
+                 "than one extent",
+                 n->in[0]->name);
+    }
+    fg_shape y = a->shape;
+    if (differs < 0) {
+        fg_out_shape(ctx, n, 0, a->dtype, &y);
+    } else {
+        if (b->shape.dim[differs] > y.dim[differs]) {
+            y.dim[differs] = b->shape.dim[differs];
+        }
+        fg_out_symbol(ctx, g, n, 0, a->dtype, &y, differs, fg_new_symbol(g, y.dim[differs]));
+    }
+    for (int d = 0; d < y.rank; d++) {
+        if (d != differs) {
+            fg_out_same_extent(n, 0, d, a, d);
+        }
+    }
+}
+
 #define ROW(NAME, INFER, REFERENCE, LOWERING)                                                                \
     {                                                                                                        \
         .name = NAME, .domain = FG_OWN_DOMAIN, .since = 1, .min_in = 1, .max_in = -1, .max_out = 1,          \
@@ -22,8 +56,9 @@ static void infer_told(fg_context *ctx, fg_graph *g, fg_node *n) {
 const fg_op fg_ops_extents[] = {
     ROW("Extents", infer_told, fg_ref_extents, "extents"), /* of nothing but symbols */
     ROW("FillTail", fg_infer_same, fg_ref_same, "fill_tail"),
-    ROW("Pack", fg_infer_same, fg_ref_same, "pack"),   /* elements side by side, row-major */
-    ROW("Unpack", fg_infer_same, fg_ref_same, "pack"), /* and back */
-    ROW("Join", fg_infer_same, NULL, "join"),          /* Concat along such an extent */
+    ROW("Pack", fg_infer_same, fg_ref_same, "pack"),      /* elements side by side, row-major */
+    ROW("Unpack", fg_infer_same, fg_ref_same, "pack"),    /* and back */
+    ROW("Choose", infer_choose, fg_ref_choose, "choose"), /* of both branches of an If */
+    ROW("Join", fg_infer_same, NULL, "join"),             /* Concat along such an extent */
 };
 const int fg_ops_extents_count = FG_COUNT(fg_ops_extents);

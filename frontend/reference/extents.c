@@ -11,7 +11,17 @@ void fg_ref_extents(const fg_eval *e) {
         for (int i = 0; i < k; i++) {
             x += form[1 + i] * fg_tensor_int(&e->in[i], 0);
         }
-        ((int64_t *)e->out[0].data)[r] = x < 0 ? 0 : x;
+        const int64_t most = fg_attr_int(e->node, "most", INT64_MAX);
+        ((int64_t *)e->out[0].data)[r] = x < 0 ? 0 : x < most ? x : most;
+    }
+}
+
+void fg_ref_choose(const fg_eval *e) {
+    const fg_tensor *x = &e->in[fg_tensor_int(&e->in[0], 0) != 0 ? 1 : 2];
+    const int64_t n = fg_shape_count(&x->shape);
+    e->out[0].shape = x->shape;
+    for (int64_t i = 0; i < n; i++) {
+        fg_copy_element(x->dtype, e->out[0].data, i, x->data, i);
     }
 }
 

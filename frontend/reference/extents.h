@@ -5,6 +5,7 @@
 #include "frontend/ops.h"
 
 void fg_ref_extents(const fg_eval *e);
+void fg_ref_choose(const fg_eval *e);
 void fg_ref_same(const fg_eval *e); /* what only moves elements that are not there in the reference */
 
 #endif
