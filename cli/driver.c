@@ -43,8 +43,9 @@ typedef struct job {
     fg_tensor *inputs; /* of --input, data NULL where none is given; NULL: all random */
     fg_verdict *verdict;
     fg_bench *bench;
-    fg_bench *unfused; /* of the same model without fusion, for --compare */
-    bool direct;       /* Winograd turned out to cost too much accuracy */
+    fg_bench *unfused;       /* of the same model without fusion, for --compare */
+    fg_footprint *footprint; /* on targets with limits; else NULL */
+    bool direct;             /* Winograd turned out to cost too much accuracy */
 } job;
 
 static void free_context(void *ctx) {
@@ -274,17 +275,19 @@ static void note_input(job *j) {
                         "weights are synthetic: %d tensors made by fill rules", j->read->n_synthetic);
 }
 
-static void note_size(job *j, const char *what, int64_t needs, int64_t has) {
-    if (has > 0 && needs > has)
-        fg_console_note(j->session->console, j->ctx, j->model,
-                        "%s of %" PRId64 " bytes exceed the %" PRId64 " bytes that %s has", what, needs, has,
-                        j->module->target->name);
+/* Boards have limits, which code that is handed over must keep; reports may show what does not fit. */
+static void measure_footprint(job *j) {
+    const fg_module *m = j->module;
+    if (m->target->ram_bytes <= 0 && m->target->flash_bytes <= 0) return;
+    fg_progress(j->ctx, "measuring the code", 0, 0);
+    fg_footprint *f = FG_NEW(j->ctx, fg_footprint);
+    *f = fg_measure_footprint(m);
+    j->footprint = f;
+    if (j->options->output) fg_check_footprint(m, f);
 }
 
 static void note_module(job *j) {
     const fg_module *m = j->module;
-    note_size(j, "activations", m->arena_bytes, m->target->ram_bytes);
-    note_size(j, "weights", m->weights_bytes, m->target->flash_bytes);
     if (!j->options->output) return;
     if (m->options.weights == FG_WEIGHTS_INLINE && m->weights_bytes > INLINE_NOTE_BYTES)
         fg_console_note(
@@ -456,7 +459,8 @@ static void collect(job *j) {
                                .module = j->module,
                                .verdict = j->verdict,
                                .bench = j->bench,
-                               .unfused = j->unfused};
+                               .unfused = j->unfused,
+                               .footprint = j->footprint};
     source.pairwise = fg_pairwise_partition(j->read, &compat);
     s->reports[s->n_reports] = fg_report_collect_both(s->ctx, &source, j->options->pairwise);
     s->n_reports++;
@@ -498,6 +502,7 @@ static void run_job(fg_context *ctx, void *arg) {
     generate(j);
     if (!j->module) return;
     note_module(j);
+    measure_footprint(j);
     verify_or_go_direct(j);
     bench(j);
     bench_unfused(j);

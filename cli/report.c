@@ -229,6 +229,8 @@ static void collect_module(fg_context *ctx, const fg_module *m, fg_report *r) {
     r->arena_bytes = m->arena_bytes;
     r->arena_lower_bound = m->arena_lower_bound;
     r->weights_bytes = m->weights_bytes;
+    r->flash_limit = m->target->flash_bytes;
+    r->ram_limit = m->target->ram_bytes;
     fg_report_collect_target(ctx, m->target, r);
 }
 
@@ -255,6 +257,11 @@ fg_report *fg_report_collect(fg_context *ctx, const fg_report_source *s) {
     if (s->unfused) {
         r->unfused = fg_bench_copy(ctx, s->unfused);
         r->unfused_kernels = s->unfused->n_kernels;
+    }
+    if (s->footprint) {
+        fg_footprint *f = FG_NEW(ctx, fg_footprint);
+        *f = fg_footprint_copy(ctx, s->footprint);
+        r->footprint = f;
     }
     add_up(r);
     return r;

@@ -8,6 +8,7 @@
 #include "fusion/catalogue.h"
 #include "fusion/pairwise.h"
 #include "verify/bench.h"
+#include "verify/footprint.h"
 #include "verify/verify.h"
 
 /* By arithmetic intensity, FLOPs per byte moved: > 50, > 10, > 1, the rest. */
@@ -134,9 +135,11 @@ typedef struct fg_report {
     fg_error total;
     double float_run, bound;
     const char *checked, *failure;
-    int64_t instructions;    /* that one run executed in the emulator; -1: not counted */
-    const fg_bench *bench;   /* a copy, without its kernels; NULL: no --bench */
-    const fg_bench *unfused; /* the same of one kernel per operator; NULL: not asked for */
+    int64_t flash_limit, ram_limit; /* of the board; 0: none */
+    const fg_footprint *footprint;  /* NULL: not measured, the target has no limits */
+    int64_t instructions;           /* that one run executed in the emulator; -1: not counted */
+    const fg_bench *bench;          /* a copy, without its kernels; NULL: no --bench */
+    const fg_bench *unfused;        /* the same of one kernel per operator; NULL: not asked for */
     int unfused_kernels;
 } fg_report;
 
@@ -145,9 +148,10 @@ typedef struct fg_report_source {
     const char *model, *variant;
     const fg_graph *read;
     const fg_module *module;
-    const fg_verdict *verdict; /* NULL: --verify=none */
-    const fg_bench *bench;     /* NULL: no --bench */
-    const fg_bench *unfused;   /* of --no-fuse, with --compare --bench; else NULL */
+    const fg_verdict *verdict;     /* NULL: --verify=none */
+    const fg_bench *bench;         /* NULL: no --bench */
+    const fg_bench *unfused;       /* of --no-fuse, with --compare --bench; else NULL */
+    const fg_footprint *footprint; /* on targets with limits; else NULL */
     const fg_pairwise
         *pairwise; /* --partition pairwise: the groups to show in place of the kernels; else NULL */
 } fg_report_source;

@@ -224,6 +224,28 @@ static void add_bench(builder *b, cJSON *parent, const char *key, const fg_bench
     for (int i = 0; i < bench->n_each; i++) add_double(b, each, NULL, bench->each_ms[i]);
 }
 
+/* "memory": of targets with limits. Sizes that no compiler has told are left out. */
+static void add_footprint(builder *b, cJSON *o, const fg_report *r) {
+    const fg_footprint *f = r->footprint;
+    if (!f) return;
+    cJSON *m = attach(b, o, "memory", cJSON_CreateObject());
+    add_int(b, m, "flash_bytes", f->flash);
+    add_int(b, m, "flash_limit", r->flash_limit);
+    add_int(b, m, "ram_bytes", f->ram);
+    add_int(b, m, "ram_limit", r->ram_limit);
+    add_int(b, m, "tensor_bytes", f->tensors);
+    if (f->why_not) {
+        add_string(b, m, "not_measured", f->why_not);
+        return;
+    }
+    add_int(b, m, "code_bytes", f->code);
+    add_int(b, m, "constant_bytes", f->constants);
+    add_int(b, m, "data_bytes", f->data);
+    if (f->stack >= 0) add_int(b, m, "stack_bytes", f->stack);
+    add_string(b, m, "stack_without", f->outside);
+    add_string(b, m, "compiler", f->compiler);
+}
+
 static void fill_report(builder *b, cJSON *o, const fg_report *r) {
     add_string(b, o, "fusegen", FG_VERSION);
     cJSON *model = attach(b, o, "model", cJSON_CreateObject());
@@ -240,6 +262,7 @@ static void fill_report(builder *b, cJSON *o, const fg_report *r) {
     add_int(b, o, "arena_bytes", r->arena_bytes);
     add_int(b, o, "arena_lower_bound", r->arena_lower_bound);
     add_int(b, o, "weights_bytes", r->weights_bytes);
+    add_footprint(b, o, r);
     add_int(b, o, "flops", r->flops);
     add_double(b, o, "predicted_ms", r->predicted_ms);
     add_known(b, o, "measured_ms", fg_report_measured(r), r->bench ? r->bench->wall.median_ms : 0);

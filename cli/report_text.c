@@ -106,6 +106,29 @@ static void pairwise_remarks(const fg_report *r, fg_text *out) {
                        r->n_stochastic_depth, r->n_dropout);
 }
 
+/* Of a board: what is needed of what there is. */
+static void board_memory(const fg_report *r, fg_text *out) {
+    const fg_footprint *f = r->footprint;
+    if (!f) return;
+    fg_text_printf(out, "flash     %" PRId64 " bytes", f->flash);
+    if (r->flash_limit) fg_text_printf(out, " of %" PRId64, r->flash_limit);
+    fg_text_printf(out, ": weights %" PRId64, f->weights);
+    if (f->why_not)
+        fg_text_printf(out, "; code not measured: %s\n", f->why_not);
+    else
+        fg_text_printf(out, ", code %" PRId64 ", constants %" PRId64 "; by %s\n", f->code, f->constants,
+                       f->compiler);
+    fg_text_printf(out, "RAM       %" PRId64 " bytes", f->ram);
+    if (r->ram_limit) fg_text_printf(out, " of %" PRId64, r->ram_limit);
+    fg_text_printf(out, ": arena %" PRId64 ", inputs and outputs %" PRId64, f->arena, f->tensors);
+    if (f->stack >= 0)
+        fg_text_printf(out, ", stack %" PRId64 "%s%s", f->stack, *f->outside ? " and what these take: " : "",
+                       f->outside);
+    fg_text_add(out, "\n");
+    if ((r->ram_limit && f->ram > r->ram_limit) || (r->flash_limit && f->flash > r->flash_limit))
+        fg_text_printf(out, "          too much for %s: with -o this is an error\n", r->target);
+}
+
 static void totals(fg_context *ctx, const fg_report *r, fg_text *out) {
     fg_text_printf(out, "kernels   %d for %d operators (%.2f each), %d of a single operator\n", r->n_kernels,
                    r->operators, fg_report_efficiency(r), r->single_op);
@@ -119,6 +142,7 @@ static void totals(fg_context *ctx, const fg_report *r, fg_text *out) {
     fg_text_printf(out, "arena     %" PRId64 " bytes (at least %" PRId64 " are live at once)\n",
                    r->arena_bytes, r->arena_lower_bound);
     fg_text_printf(out, "weights   %" PRId64 " bytes\n", r->weights_bytes);
+    board_memory(r, out);
     if (r->pairwise) pairwise_remarks(r, out);
     if (r->predicted_ms > 0)
         fg_text_printf(out, "predicted %.3f ms by the target's roofline\n", r->predicted_ms);
