@@ -23,6 +23,23 @@ typedef struct fg_line_pass {
     bool keep; /* prepared elements are stored in the result, where the last pass finds them as $x */
 } fg_line_pass;
 
+/* The mean; and the sum of squares of what is left of it, which becomes AFTER. */
+#define FG_LINE_MEAN                                                                                         \
+    {                                                                                                        \
+        .start = "0", .step = "$a += $x;", .vector_step = "$a = fg_add($a, $x);", .join = "add",             \
+        .after = "$a * $r", .vector_after = "fg_mul($a, fg_set1($r))"                                        \
+    }
+#define FG_LINE_SPREAD(AFTER, VECTOR_AFTER)                                                                  \
+    {                                                                                                        \
+        .start = "0", .prepare = "$x - $0", .vector_prepare = "fg_sub($x, $0)", .step = "$a += $x * $x;",    \
+        .vector_step = "FG_FMA($a, $x, $x);", .join = "add", .after = AFTER, .vector_after = VECTOR_AFTER    \
+    }
+
+/* The reciprocal of the standard deviation, with the operator's epsilon under the root. */
+#define FG_LINE_DEVIATION                                                                                    \
+    FG_LINE_SPREAD("1 / fgs_sqrt_$T($a * $r + $e)",                                                          \
+                   "fg_div(fg_set1(1.0f), fg_sqrt(fg_fma($a, fg_set1($r), fg_set1($e))))")
+
 typedef struct fg_line_op {
     int n_passes;
     fg_line_pass pass[FG_LINE_PASSES];

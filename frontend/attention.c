@@ -190,7 +190,8 @@ static void read_attributes(fg_context *ctx, const fg_node *n, fg_attention *a) 
         fg_raise(ctx, FG_BAD_MODEL, "mode %lld is not one of 0 to 3", (long long)scores);
     }
     a->scores = (int)scores;
-    a->precision = read_precision(ctx, n);
+    const fg_dtype precision = read_precision(ctx, n);
+    a->precision = precision == n->in[QUERY]->dtype ? FG_UNDEFINED : precision; /* that is the rule anyway */
 }
 
 void fg_attention_plan(fg_context *ctx, const fg_node *n, fg_attention *a) {

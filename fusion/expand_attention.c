@@ -177,7 +177,7 @@ static fg_value *grouped_bias(fg_expansion *x, const fg_attention *a, fg_value *
 }
 
 static fg_value *probabilities(fg_expansion *x, const fg_attention *a, fg_value *scores, fg_dtype t) {
-    const bool asked = a->precision != FG_UNDEFINED && a->precision != x->node->in[QUERY]->dtype;
+    const bool asked = a->precision != FG_UNDEFINED;
     return fg_ex_cast(x, fg_ex_softmax(x, asked ? fg_ex_cast(x, scores, a->precision) : scores, -1), t);
 }
 

@@ -6,20 +6,7 @@
 
 static const fg_line_op normalise = {
     2,
-    {{.start = "0",
-      .step = "$a += $x;",
-      .vector_step = "$a = fg_add($a, $x);",
-      .join = "add",
-      .after = "$a * $r",
-      .vector_after = "fg_mul($a, fg_set1($r))"},
-     {.start = "0",
-      .prepare = "$x - $0",
-      .vector_prepare = "fg_sub($x, $0)",
-      .step = "$a += $x * $x;",
-      .vector_step = "FG_FMA($a, $x, $x);",
-      .join = "add",
-      .after = "1 / fgs_sqrt_$T($a * $r + $e)",
-      .vector_after = "fg_div(fg_set1(1.0f), fg_sqrt(fg_fma($a, fg_set1($r), fg_set1($e))))"}},
+    {FG_LINE_MEAN, FG_LINE_DEVIATION},
     "($x - $0) * $1 * $s + $b",
     "fg_fma(fg_mul(fg_sub($x, $0), $1), $s, $b)",
 };

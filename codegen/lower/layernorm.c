@@ -3,20 +3,6 @@
 
 #include "codegen/lines.h"
 
-#define MEAN                                                                                                 \
-    {                                                                                                        \
-        .start = "0", .step = "$a += $x;", .vector_step = "$a = fg_add($a, $x);", .join = "add",             \
-        .after = "$a * $r", .vector_after = "fg_mul($a, fg_set1($r))"                                        \
-    }
-
-/* The second number is the reciprocal of the standard deviation. */
-#define DEVIATION                                                                                            \
-    {                                                                                                        \
-        .start = "0", .prepare = "$x - $0", .vector_prepare = "fg_sub($x, $0)", .step = "$a += $x * $x;",    \
-        .vector_step = "FG_FMA($a, $x, $x);", .join = "add", .after = "1 / fgs_sqrt_$T($a * $r + $e)",       \
-        .vector_after = "fg_div(fg_set1(1.0f), fg_sqrt(fg_fma($a, fg_set1($r), fg_set1($e))))"               \
-    }
-
 #define ROOT_MEAN_SQUARE                                                                                     \
     {                                                                                                        \
         .start = "0", .step = "$a += $x * $x;", .vector_step = "FG_FMA($a, $x, $x);", .join = "add",         \
@@ -24,10 +10,12 @@
         .vector_after = "fg_div(fg_set1(1.0f), fg_sqrt(fg_fma($a, fg_set1($r), fg_set1($e))))"               \
     }
 
-static const fg_line_op with_bias = {
-    2, {MEAN, DEVIATION}, "($x - $0) * $1 * $s + $b", "fg_fma(fg_mul(fg_sub($x, $0), $1), $s, $b)"};
+static const fg_line_op with_bias = {2,
+                                     {FG_LINE_MEAN, FG_LINE_DEVIATION},
+                                     "($x - $0) * $1 * $s + $b",
+                                     "fg_fma(fg_mul(fg_sub($x, $0), $1), $s, $b)"};
 static const fg_line_op without_bias = {
-    2, {MEAN, DEVIATION}, "($x - $0) * $1 * $s", "fg_mul(fg_mul(fg_sub($x, $0), $1), $s)"};
+    2, {FG_LINE_MEAN, FG_LINE_DEVIATION}, "($x - $0) * $1 * $s", "fg_mul(fg_mul(fg_sub($x, $0), $1), $s)"};
 static const fg_line_op root_mean_square = {
     1, {ROOT_MEAN_SQUARE}, "$x * $0 * $s", "fg_mul(fg_mul($x, $0), $s)"};
 

@@ -4,20 +4,9 @@
 
 static const fg_line_op by_deviation = {
     2,
-    {{.start = "0",
-      .step = "$a += $x;",
-      .vector_step = "$a = fg_add($a, $x);",
-      .join = "add",
-      .after = "$a * $r",
-      .vector_after = "fg_mul($a, fg_set1($r))"},
-     {.start = "0",
-      .prepare = "$x - $0",
-      .vector_prepare = "fg_sub($x, $0)",
-      .step = "$a += $x * $x;",
-      .vector_step = "FG_FMA($a, $x, $x);",
-      .join = "add",
-      .after = "1 / (fgs_sqrt_$T($a * $r) + $e)",
-      .vector_after = "fg_div(fg_set1(1.0f), fg_add(fg_sqrt(fg_mul($a, fg_set1($r))), fg_set1($e)))"}},
+    {FG_LINE_MEAN,
+     FG_LINE_SPREAD("1 / (fgs_sqrt_$T($a * $r) + $e)",
+                    "fg_div(fg_set1(1.0f), fg_add(fg_sqrt(fg_mul($a, fg_set1($r))), fg_set1($e)))")},
     "($x - $0) * $1",
     "fg_mul(fg_sub($x, $0), $1)",
 };
