@@ -134,11 +134,6 @@ static void hook_element(void *user, const char *arguments, fg_text *out) {
     fg_tail_emit(&q->tail, "v", q->nest->rank, 0, 0, 0, "", out);
 }
 
-static bool may_leave(const fg_window *w, int d) {
-    const int64_t last = (w->out[d] - 1) * w->stride[d] - w->pad[d] + (w->kernel[d] - 1) * w->dilation[d];
-    return w->pad[d] > 0 || last >= w->in[d];
-}
-
 static void set_window(const fg_conv_any *q, fg_template *t) {
     const fg_window *w = &q->w;
     const int64_t *xs = fg_layout_of(q->e, q->x)->stride;
@@ -148,7 +143,7 @@ static void set_window(const fg_conv_any *q, fg_template *t) {
         xs = own;
     }
     for (int d = 0; d < w->axes; d++) {
-        check[d] = may_leave(w, d);
+        check[d] = fg_window_may_leave(w, d);
     }
     for (int d = w->axes; d-- > 0;) {
         below[d] = taps;

@@ -168,3 +168,8 @@ fg_window fg_window_of_transpose(fg_context *ctx, const fg_node *n, const fg_sha
     }
     return w;
 }
+
+bool fg_window_may_leave(const fg_window *w, int d) {
+    const int64_t last = (w->out[d] - 1) * w->stride[d] - w->pad[d] + (w->kernel[d] - 1) * w->dilation[d];
+    return w->pad[d] > 0 || last >= w->in[d];
+}

@@ -24,6 +24,9 @@ fg_window fg_window_of(fg_context *ctx, const fg_node *n, const fg_shape *x, con
  * pad_end are what is cut off the full result (pad_end may be negative: zeros are appended). */
 fg_window fg_window_of_transpose(fg_context *ctx, const fg_node *n, const fg_shape *x, const int64_t *kernel);
 
+/* Do taps fall outside the input along axis d? Not for ConvTranspose. */
+bool fg_window_may_leave(const fg_window *w, int d);
+
 /* Result of a convolution of x (N x C x spatial...) with w (M x C/group x kernel...), by n's attributes; bias
  * may be NULL. Raises FG_BAD_MODEL on operands that do not suit. */
 fg_shape fg_conv_shape(fg_context *ctx, const fg_node *n, const fg_shape *x, const fg_shape *w,

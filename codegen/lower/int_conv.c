@@ -61,17 +61,12 @@ static void read_in_place(fg_int_conv *q) {
     memcpy(q->w_tap, own + 2, (size_t)q->w.axes * sizeof *own);
 }
 
-static bool may_leave(const fg_window *w, int d) {
-    const int64_t last = (w->out[d] - 1) * w->stride[d] - w->pad[d] + (w->kernel[d] - 1) * w->dilation[d];
-    return w->pad[d] > 0 || last >= w->in[d];
-}
-
 static void set_window(const fg_int_conv *q, fg_template *t) {
     const fg_window *w = &q->w;
     int64_t xs[FG_MAX_RANK], check[FG_MAX_SPATIAL], below[FG_MAX_SPATIAL], taps = 1;
     fg_strides_of(q->s.e, q->x, xs);
     for (int d = 0; d < w->axes; d++) {
-        check[d] = may_leave(w, d);
+        check[d] = fg_window_may_leave(w, d);
     }
     for (int d = w->axes; d-- > 0;) {
         below[d] = taps;

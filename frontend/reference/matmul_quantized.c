@@ -1,8 +1,6 @@
 /* Products with a quantised second operand. */
 #include "frontend/reference/matmul_quantized.h"
 
-#include <math.h>
-
 #include "frontend/int_product.h"
 #include "frontend/nbits.h"
 #include "frontend/quant.h"
@@ -11,24 +9,6 @@
 #include "frontend/reference/quantize.h"
 
 /* ---- DynamicQuantizeMatMul ---- */
-
-typedef struct range {
-    float scale;
-    int64_t zero;
-} range;
-
-static range range_of(const fg_tensor *a) {
-    const float *x = a->data;
-    float low = 0, high = 0;
-    for (int64_t i = 0; i < fg_shape_count(&a->shape); i++) {
-        low = x[i] < low ? x[i] : low;
-        high = x[i] > high ? x[i] : high;
-    }
-    range r = {.scale = high == low ? 1.0F : (high - low) / 255.0F};
-    const float zero = nearbyintf(0.0F - low / r.scale);
-    r.zero = zero > 0 ? zero < 255 ? (int64_t)zero : 255 : 0;
-    return r;
-}
 
 /* Where the matrix of an operand that belongs to the batch at `index` starts. */
 static int64_t matrix_at(const fg_shape *s, const fg_shape *space, const int64_t *index) {
@@ -51,7 +31,7 @@ void fg_ref_dynamic_matmul(const fg_eval *e) {
     const fg_tensor *a = &e->in[0], *b = &e->in[1];
     const fg_shape space = fg_product_space(e->ctx, e->node, &a->shape, &b->shape);
     const int64_t k = a->shape.dim[a->shape.rank - 1], columns = space.dim[space.rank - 1];
-    const range r = range_of(a);
+    const fg_dynamic_range r = fg_dynamic_range_of(a);
     int64_t index[FG_ND_MAX] = {0};
     for (int64_t i = 0; i < fg_shape_count(&space); i++) {
         const int64_t row = index[space.rank - 2], column = index[space.rank - 1];

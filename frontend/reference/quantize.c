@@ -83,25 +83,31 @@ void fg_ref_dequantize(const fg_eval *e) {
     }
 }
 
-/* The range is widened to hold zero. Where it is empty, the scale is 1. */
-void fg_ref_dynamic_quantize(const fg_eval *e) {
-    const float *x = e->in[0].data;
-    const int64_t n = fg_shape_count(&e->in[0].shape);
+fg_dynamic_range fg_dynamic_range_of(const fg_tensor *t) {
+    const float *x = t->data;
+    const int64_t n = fg_shape_count(&t->shape);
     float low = 0, high = 0;
     for (int64_t i = 0; i < n; i++) {
         low = x[i] < low ? x[i] : low;
         high = x[i] > high ? x[i] : high;
     }
-    const float scale = high == low ? 1.0F : (high - low) / 255.0F;
-    float zero = nearbyintf(0.0F - low / scale);
-    zero = zero > 0 ? zero < 255 ? zero : 255 : 0;
+    fg_dynamic_range r = {.scale = high == low ? 1.0F : (high - low) / 255.0F};
+    const float zero = nearbyintf(0.0F - low / r.scale);
+    r.zero = zero > 0 ? zero < 255 ? (int64_t)zero : 255 : 0;
+    return r;
+}
+
+void fg_ref_dynamic_quantize(const fg_eval *e) {
+    const float *x = e->in[0].data;
+    const fg_dynamic_range r = fg_dynamic_range_of(&e->in[0]);
+    const int64_t n = fg_shape_count(&e->in[0].shape);
     for (int64_t i = 0; e->out[0].data != NULL && i < n; i++) {
-        ((uint8_t *)e->out[0].data)[i] = (uint8_t)fg_quantise_one(e, x[i] / scale, (int64_t)zero, 0, 255);
+        ((uint8_t *)e->out[0].data)[i] = (uint8_t)fg_quantise_one(e, x[i] / r.scale, r.zero, 0, 255);
     }
     if (e->node->n_out > 1 && e->out[1].data != NULL) {
-        *(float *)e->out[1].data = scale;
+        *(float *)e->out[1].data = r.scale;
     }
     if (e->node->n_out > 2 && e->out[2].data != NULL) {
-        *(uint8_t *)e->out[2].data = (uint8_t)zero;
+        *(uint8_t *)e->out[2].data = (uint8_t)r.zero;
     }
 }
