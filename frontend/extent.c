@@ -605,6 +605,10 @@ void fg_infer_extents(fg_graph *g, fg_node *n) {
     for (int k = 0; k < f.n; k++) {
         f.other[k] = ask_with(&f, k, neighbour(g->symbols[f.list[k]].most));
         reset(&f);
+        if (f.other[k].valid && f.other[k].symbols > 0) {
+            n->op->infer(g->ctx, g, n);
+            return;
+        }
         if (!f.other[k].valid || !same_kind(&f, &f.other[k])) {
             no_form(&f, "extents of its operands depend on data and cannot be shown to fit each other");
         }

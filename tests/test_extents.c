@@ -123,6 +123,73 @@ TEST(what_is_unique_is_counted) {
     check(g, out[0]);
 }
 
+static fg_value *truth_of(fg_graph *g, fg_value *x) {
+    return NODE(g, "Greater", with_int(g, NODE(g, "ReduceSum", x), "keepdims", 0), scalar(g, 0));
+}
+
+TEST(a_branch_is_chosen_at_run_time) {
+    (void)arg;
+    for (int i = 0; i < 2; i++) {
+        fg_graph *g = new_graph(ctx, 17);
+        fg_value *x = input(g, "x", "9x4");
+        fg_value *y =
+            NODE(g, "If", truth_of(g, i == 0 ? NODE(g, "Abs", x) : NODE(g, "Neg", NODE(g, "Abs", x))));
+        fg_graph *yes = new_graph(ctx, 17), *no = new_graph(ctx, 17);
+        output(yes, NODE(yes, "Exp", x));
+        output(no, some_rows(no, x));
+        fg_graph_link(yes);
+        fg_graph_link(no);
+        fg_node_set_attr(ctx, y->producer, "then_branch", FG_ATTR_GRAPH)->graph = yes;
+        fg_node_set_attr(ctx, y->producer, "else_branch", FG_ATTR_GRAPH)->graph = no;
+        check(g, NODE(g, "Sigmoid", y));
+        assert_true(fg_is_dynamic(g->outputs[0]));
+    }
+}
+
+TEST(an_extent_may_be_cut_to_a_number) {
+    (void)arg;
+    fg_graph *g = new_graph(ctx, 17);
+    fg_value *rows = some_rows(g, input(g, "x", "9x4"));
+    output(g, NODE(g, "Neg", NODE(g, "Slice", rows, INTS(g, 0), INTS(g, 3), INTS(g, 0))));
+    fg_value *count = NODE(g, "Gather", NODE(g, "Shape", rows), INTS(g, 0));
+    fg_value *least = NODE(g, "ReduceMin", with_int(g, NODE(g, "Concat", count, INTS(g, 4)), "axis", 0));
+    fg_value *best[2] = {fg_graph_value(g, "values"), fg_graph_value(g, "places")};
+    fg_value *in[2] = {rows, NODE(g, "Reshape", least, INTS(g, 1))};
+    fg_graph_node(g, "TopK", 2, in, 2, best);
+    (void)with_int(g, best[0], "axis", 0);
+    output(g, best[1]);
+    check(g, best[0]);
+    assert_string_equal(fg_shape_text(ctx, &best[0]->shape), "4x4");
+}
+
+TEST(many_parts_are_joined) {
+    (void)arg;
+    fg_graph *g = new_graph(ctx, 17);
+    fg_value *parts[8], *same[8], *x = input(g, "x", "5x4");
+    for (int i = 0; i < 8; i++) {
+        parts[i] = some_rows(g, NODE(g, "Add", x, scalar(g, 0.25 * i - 1)));
+        same[i] = NODE(g, "Neg", parts[i]);
+    }
+    fg_value *a = with_int(g, make_node(g, "Concat", 8, parts), "axis", 0);
+    fg_value *b = with_int(g, make_node(g, "Concat", 8, same), "axis", 0);
+    check(g, NODE(g, "Add", a, NODE(g, "Sigmoid", b)));
+}
+
+TEST(boxes_that_are_counted_suppress_each_other) {
+    (void)arg;
+    fg_graph *g = new_graph(ctx, 17);
+    fg_value *boxes = NODE(g, "Unsqueeze", some_rows(g, input(g, "x", "40x4")), INTS(g, 0));
+    fg_value *sum = NODE(g, "ReduceSum", boxes, INTS(g, 2));
+    fg_value *scores = NODE(g, "Transpose", NODE(g, "Sigmoid", sum));
+    const int64_t perm[] = {0, 2, 1};
+    (void)with_ints(g, scores, "perm", 3, perm);
+    fg_value *picked = NODE(g, "NonMaxSuppression", boxes, scores, INTS(g, 10), scalar(g, 0.1));
+    picked = NODE(g, "Slice", picked, INTS(g, 0), INTS(g, 6), INTS(g, 0));
+    fg_value *row =
+        NODE(g, "Squeeze", with_int(g, NODE(g, "Gather", picked, INTS(g, 2)), "axis", 1), INTS(g, 1));
+    check(g, with_int(g, NODE(g, "Gather", boxes, row), "axis", 1));
+}
+
 static void infer_graph(fg_context *ctx, void *g) {
     (void)ctx;
     fg_graph_link(g);
@@ -149,6 +216,10 @@ int main(void) {
         cmocka_unit_test(tensors_are_made_for_what_is_there),
         cmocka_unit_test(compress_keeps_slices),
         cmocka_unit_test(what_is_unique_is_counted),
+        cmocka_unit_test(a_branch_is_chosen_at_run_time),
+        cmocka_unit_test(an_extent_may_be_cut_to_a_number),
+        cmocka_unit_test(many_parts_are_joined),
+        cmocka_unit_test(boxes_that_are_counted_suppress_each_other),
         cmocka_unit_test(extents_that_may_differ_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
