@@ -171,6 +171,14 @@ fg_error fg_check_compare(const fg_check *c, const fg_value *v, const fg_tensor 
 
 /* Error of the interpreter itself when it accumulates in float32: what the model's arithmetic costs anyway.
  */
+static void mark_undecided(fg_check *c, int i, const fg_tensor *got) {
+    fg_tensor exact = fg_check_reference(c, c->read->outputs[i]);
+    const bool same_shape = fg_shape_equal(&exact.shape, &got->shape);
+    const bool index = fg_dtype_get(exact.dtype)->is_integer;
+    c->undecided[i] = !same_shape || (index && !fg_compare(&exact, got, 0).passed);
+    c->n_undecided += c->undecided[i];
+}
+
 static double float_run(fg_check *c) {
     bool *keep = FG_ARRAY(c->ctx, c->read->n_values + 1, bool);
     for (int i = 0; i < c->read->n_outputs; i++) keep[c->read->outputs[i]->id] = true;
@@ -180,6 +188,7 @@ static double float_run(fg_check *c) {
         const fg_value *v = c->read->outputs[i];
         const fg_tensor *got = fg_run_value(run, v);
         const bool quantised = fg_quantised_source(v) != NULL;
+        if (got && c->read->n_symbols > 0) mark_undecided(c, i, got);
         if (!got || !(quantised || fg_dtype_get(v->dtype)->is_float)) continue;
         fg_tensor exact = fg_check_reference(c, v);
         if (quantised) {
@@ -256,6 +265,7 @@ static const char *locate(fg_check *c, const char *difference) {
 
 static const char *compare_output(fg_check *c, int i, const fg_tensor *got) {
     const fg_value *v = c->read->outputs[i];
+    if (c->undecided[i]) return NULL;
     fg_tensor exact = fg_check_reference(c, v);
     fg_error e = fg_check_compare(c, v, &exact, got, c->verdict->bound);
     add_error(&c->verdict->total, &e);
@@ -266,7 +276,7 @@ static const char *compare_output(fg_check *c, int i, const fg_tensor *got) {
 static const char *compare_expected(fg_check *c, int i, const fg_tensor *got) {
     const fg_value *v = c->read->outputs[i];
     const fg_tensor *expected = c->options->expected ? &c->options->expected[i] : NULL;
-    if (!expected || !expected->data) return NULL;
+    if (!expected || !expected->data || c->undecided[i]) return NULL;
     fg_error e = fg_check_compare(c, v, expected, got, c->verdict->bound);
     if (e.passed) return NULL;
     c->verdict->total.passed = false;
@@ -294,7 +304,7 @@ static bool compare_outputs(fg_check *c, fg_tensor *got) {
 /* Outputs behind those of the graph as read tell true extents. */
 static bool compare_shapes(fg_check *c) {
     const fg_graph *g = c->m->partition->graph;
-    for (int i = c->read->n_outputs; i < g->n_outputs; i++) {
+    for (int i = c->read->n_outputs; c->n_undecided == 0 && i < g->n_outputs; i++) {
         fg_tensor told = fg_check_value(c, g->outputs[i]), got = output_tensor(c, i);
         fg_error e = fg_compare(&told, &got, 0);
         if (e.passed) continue;
@@ -400,12 +410,18 @@ static void check_all(fg_check *c) {
     fg_verdict *v = c->verdict;
     c->reference = fg_interpret(c->read, c->inputs, values_to_keep(c), false);
     find_symbols(c);
+    c->undecided = FG_ARRAY(c->ctx, c->read->n_outputs + 1, bool);
     v->float_run = float_run(c);
     v->bound = fmax(c->options->tolerance, 4 * v->float_run);
     fg_progress(c->ctx, "compile", 0, 1);
     c->mem = fg_memory_new(c->m, c->inputs, FG_MEMORY_WATCHED);
     c->lib = load(c);
     v->checked = what_was_checked(c);
+    if (c->n_undecided > 0)
+        v->checked = fg_format(c->ctx,
+                               "%s; %d outputs hang on choices that a float32 run of the interpreter "
+                               "takes otherwise too and are not compared end to end",
+                               v->checked, c->n_undecided);
     fg_check_kernels(c);
     check_whole(c);
     check_end(c);
