@@ -8,6 +8,7 @@
 #include "cli/view.h"
 #include "codegen/escape.h"
 #include "codegen/functions.h"
+#include "verify/inputs.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -248,8 +249,7 @@ static void read_inputs(job *j) {
     if (!o->n_inputs) return;
     j->inputs = read_tensors(j, "--input", o->inputs, o->n_inputs, j->read->inputs, j->read->n_inputs);
     for (int i = 0; i < j->read->n_inputs; i++)
-        if (!j->inputs[i].data)
-            j->inputs[i] = fg_random_input(j->ctx, j->read->inputs[i], seed + (uint64_t)i);
+        if (!j->inputs[i].data) j->inputs[i] = fg_verify_input(j->read, i, seed);
 }
 
 static void verify(job *j) {

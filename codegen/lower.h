@@ -49,6 +49,8 @@ int fg_prologue_main(const fg_kernel *k);
 /* True if that operand is a graph input whose value is checked at run time against the declared shape of the
  * result: a lowering may take the declared shape for granted. */
 bool fg_operand_is_checked(const fg_node *n, int operand);
+/* What entry d of operand 1, which is checked, may be: data for a run. */
+int64_t fg_checked_extent(const fg_node *n, int d);
 
 /* ---- wishes (in prefer) ---- */
 

@@ -33,12 +33,23 @@ static int64_t wanted(const fg_node *n, int d, int own) {
     return axes ? y->dim[axes->ints[d] < 0 ? axes->ints[d] + y->rank : axes->ints[d]] : y->dim[own];
 }
 
+/* Dimension of the result that entry d of an Expand or a Reshape is about. */
+static int own_dimension(const fg_node *n, int d) {
+    return is(n, "Expand") ? d + n->out[0]->shape.rank - (int)n->in[1]->shape.dim[0] : d;
+}
+
+int64_t fg_checked_extent(const fg_node *n, int d) {
+    const int own = own_dimension(n, d);
+    const bool there = is(n, "Expand") ? own >= 0 : d < entries_of(n); /* else the code will not be made */
+    const int64_t want = there ? wanted(n, d, own) : 1;
+    return want < 0 ? 1 : want;
+}
+
 /* What may stand in place of the extent itself: -1 and 0 in a Reshape, 1 where an Expand broadcasts nothing.
  */
 static void check_extent(const fg_node *n, int d, fg_text *out) {
     const fg_shape *x = &n->in[0]->shape, *y = &n->out[0]->shape;
-    const int64_t operands = n->in[1]->shape.dim[0];
-    const int own = is(n, "Expand") ? d + y->rank - (int)operands : d;
+    const int own = own_dimension(n, d);
     const int from = is(n, "Expand") ? own - (y->rank - x->rank) : d;
     const bool same = from >= 0 && from < x->rank && x->dim[from] == y->dim[own];
     const int64_t want = wanted(n, d, own);

@@ -148,6 +148,22 @@ TEST(centres_are_cropped_and_padded) {
     check(g, with_ints(g, y, "axes", 2, (const int64_t[]){-1, 0}));
 }
 
+/* What is passed for the shape at run time must be the declared one. */
+TEST(shape_operands_may_be_inputs) {
+    (void)arg;
+    static const char *const ops[] = {"CenterCropPad", "AffineGrid", "Expand"},
+                             *const given[] = {"5x8x7", "2x2x3", "3x1"}, *const entries[] = {"3", "4", "2"},
+                             *const results[] = {"8x5x7", "2x4x5x2", "3x4"};
+    for (size_t i = 0; i < FG_COUNT(ops); i++) {
+        fg_graph *g = new_graph(ctx, 20);
+        fg_value *y = NODE(g, ops[i], input(g, "x", given[i]), typed_input(g, "shape", entries[i], FG_INT64));
+        y->dtype = FG_FLOAT;
+        y->shape = shape_of(results[i]);
+        y->shape_declared = y->shape_known = true;
+        check(g, y);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(images_are_sampled_in_every_mode),
@@ -160,6 +176,7 @@ int main(void) {
         cmocka_unit_test(columns_become_images),
         cmocka_unit_test(pools_are_undone),
         cmocka_unit_test(centres_are_cropped_and_padded),
+        cmocka_unit_test(shape_operands_may_be_inputs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
