@@ -5,10 +5,12 @@
 #include "codegen/escape.h"
 #include "frontend/writer.h"
 #include "fusion/catalogue.h"
+#include "fusion/rewrite.h"
 
 #define DOMAIN        "fusegen"
 #define IR_VERSION    10 /* the first with metadata of nodes and functions */
 #define MOST_BYTES    0x7fffffff
+#define MOST_ROUNDS   40
 #define OPSET_UNKNOWN 1 /* of domains whose version the graph does not keep */
 
 /* A call of a function, or a node on its own. */
@@ -228,10 +230,89 @@ static edges edges_of(emission *e) {
     return d;
 }
 
-/* Puts the units in an order in which they can run. Kernels were made of rewritten nodes: seen from the nodes
- * as read, two may wait for each other. Then the nodes of every kernel that is left stand on their own;
- * returns false, and all is to be done again. */
-static bool put_in_order(emission *e) {
+/* Units that wait and that others wait for, after those that can be put in order: all cycles are among them.
+ * Counts down from the other end. */
+static void keep_cycles(emission *e, const edges *d, bool *left) {
+    int *readers = FG_ARRAY(e->ctx, e->n_units + 1, int), *stack = FG_ARRAY(e->ctx, e->n_units + 1, int);
+    int n = 0;
+    for (int u = 0; u < e->n_units; u++) {
+        left[u] = e->units[u].waits > 0;
+    }
+    for (int u = 0; u < e->n_units; u++) {
+        for (int i = d->first[u]; left[u] && i < d->first[u + 1]; i++) {
+            readers[u] += left[d->to[i]];
+        }
+        if (left[u] && readers[u] == 0) {
+            stack[n++] = u;
+        }
+    }
+    while (n > 0) {
+        const unit *u = &e->units[stack[--n]];
+        left[u - e->units] = false;
+        for (int i = 0; i < u->n_in; i++) {
+            const int from = unit_of_value(e, u->in[i]);
+            if (from >= 0 && left[from] && --readers[from] == 0) {
+                stack[n++] = from;
+            }
+        }
+    }
+}
+
+/* Whether no other node of its unit reads this view: it was covered by the kernel that it was moved to. Then
+ * *kernel is that which reads it, if there is one only; else -1. */
+static bool is_strayed_view(const emission *e, int node, int *kernel) {
+    const fg_node *n = e->g->nodes[node];
+    if (!fg_is_one_of(n, "Transpose Reshape Squeeze Unsqueeze Flatten Slice Split Identity Expand Cast")) {
+        return false;
+    }
+    int first = -2; /* kernel of the first reader */
+    bool alone = true;
+    for (int o = 0; o < n->n_out; o++) {
+        for (int i = 0; n->out[o] != NULL && i < n->out[o]->n_users; i++) {
+            const int user = n->out[o]->users[i]->index;
+            if (e->unit_of[user] == e->unit_of[node]) {
+                return false;
+            }
+            first = first == -2 ? e->kernel_of[user] : first;
+            alone = alone && e->kernel_of[user] == first;
+        }
+    }
+    *kernel = alone && first >= 0 ? first : -1;
+    return true;
+}
+
+/* Kernels were made of rewritten nodes: seen from the nodes as read, two may wait for each other. Views that
+ * rewriting has moved go to where they are read; without any, the smallest of those kernels stand as nodes on
+ * their own; after many rounds, all of them. */
+static void break_cycles(emission *e, const edges *d, int round) {
+    bool *left = FG_ARRAY(e->ctx, e->n_units + 1, bool);
+    int smallest = 0, strayed = 0;
+    keep_cycles(e, d, left);
+    for (int u = 0; u < e->n_units; u++) {
+        const int n = e->units[u].n_nodes;
+        if (left[u] && n > 1 && (smallest == 0 || n < smallest)) {
+            smallest = n;
+        }
+    }
+    for (int i = 0; i < e->g->n_nodes; i++) {
+        const int u = e->unit_of[i];
+        int kernel;
+        if (u >= 0 && left[u] && e->units[u].n_nodes > 1 && is_strayed_view(e, i, &kernel)) {
+            e->kernel_of[i] = kernel;
+            strayed++;
+        }
+    }
+    for (int i = 0; i < e->g->n_nodes && (strayed == 0 || round >= MOST_ROUNDS); i++) {
+        const int u = e->unit_of[i];
+        if (u >= 0 && left[u] && (e->units[u].n_nodes == smallest || round >= MOST_ROUNDS)) {
+            e->kernel_of[i] = -1;
+        }
+    }
+}
+
+/* Puts the units in an order in which they can run; false if there is none, and all is to be done again with
+ * smaller ones. */
+static bool put_in_order(emission *e, int round) {
     const edges d = edges_of(e);
     int head = 0, tail = 0;
     for (int u = 0; u < e->n_units; u++) {
@@ -247,24 +328,24 @@ static bool put_in_order(emission *e) {
             }
         }
     }
-    for (int i = 0; i < e->g->n_nodes; i++) {
-        if (e->unit_of[i] >= 0 && e->units[e->unit_of[i]].waits > 0) {
-            e->kernel_of[i] = -1;
-        }
+    if (tail == e->n_units) {
+        return true;
     }
-    return tail == e->n_units;
+    break_cycles(e, &d, round);
+    return false;
 }
 
 static void plan(emission *e) {
     find_needed(e);
     find_kernels(e);
+    int round = 0;
     do {
         collect_units(e);
         for (int u = 0; u < e->n_units; u++) {
             collect_inputs(e, u);
         }
         collect_outputs(e);
-    } while (!put_in_order(e));
+    } while (!put_in_order(e, round++));
 }
 
 /* ---- metadata ---- */
