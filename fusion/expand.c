@@ -27,6 +27,7 @@ static const fg_expander expanders[] = {
     {"ai.onnx.ml", "TreeEnsemble", fg_ex_tree_regressor},
     {"ai.onnx.ml", "TreeEnsembleClassifier", fg_ex_tree_classifier},
     {"ai.onnx.ml", "TreeEnsembleRegressor", fg_ex_tree_regressor},
+    {"ai.onnx.ml", "ZipMap", fg_ex_zip_map},
     {"", "SimplifiedLayerNormalization", fg_ex_simplified_norm},
     {"com.microsoft", "Attention", fg_ex_ms_attention},
     {"com.microsoft", "BiasGelu", fg_ex_gelu},

@@ -81,6 +81,7 @@ bool fg_ex_linear_classifier(fg_expansion *x);
 bool fg_ex_svm_regressor(fg_expansion *x);
 bool fg_ex_svm_classifier(fg_expansion *x);
 bool fg_ex_scaler(fg_expansion *x);
+bool fg_ex_zip_map(fg_expansion *x);
 bool fg_ex_normalizer(fg_expansion *x);
 bool fg_ex_imputer(fg_expansion *x);
 bool fg_ex_one_hot_encoder(fg_expansion *x);

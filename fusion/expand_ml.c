@@ -474,3 +474,9 @@ bool fg_ex_array_feature_extractor(fg_expansion *x) {
     fg_ex_done(x, 1, &v);
     return true;
 }
+
+bool fg_ex_zip_map(fg_expansion *x) {
+    fg_value *v = fg_ex_in(x, 0);
+    fg_ex_done(x, 1, &v);
+    return true;
+}

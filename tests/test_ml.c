@@ -245,6 +245,13 @@ TEST(labels_are_looked_up) {
     check(g, with_texts(g, y, "classes_strings", 4, words));
 }
 
+TEST(maps_of_scores_are_tensors) {
+    (void)arg;
+    fg_graph *g = new_graph(ctx, 17);
+    fg_value *y = ML(g, "ZipMap", NODE(g, "Relu", input(g, "x", "5x3")));
+    check(g, I(g, y, "classlabels_int64s", 4, 5, 6));
+}
+
 /* ---- n-grams ---- */
 
 static fg_value *tfidf(fg_graph *g, const char *shape, const char *mode, int64_t shortest, int64_t skips) {
@@ -291,6 +298,7 @@ int main(void) {
         cmocka_unit_test(support_vectors_are_generated),
         cmocka_unit_test(features_are_prepared),
         cmocka_unit_test(labels_are_looked_up),
+        cmocka_unit_test(maps_of_scores_are_tensors),
         cmocka_unit_test(ngrams_are_counted),
         cmocka_unit_test(ngrams_that_do_not_fit_the_pool_are_refused),
     };

@@ -255,7 +255,7 @@ const fg_op fg_ops_ml[] = {
         NULL),
     ROW("CategoryMapper", 1, 0, 1, 1, FG_T(FG_INT64) | FG_T(FG_STRING), infer_label_encoder,
         fg_ref_label_encoder, "label_encoder", NULL),
-    ROW("ZipMap", 1, 0, 1, 1, FG_T(FG_FLOAT), infer_zip_map, fg_ref_copy, "copy",
+    ROW("ZipMap", 1, 0, 1, 1, FG_T(FG_FLOAT), infer_zip_map, fg_ref_copy, "expand",
         "the maps are returned as a tensor, one column for each label in order"),
 };
 const int fg_ops_ml_count = FG_COUNT(fg_ops_ml);
