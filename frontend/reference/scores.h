@@ -8,8 +8,8 @@
 /* Applies the post-transform to one row of n scores. */
 void fg_ref_post_transform(fg_post post, int64_t n, double *score);
 
-/* What one score says about two classes, as ONNX Runtime has it. complement: the scores are 1 - score and score, else -score
- * and score; of a logistic one sigmoids of both signs. */
+/* What one score says about two classes, as ONNX Runtime has it. complement: the scores are 1 - score and
+ * score, else -score and score; of a logistic one sigmoids of both signs. */
 void fg_ref_two_scores(fg_post post, bool complement, double score, double *out);
 
 /* Writes label number `which` to element `row` of the labels' tensor, if that is wanted. */
