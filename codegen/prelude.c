@@ -424,6 +424,10 @@ static void emit_head(const prelude *p, fg_text *out) {
     fg_text_add(out,
                 "#ifdef FG_EXTERNAL_KERNELS /* so that a verifier can call them one by one */\n"
                 "#define FG_KERNEL\n"
+                "#elif defined(__GNUC__) && __GNUC__ >= 8 && !defined(__clang__)\n"
+                "/* Neither inlined nor looked into by callers: gcc 12 drops calls of kernels whose results "
+                "are read. */\n"
+                "#define FG_KERNEL static __attribute__((noipa))\n"
                 "#elif defined(__GNUC__) && !defined(__TINYC__) /* a function of its own: to find it in a "
                 "profile, and to compile fast */\n"
                 "#define FG_KERNEL static __attribute__((noinline))\n"
