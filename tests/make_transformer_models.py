@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes tests/models/text_encoder and decoder_step (.graph.onnx): small transformers, as torch's exporter would write them.
+"""Makes tests/models/text_encoder, decoder_step and decoder_prefill (.graph.onnx): small transformers, as torch's exporter would write them.
 
 usage: make_transformer_models.py FOLDER        needs the onnx package
 
@@ -7,6 +7,9 @@ text_encoder   a classifier of 64 tokens with a mask: two layers of width 128 in
                attention spelled out in simple operators
 decoder_step   one token of a language model with a cache of 31: two layers in the manner of Llama, RMS normalisation, rotary embedding
                computed from the position, four heads of queries on two of keys, SiLU gates; the cache goes in and comes out longer
+
+decoder_prefill the same in the words of opset 23, eight tokens behind a cache of 24: RMSNormalization, RotaryEmbedding with tables, Attention
+               with grouped heads, a causal mask and the cache
 
 Weights are fill rules (see fill_model.py), scaled so that activations keep their size.
 """
@@ -71,9 +74,9 @@ class Transformer(Network):
         y = self.node("Mul", path, [x, y])
         return self.node("Mul", path + "/1", [self.scale(path), y])
 
-    def save(self, name, inputs, outputs, folder):
+    def save(self, name, inputs, outputs, folder, opset=OPSET):
         graph = h.make_graph(self.nodes, name, inputs, outputs, initializer=self.weights)
-        model = h.make_model(graph, opset_imports=[h.make_opsetid("", OPSET)], ir_version=8, producer_name="make_transformer_models")
+        model = h.make_model(graph, opset_imports=[h.make_opsetid("", opset)], ir_version=8 if opset < 23 else 10, producer_name="make_transformer_models")
         onnx.save(model, os.path.join(folder, name + ".graph.onnx"))
 
 
@@ -183,8 +186,41 @@ def decoder_step(folder):
     n.save("decoder_step", inputs, outputs, folder)
 
 
+def decoder_prefill(folder):
+    n, past, length, few = Transformer(), 24, 8, HEADS // 2
+    x = n.node("Gather", "/embed_tokens", [n.fill("embed_tokens.weight", [WORDS, WIDTH], 1.0), "input_ids"])
+    angles = [[t * 10000.0 ** (-2 * i / SIZE) for i in range(SIZE // 2)] for t in range(past + length)]
+    tables = [n.floats(f.__name__ + "_table", [past + length, SIZE // 2], [f(a) for row in angles for a in row]) for f in (math.cos, math.sin)]
+    inputs = [h.make_tensor_value_info(name, T.INT64, [1, length]) for name in ("input_ids", "position_ids")]
+    outputs = [h.make_tensor_value_info("logits", T.FLOAT, [1, length, WORDS])]
+    for i in range(LAYERS):
+        p = "/layers.%d" % i
+        a = p + "/self_attn"
+        y = n.node("RMSNormalization", p + "/input_layernorm", [x, n.scale(p + "/input_layernorm")], epsilon=1e-6)
+        q = n.product(a + "/q_proj", y, WIDTH, WIDTH, bias=False)
+        k, v = (n.product(a + name, y, WIDTH, few * SIZE, bias=False) for name in ("/k_proj", "/v_proj"))
+        q = n.node("RotaryEmbedding", a + "/q", [q] + tables + ["position_ids"], num_heads=HEADS)
+        k = n.node("RotaryEmbedding", a + "/k", [k] + tables + ["position_ids"], num_heads=few)
+        cache = ["past_%s.%d" % (name, i) for name in ("key", "value")]
+        made = ["present_%s.%d" % (name, i) for name in ("key", "value")]
+        inputs += [h.make_tensor_value_info(name, T.FLOAT, [1, few, past, SIZE]) for name in cache]
+        outputs += [h.make_tensor_value_info(name, T.FLOAT, [1, few, past + length, SIZE]) for name in made]
+        n.nodes.append(h.make_node("Attention", [q, k, v, ""] + cache, [a + "/y"] + made, name=a + "/Attention", is_causal=1,
+                                   q_num_heads=HEADS, kv_num_heads=few))
+        x = n.node("Add", p, [x, n.product(a + "/o_proj", a + "/y", WIDTH, WIDTH, bias=False)])
+        y = n.node("RMSNormalization", p + "/post_attention_layernorm", [x, n.scale(p + "/post_attention_layernorm")], epsilon=1e-6)
+        gate = n.product(p + "/mlp/gate_proj", y, WIDTH, 3 * WIDTH, bias=False)
+        gate = n.node("Mul", p + "/mlp/act_fn", [gate, n.node("Sigmoid", p + "/mlp/act_fn", [gate])])
+        y = n.node("Mul", p + "/mlp", [gate, n.product(p + "/mlp/up_proj", y, WIDTH, 3 * WIDTH, bias=False)])
+        x = n.node("Add", p + "/1", [x, n.product(p + "/mlp/down_proj", y, 3 * WIDTH, WIDTH, bias=False)])
+    x = n.node("RMSNormalization", "/norm", [x, n.scale("/norm")], epsilon=1e-6)
+    n.nodes.append(h.make_node("MatMul", [x, n.fill("lm_head.weight", [WIDTH, WORDS], math.sqrt(1 / WIDTH))], ["logits"], name="/lm_head/MatMul"))
+    n.save("decoder_prefill", inputs, outputs, folder, opset=23)
+
+
 if __name__ == "__main__":
     if len(sys.argv) != 2:
         sys.exit(__doc__)
     text_encoder(sys.argv[1])
     decoder_step(sys.argv[1])
+    decoder_prefill(sys.argv[1])
