@@ -123,9 +123,9 @@ def quiet(command, folder, what):
     return done.stdout
 
 
-def generate(job, fusegen, fuse, verify):
+def generate(job, fusegen, fuse, verify, exact=False):
     """Runs fusegen unless its result is there; returns (folder, report). Verification is remembered with the result."""
-    options = ["--target", "host", "--weights=incbin", "--name", "net"] + ([] if fuse else ["--no-fuse"])
+    options = ["--target", "host", "--weights=incbin", "--name", "net"] + ([] if fuse else ["--no-fuse"]) + ["--exact"] * exact
     if job["threads"] > 1:
         options += ["--threads", str(job["threads"])]
     key = digest(content(fusegen), options)
@@ -177,12 +177,24 @@ def complete(job, header):
             for (name, dtype, shape), found in zip(job["outputs"], shapes)]
 
 
+def errors(job, fusegen, report):
+    """fusegen's errors against double precision, over the RMS: [as generated, without Winograd]; None where not checked or where
+    no kernel is Winograd's."""
+    own = (report.get("verify") or {}).get("max_rel_rms")
+    if own is None or not any(k["tile"].startswith("F(") for k in report["kernels"]):
+        return [own, None]
+    _, direct = generate(job, fusegen, True, True, exact=True)
+    return [own, direct["verify"]["max_rel_rms"]]
+
+
 def contender(job, engine, fusegen, verify):
     """The job of one of engines.GENERATED."""
     fuse = engine != "fusegen-nofuse"
     folder, report = generate(job, fusegen, fuse, verify and fuse)
     library, version = compile_library(COMPILERS[engine], folder, job["threads"])
     header = content(os.path.join(folder, "net.h")).decode()
+    if engine == "fusegen-gcc":
+        report["errors"] = errors(job, fusegen, report)
     return dict(job, engine=engine, outputs=complete(job, header), library=library, prefix="net", compiler=version, report=report,
                 arena_bytes=define(header, "ARENA_BYTES"), arena_align=define(header, "ARENA_ALIGN"))
 

@@ -167,7 +167,7 @@ def bench_model(o, record, path, chosen):
         return prepare_only(jobs)
     reports = {j["engine"]: j.pop("report") for j in jobs if "report" in j}
     report = next(iter(reports.values()), {})
-    checked = (reports.get(show.OURS) or {}).get("verify") or {}
+    own, direct = (reports.get(show.OURS) or {}).get("errors") or [None, None]
     results.update(measure.measure(jobs, o.runs, o.limit, lambda line: print(line, flush=True)))
     for job in jobs:
         known = job.get("compiler") or results[job["engine"]].get("version")
@@ -175,7 +175,7 @@ def bench_model(o, record, path, chosen):
             record["versions"][job["engine"]] = known
     model = {"name": contenders.name_of(path), "file": os.path.basename(path), "flops": report.get("flops", 0),
              "arena_bytes": report.get("arena_bytes"), "weights_bytes": report.get("weights_bytes"),
-             "reported_error": checked.get("max_rel_rms"), "engines": {e: results[e] for e in chosen}}
+             "reported_error": own, "direct_error": direct, "engines": {e: results[e] for e in chosen}}
     record["models"].append(model)
     print(show.detail(record, model), flush=True)
 

@@ -73,6 +73,12 @@ def verdict(model):
     return ["%.2f" % aim["required"], "%.2f" % aim["goal"], word]
 
 
+def own_error(model):
+    """Against double precision, and what it would be without Winograd."""
+    own, direct = model.get("reported_error"), model.get("direct_error")
+    return "-" if own is None else "%.1e" % own if direct is None else "%.1e (direct %.1e)" % (own, direct)
+
+
 def detail(record, model):
     """One model as a table of engines."""
     rows = []
@@ -96,7 +102,7 @@ def detail(record, model):
         text += "\ndeviation: largest difference from %s's outputs over their RMS" % reference
     error = model.get("reported_error")
     if error is not None:
-        text += "\nfusegen's own check (by libtcc, against double precision): %.1e of the RMS" % error
+        text += "\nfusegen's own check (by libtcc, against double precision): %s of the RMS" % own_error(model)
     return text
 
 
@@ -108,7 +114,7 @@ def summary(record):
     engines = []
     for model in record["models"]:
         engines += [e for e, r in model["engines"].items() if "error" not in r and e not in engines]
-    head = ["model", "GFLOP", "floor"] + engines + ["best peer", "ratio", "required", "goal", ""]
+    head = ["model", "GFLOP", "floor"] + engines + ["best peer", "ratio", "required", "goal", "", "error"]
     rows = []
     for model in record["models"]:
         cells = []
@@ -118,11 +124,11 @@ def summary(record):
         floor, speed = floor_ms(record, model), ratio(model)
         gflop = "%.2f" % (model["flops"] * 1e-9) if model["flops"] else "-"
         rows.append([model["name"], gflop, digits(floor) if floor else "-"] + cells +
-                    [best_peer(model) or "-", "%.2f" % speed if speed else "-"] + verdict(model))
+                    [best_peer(model) or "-", "%.2f" % speed if speed else "-"] + verdict(model) + [own_error(model)])
     return "\n".join([table(head, rows), "",
                       "min/median in ms. floor: direct arithmetic at peak (Winograd may pass below). ratio: best peer's minimum",
                       "over %s's.  ! too few undisturbed runs   ~ differs from the reference by more than 1e-3 of its RMS" % OURS,
-                      "x by more than 1e-2: not ranked"])
+                      "x by more than 1e-2: not ranked. error: fusegen's against double precision over the RMS, and with --exact"])
 
 
 def kernels(name, report, peak, count=5):
