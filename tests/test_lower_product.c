@@ -137,6 +137,23 @@ TEST(attention_writes_its_result_where_it_is_wanted) {
     assert_int_equal(fg_generate(p, fg_target_load(ctx, "x86-64-v3"), &codegen)->n_kernels, 3);
 }
 
+/* Large products go by seven halves: an odd number of rows, bias, residual and activation behind. */
+TEST(large_products_go_by_halves) {
+    (void)arg;
+    static const char *const rows[] = {"48x256", "1x53x256", "101x256"};
+    for (size_t i = 0; i < FG_COUNT(rows); i++) {
+        fg_graph *g = new_graph(ctx, 22);
+        fg_value *x = input(g, "x", rows[i]);
+        fg_value *y = NODE(g, "MatMul", x, parameter(g, "w", "256x320"));
+        y = NODE(g, "Relu", NODE(g, "Add", y, parameter(g, "bias", "320")));
+        y = NODE(g, "MatMul", y, parameter(g, "v", "320x256"));
+        check(g, NODE(g, "Add", y, x));
+    }
+    fg_graph *g = new_graph(ctx, 22);
+    fg_value *y = gemm(g, input(g, "x", "49x512"), parameter(g, "w", "256x512"), parameter(g, "c", "256"), 2);
+    check(g, NODE(g, "Relu", y));
+}
+
 /* ---- convolutions ---- */
 
 typedef struct conv_case {
@@ -227,6 +244,7 @@ int main(void) {
         cmocka_unit_test(general_products_take_any_bias_and_transposes),
         cmocka_unit_test(general_products_of_integers_scale_them),
         cmocka_unit_test(attention_reads_its_operands_where_they_lie),
+        cmocka_unit_test(large_products_go_by_halves),
         cmocka_unit_test(attention_takes_any_batch_bias_and_size),
         cmocka_unit_test(attention_writes_its_result_where_it_is_wanted),
         cmocka_unit_test(convolutions_of_three_dimensions_and_computed_weights),

@@ -1,5 +1,6 @@
 /* Dense convolutions and products with constant weights: register tiles over packed panels, with an
  * elementwise prologue on what is loaded, an epilogue on what is stored and a squeeze tap. */
+#include "codegen/strassen.h"
 #include "codegen/winograd.h"
 
 #include <stdlib.h>
@@ -352,6 +353,11 @@ static void emit(fg_emit *e) {
         if (!k->tap || k->out[i] != k->tap->out[0]) q.stored = true;
     if (!w.m) {
         choose(&q);
+        fg_tile tile;
+        if (q.flat && q.stored && fg_strassen_plan(e, &q.c, &q.pick, &tile)) {
+            fg_strassen_emit(e, &q.c, tile);
+            return;
+        }
         q.split = choose_split(&q);
     }
     if (w.m || strcmp(q.split, "none") != 0) fg_emit_parallel(e);
