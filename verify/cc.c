@@ -11,13 +11,14 @@
 #include "verify/toolchain.h"
 
 /* The flags come last, so that a target's -O level and -std win. */
-static fg_arguments command(const fg_module *m, const char *compiler, const char *folder) {
-    static const char fixed[] = "-shared -fPIC -O2 -DFG_EXTERNAL_KERNELS -DFG_EXTERNAL_WEIGHTS";
+static fg_arguments command(const fg_module *m, const char *compiler, const char *folder, bool shipped) {
+    static const char fixed[] = "-shared -fPIC -O2 -DFG_EXTERNAL_WEIGHTS";
     fg_context *ctx = m->ctx;
     fg_arguments a = {.n = 0};
     fg_add_words(ctx, &a, compiler);
     if (a.n == 0) fg_raise(ctx, FG_TOOLCHAIN, "target '%s' names no compiler", m->target->name);
     fg_add_words(ctx, &a, fixed);
+    if (!shipped) fg_add_argument(ctx, &a, "-DFG_EXTERNAL_KERNELS");
     fg_add_words(ctx, &a, m->target->flags);
     const char *files[] = {"source.c", "weights.S"};
     for (size_t i = 0; i < FG_COUNT(files); i++)
@@ -52,7 +53,7 @@ static const char *choose_compiler(const fg_module *m) {
 static const char remedy[] =
     "install it, name another one in the environment variable CC, or use --verify=tcc";
 
-fg_library *fg_load_cc(const fg_module *m) {
+static fg_library *load(const fg_module *m, bool shipped) {
     fg_context *ctx = m->ctx;
     if (m->target->emulator && *m->target->emulator) {
         fg_remedy(ctx, "use --verify=emulator, --verify=tcc or --target host");
@@ -63,7 +64,7 @@ fg_library *fg_load_cc(const fg_module *m) {
     fg_write_weights(m, folder);
     const char *source = fg_whole_source(m);
     fg_write_file(ctx, fg_format(ctx, "%s/source.c", folder), source, strlen(source));
-    fg_arguments a = command(m, compiler, folder);
+    fg_arguments a = command(m, compiler, folder, shipped);
     fg_compile(ctx, &a, folder, remedy);
     fg_library *lib = FG_NEW(ctx, fg_library);
     const char *flags = m->target->flags ? m->target->flags : "";
@@ -73,4 +74,12 @@ fg_library *fg_load_cc(const fg_module *m) {
     fg_defer(ctx, dl_release, lib->state);
     fg_folder_remove(ctx, folder);
     return lib;
+}
+
+fg_library *fg_load_cc(const fg_module *m) {
+    return load(m, false);
+}
+
+fg_library *fg_load_cc_shipped(const fg_module *m) {
+    return load(m, true);
 }

@@ -11,7 +11,8 @@ typedef struct fg_check {
     fg_graph *read;
     const fg_module *m;
     const fg_verify_options *options;
-    fg_library *lib;
+    fg_library *lib;     /* in which kernels can be called one by one */
+    fg_library *shipped; /* as it is handed over; NULL: lib runs the whole as well */
     fg_memory *mem;
     const fg_tensor *inputs; /* of the graph as read */
     fg_run *reference;       /* in double */

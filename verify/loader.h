@@ -48,6 +48,10 @@ fg_library *fg_load_tcc(const fg_module *m, const void *weights);
  * cannot load. */
 fg_library *fg_load_cc(const fg_module *m);
 
+/* The same text as it is handed over: kernels are static, and the compiler knows all their callers. What it
+ * does with that knowledge shows only here. Has PREFIX_run alone. */
+fg_library *fg_load_cc_shipped(const fg_module *m);
+
 /* Address of PREFIX_name; NULL if there is none. */
 void *fg_library_find(const fg_library *lib, const fg_module *m, const char *name);
 void fg_library_close(fg_library *lib);

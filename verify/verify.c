@@ -221,7 +221,7 @@ static fg_tensor output_tensor(const fg_check *c, int i) {
 /* Runs PREFIX_run; false, with a failure recorded, if it does not come back with 0 or damages what is around
  * it. */
 static bool run_whole(fg_check *c, const fg_parallel *parallel) {
-    fg_entry entry = {fg_library_find(c->lib, c->m, "run"),
+    fg_entry entry = {fg_library_find(c->shipped ? c->shipped : c->lib, c->m, "run"),
                       c->m,
                       c->mem->in_pointer,
                       c->mem->out_pointer,
@@ -416,6 +416,7 @@ static void check_all(fg_check *c) {
     fg_progress(c->ctx, "compile", 0, 1);
     c->mem = fg_memory_new(c->m, c->inputs, FG_MEMORY_WATCHED);
     c->lib = load(c);
+    if (c->options->mode == FG_VERIFY_CC) c->shipped = fg_load_cc_shipped(c->m);
     v->checked = what_was_checked(c);
     if (c->n_undecided > 0)
         v->checked = fg_format(c->ctx,
@@ -438,6 +439,7 @@ fg_verdict *fg_verify(fg_graph *read, const fg_module *m, const fg_verify_option
     c.made = FG_ARRAY(ctx, m->partition->graph->n_values + 1, fg_tensor);
     check_all(&c);
     fg_library_close(c.lib);
+    if (c.shipped) fg_library_close(c.shipped);
     fg_memory_free(c.mem);
     fg_run_free(c.reference);
     return verdict;
