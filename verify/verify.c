@@ -276,7 +276,7 @@ static const char *compare_output(fg_check *c, int i, const fg_tensor *got) {
 static const char *compare_expected(fg_check *c, int i, const fg_tensor *got) {
     const fg_value *v = c->read->outputs[i];
     const fg_tensor *expected = c->options->expected ? &c->options->expected[i] : NULL;
-    if (!expected || !expected->data || c->undecided[i]) return NULL;
+    if (!expected || !expected->data) return NULL;
     fg_error e = fg_check_compare(c, v, expected, got, c->verdict->bound);
     if (e.passed) return NULL;
     c->verdict->total.passed = false;
