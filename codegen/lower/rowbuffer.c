@@ -25,6 +25,7 @@ typedef struct fg_rowbuffer {
     fg_source source;
     fg_pick pick;
     fg_tile tile;
+    int ahead; /* floats of weights fetched ahead in each step */
     int tx;
     int64_t cb, ring, pitch;
     fg_epilogue *produced, *epilogue;
@@ -228,6 +229,7 @@ static void open_producer(fg_rowbuffer *q) {
                                 .by_panel = true};
     q->tile = fg_pick_tile(e->m->target, &product,
                            &(fg_pick){q->pick.text, q->pick.rank % 2 ? (q->pick.rank + 1) / 2 : 0});
+    q->ahead = fg_tile_ahead(e->m->target, &product, &q->tile);
     q->cb = q->tile.nv * e->lanes;
     q->pitch = (q->v.pl + q->v.iw + q->v.pr) * q->cb;
     fg_pack_panels(e, "w", &q->p, 1, q->tile.nv);
@@ -255,6 +257,7 @@ static void set_producer(const fg_rowbuffer *q, fg_template *t) {
     const bool run = c->kw > 1 && s->c == 1 && s->x == c->ic && c->dx == 1;
     fg_template_int(t, "MR", q->tile.mr);
     fg_template_int(t, "NV", q->tile.nv);
+    fg_template_int(t, "AHEAD", q->ahead);
     fg_template_int(t, "K", c->kh * c->kw * c->ic);
     fg_template_int(t, "IH", c->oh);
     fg_template_int(t, "IW", c->ow);
