@@ -9,7 +9,7 @@ set -u
 # Networks that are also built by the target's own compiler: one of each kind of block.
 with_cc="efficientnet_b0 efficientnet_v2_s resnet18 mobilenet_v2 mobilenet_v3_small densenet121 shufflenet_v2_x1_0 mlp10x512 mobilenet_v2.qdq voice_detector keyword_spotter"
 
-# EfficientNet at the resolutions that it was made for; $NATIVE=all (an hour) also takes those of minutes each.
+# EfficientNet at the resolutions that it was made for; $NATIVE=all (ten minutes more) also takes those of up to two minutes each.
 with_native="b1:240 b2:260 b3:300 lite1:240"
 [ "${NATIVE:-}" != all ] || with_native="$with_native b4:380 b5:456 b6:528 b7:600 lite2:260 lite3:280 lite4:300"
 
