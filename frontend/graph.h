@@ -106,9 +106,9 @@ struct fg_value {
     /* Extents that depend on data (see extent.h): shape has their bounds. */
     const fg_form *extent[FG_MAX_RANK]; /* NULL: as shape says */
     const fg_form *elements; /* of an integer tensor whose elements follow from extents; NULL: of no such */
-    int symbol;  /* in a rewritten graph: this int64 is the value of symbol `symbol - 1`; 0: of none */
-    int tail;    /* likewise: beyond the true extents lies this fg_fill, plus 1; 0: anything */
-    bool packed; /* likewise: elements lie side by side by the true extents */
+    int symbol;    /* in a rewritten graph: this int64 is the value of symbol `symbol - 1`; 0: of none */
+    int tail;      /* likewise: beyond the true extents lies this fg_fill, plus 1; 0: anything */
+    bool packed;   /* likewise: elements lie side by side by the true extents */
     int64_t bound; /* integer inputs: exclusive upper bound of an index, as inference knows it; 0 unknown */
     /* symbolic dimensions of graph inputs as declared; NULL where numeric */
     const char *dim_name[FG_MAX_RANK];
