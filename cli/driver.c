@@ -318,14 +318,19 @@ static fg_partition *partition(job *j) {
     return fg_partition_graph(g, &fusion);
 }
 
+/* From the file on, for a job that is only to be timed. */
+static const fg_module *generate_aside(fg_context *ctx, job *j) {
+    fg_context_set_file(ctx, j->model);
+    j->read = read_graph(j);
+    fg_infer(j->read);
+    const fg_target *target = fg_target_load(ctx, j->options->target);
+    fg_codegen_options codegen = codegen_options(j, target);
+    return fg_generate(partition(j), target, &codegen);
+}
+
 static void run_trial(fg_context *ctx, void *arg) {
     trial *t = arg;
-    fg_context_set_file(ctx, t->j.model);
-    t->j.read = read_graph(&t->j);
-    fg_infer(t->j.read);
-    const fg_target *target = fg_target_load(ctx, t->j.options->target);
-    fg_codegen_options codegen = codegen_options(&t->j, target);
-    const fg_module *m = fg_generate(partition(&t->j), target, &codegen);
+    const fg_module *m = generate_aside(ctx, &t->j);
     const fg_bench *b = fg_bench_run(m, t->j.inputs, seed, TRIAL_RUNS);
     if (b->why_not) fg_raise(ctx, FG_TOOLCHAIN, "--tune: %s", b->why_not);
     fg_context *keep = t->tuned->ctx;
@@ -405,12 +410,7 @@ typedef struct unfused_run {
 
 static void run_unfused(fg_context *ctx, void *arg) {
     unfused_run *u = arg;
-    fg_context_set_file(ctx, u->j.model);
-    u->j.read = read_graph(&u->j);
-    fg_infer(u->j.read);
-    const fg_target *target = fg_target_load(ctx, u->j.options->target);
-    fg_codegen_options codegen = codegen_options(&u->j, target);
-    const fg_module *m = fg_generate(partition(&u->j), target, &codegen);
+    const fg_module *m = generate_aside(ctx, &u->j);
     u->bench = fg_bench_copy(u->keep, fg_bench_run(m, u->j.inputs, seed, u->j.options->bench_runs));
 }
 
@@ -483,6 +483,7 @@ static void verify_or_go_direct(job *j) {
         j->verdict->total.max_rel, j->verdict->bound);
     j->direct = true;
     generate(j);
+    measure_footprint(j);
     verify(j);
 }
 

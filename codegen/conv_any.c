@@ -7,7 +7,7 @@
 #include "codegen/expr.h"
 #include "codegen/moves.h"
 #include "codegen/tail.h"
-#include "frontend/window.h"
+#include "codegen/window.h"
 
 typedef struct fg_conv_any {
     fg_emit *e;
@@ -135,30 +135,15 @@ static void hook_element(void *user, const char *arguments, fg_text *out) {
 }
 
 static void set_window(const fg_conv_any *q, fg_template *t) {
-    const fg_window *w = &q->w;
     const int64_t *xs = fg_layout_of(q->e, q->x)->stride;
-    int64_t own[FG_MAX_RANK], check[FG_MAX_SPATIAL], below[FG_MAX_SPATIAL], taps = 1;
+    int64_t own[FG_MAX_RANK];
     if (q->x->data != NULL) {
         fg_strides_of(q->e, q->x, own);
         xs = own;
     }
-    for (int d = 0; d < w->axes; d++) {
-        check[d] = fg_window_may_leave(w, d);
-    }
-    for (int d = w->axes; d-- > 0;) {
-        below[d] = taps;
-        taps *= w->kernel[d];
-    }
-    fg_template_int(t, "AXES", w->axes);
-    fg_template_ints(t, "BELOW", w->axes, below);
+    fg_template_window(t, &q->w);
     fg_template_int(t, "TRANSPOSED", q->transposed);
     fg_template_ints(t, "EXTENT", q->nest->rank, q->nest->extent);
-    fg_template_ints(t, "KERNEL", w->axes, w->kernel);
-    fg_template_ints(t, "STRIDE", w->axes, w->stride);
-    fg_template_ints(t, "DILATION", w->axes, w->dilation);
-    fg_template_ints(t, "PAD", w->axes, w->pad);
-    fg_template_ints(t, "IN", w->axes, w->in);
-    fg_template_ints(t, "CHECK", w->axes, check);
     fg_template_ints(t, "X_S", q->x->shape.rank, xs);
     fg_template_int(t, "GROUPS", q->groups);
     fg_template_int(t, "ICG", q->icg);

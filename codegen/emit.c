@@ -4,10 +4,6 @@
 #include "codegen/escape.h"
 #include "codegen/planner.h"
 
-static int64_t round_up(int64_t n, int64_t to) {
-    return (n + to - 1) / to * to;
-}
-
 const fg_slot *fg_slot_of(const fg_emit *e, const fg_value *v) {
     return &e->m->slots[v->id];
 }
@@ -43,7 +39,7 @@ void fg_line(fg_emit *e, const char *format, ...) {
 /* Appends bytes to the weight blob, aligned to 64. */
 static int64_t reserve(fg_planner *p, int64_t bytes) {
     fg_module *m = p->m;
-    const int64_t at = round_up(m->weights_bytes, 64), end = at + bytes;
+    const int64_t at = fg_round_up(m->weights_bytes, 64), end = at + bytes;
     if (bytes > fg_context_limits(p->ctx)->bytes) {
         fg_remedy(p->ctx, "--max-bytes with a larger number");
         fg_raise(p->ctx, FG_UNSUPPORTED, "packed weights of %lld bytes exceed --max-bytes", (long long)bytes);
@@ -167,7 +163,7 @@ void fg_emit_scratch(fg_emit *e, const char *name, const char *c_type, size_t el
     int64_t bytes = fg_checked_product(e->ctx, 2, extents);
     const char *own = "";
     if (e->parallel) { /* a share for each part, in cache lines of its own */
-        bytes = round_up(bytes, 64);
+        bytes = fg_round_up(bytes, 64);
         own = fg_format(e->ctx, " + c->part * %lld", (long long)(bytes / (int64_t)element_bytes));
         const int64_t all[2] = {bytes, e->m->options.threads};
         bytes = fg_checked_product(e->ctx, 2, all);

@@ -20,10 +20,6 @@ static int larger_first(const void *a, const void *b) {
     return x->id < y->id ? -1 : x->id > y->id;
 }
 
-static int64_t round_up(int64_t n, int64_t to) {
-    return (n + to - 1) / to * to;
-}
-
 static void touch(fg_planner *p, fg_value *v, int kernel) {
     fg_slot *s = &p->m->slots[fg_root_of(p, v)->id];
     if (s->place != FG_PLACE_ARENA) return;
@@ -54,7 +50,7 @@ static int after_kernel(const fg_planner *p, int scratch) {
 
 static int64_t scratch_bytes(const fg_planner *p, int scratch, int64_t align) {
     int64_t bytes = 0;
-    for (int i = scratch; i < after_kernel(p, scratch); i++) bytes += round_up(p->scratch[i].bytes, align);
+    for (int i = scratch; i < after_kernel(p, scratch); i++) bytes += fg_round_up(p->scratch[i].bytes, align);
     return bytes;
 }
 
@@ -63,7 +59,8 @@ static int collect(fg_planner *p, fg_block *blocks, int64_t align) {
     for (int i = 0; i < p->m->n_slots; i++) {
         const fg_slot *s = &p->m->slots[i];
         if (s->place != FG_PLACE_ARENA || p->values[i].alias != FG_ALIAS_NONE || s->last < 0) continue;
-        const int64_t bytes = round_up((int64_t)fg_dtype_bytes(s->value->dtype, s->layout.elements), align);
+        const int64_t bytes =
+            fg_round_up((int64_t)fg_dtype_bytes(s->value->dtype, s->layout.elements), align);
         blocks[n++] = (fg_block){.first = s->first, .last = s->last, .bytes = bytes, .id = i};
     }
     for (int i = 0; i < p->n_scratch; i = after_kernel(p, i))
@@ -116,7 +113,7 @@ static void place_scratch(fg_planner *p, int scratch, int64_t offset, int64_t al
     }
     for (int i = scratch; i < after_kernel(p, scratch); i++) {
         p->scratch[i].offset = offset;
-        offset += round_up(p->scratch[i].bytes, align);
+        offset += fg_round_up(p->scratch[i].bytes, align);
     }
 }
 
@@ -143,7 +140,7 @@ void fg_plan_memory(fg_planner *p) {
     }
     m->arena_lower_bound = lower_bound(p, blocks, n);
     /* Vector loads of a tail may read up to one vector beyond the last element. */
-    if (m->arena_bytes > 0) m->arena_bytes += round_up(m->target->vector_bits / 8, align);
+    if (m->arena_bytes > 0) m->arena_bytes += fg_round_up(m->target->vector_bits / 8, align);
     for (int i = 0; i < m->n_slots; i++) {
         fg_slot *s = &m->slots[i];
         if (s->place != FG_PLACE_ARENA) continue;

@@ -25,7 +25,7 @@ fg_nest *fg_nest_around(fg_emit *e, const fg_shape *shape, int axis, int n, cons
 /* An output that somebody reads or the graph returns; v may be NULL. Others have no place in memory. */
 bool fg_is_wanted(const fg_value *v);
 
-/* For results that are empty. True if there is nothing to do. */
+/* True, and the kernel does nothing, if v is empty: its result, or an operand of the same shape. */
 bool fg_is_empty_result(fg_emit *e, const fg_value *v);
 
 /* Where indices are read and what they mean: index j of a tuple, at idx[place + j * step], moves by stride[j]

@@ -99,4 +99,9 @@ int64_t fg_place_constant(fg_planner *p, const fg_value *v);
 /* Statements of the run function that check shape operands which are graph inputs (see operand_check.c). */
 void fg_operand_checks(fg_planner *p, fg_text *out);
 
+/* The next multiple of `to`; both positive. */
+static inline int64_t fg_round_up(int64_t n, int64_t to) {
+    return (n + to - 1) / to * to;
+}
+
 #endif

@@ -421,6 +421,14 @@ static size_t value_length(const char *text) {
     return n > 0 && text[n - 1] == '\n' ? n - 1 : n;
 }
 
+/* "p + @0@" reads better as "p"; only where the sum ends there, so that nothing binds to the number. */
+static bool ends_sum(const fg_text *out, const fg_tpart *next) {
+    static const char plus[] = " + ";
+    const size_t n = sizeof plus - 1;
+    return out->length >= n && memcmp(out->data + out->length - n, plus, n) == 0 && next != NULL &&
+           next->text != NULL && next->length > 0 && memchr(")],;", next->text[0], 4) != NULL;
+}
+
 static void substitute(fg_template *t, fg_tplace at, const fg_tpart *part, fg_text *out) {
     for (; part != NULL; part = part->next) {
         if (part->expr == NULL) {
@@ -430,6 +438,9 @@ static void substitute(fg_template *t, fg_tplace at, const fg_tpart *part, fg_te
         const fg_tvalue v = fg_teval(t->scope.ctx, at, part->expr);
         if (v.text != NULL) {
             fg_text_addn(out, v.text, value_length(v.text));
+        } else if (v.i == 0 && ends_sum(out, part->next)) {
+            out->length -= strlen(" + ");
+            out->data[out->length] = 0;
         } else {
             char digits[24];
             snprintf(digits, sizeof(digits), "%lld", (long long)v.i);

@@ -130,6 +130,23 @@ static fg_value *ones(fg_rewriter *rw, const fg_node *n, const fg_shape *s, int 
     return v;
 }
 
+/* The core's first node takes the place of all: a normalisation of x over its last `axes` dimensions, scaled
+ * by ones. */
+static void become_norm(fg_rewriter *rw, const core *c, const char *op_type, int opset, fg_value *x, int axes,
+                        double epsilon) {
+    fg_node *n = c->node[0];
+    fg_value *in[2] = {x, ones(rw, n, &x->shape, axes)};
+    for (int i = 1; i < c->n; i++) {
+        fg_rw_cover(rw, n, c->node[i]);
+    }
+    fg_rw_rebuild(rw, n, op_type, opset, 2, in);
+    fg_rw_attr_int(rw, n, "axis", -axes);
+    fg_rw_attr_float(rw, n, "epsilon", (float)epsilon);
+    for (int i = 1; i < c->n; i++) {
+        fg_rw_remove(rw, c->node[i]);
+    }
+}
+
 bool fg_rw_layer_norm(fg_rewriter *rw, fg_node *n) {
     core c = {.node = {n}, .n = 1};
     double epsilon = 0;
@@ -141,16 +158,7 @@ bool fg_rw_layer_norm(fg_rewriter *rw, fg_node *n) {
     if (x == NULL || !is_deviation(rw, &c, n->in[1], x, axes, &epsilon) || !is_closed(rw, &c, n)) {
         return false;
     }
-    fg_value *in[2] = {x, ones(rw, n, &x->shape, axes)};
-    for (int i = 1; i < c.n; i++) {
-        fg_rw_cover(rw, n, c.node[i]);
-    }
-    fg_rw_rebuild(rw, n, "LayerNormalization", 17, 2, in);
-    fg_rw_attr_int(rw, n, "axis", -axes);
-    fg_rw_attr_float(rw, n, "epsilon", (float)epsilon);
-    for (int i = 1; i < c.n; i++) {
-        fg_rw_remove(rw, c.node[i]);
-    }
+    become_norm(rw, &c, "LayerNormalization", 17, x, axes, epsilon);
     return true;
 }
 
@@ -204,16 +212,7 @@ static bool try_rms_norm(fg_rewriter *rw, fg_node *n, int slot) {
     if (axes == 0 || !fg_shape_equal(&x->shape, &n->out[0]->shape) || !is_closed(rw, &c, n)) {
         return false;
     }
-    fg_value *in[2] = {x, ones(rw, n, &x->shape, axes)};
-    for (int i = 1; i < c.n; i++) {
-        fg_rw_cover(rw, n, c.node[i]);
-    }
-    fg_rw_rebuild(rw, n, "RMSNormalization", 23, 2, in);
-    fg_rw_attr_int(rw, n, "axis", -axes);
-    fg_rw_attr_float(rw, n, "epsilon", (float)epsilon);
-    for (int i = 1; i < c.n; i++) {
-        fg_rw_remove(rw, c.node[i]);
-    }
+    become_norm(rw, &c, "RMSNormalization", 23, x, axes, epsilon);
     return true;
 }
 

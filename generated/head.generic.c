@@ -151,14 +151,14 @@ FG_KERNEL void head_generic_stem_conv_3x3_relu(const fg_call *c)
                         const float *wt = w + (block * 6 + n) * 27;
                         const float *bt = bias + block * 6 + n;
                         float *yt = out + b * 480 + y * 60 + px * 6 + block * 6 + n;
-                        fg_v c0_0 = fg_load(bt + 0), c0_1 = fg_load(bt + 1), c0_2 = fg_load(bt + 2), c0_3 = fg_load(bt + 3), c0_4 = fg_load(bt + 4), c0_5 = fg_load(bt + 5);
+                        fg_v c0_0 = fg_load(bt), c0_1 = fg_load(bt + 1), c0_2 = fg_load(bt + 2), c0_3 = fg_load(bt + 3), c0_4 = fg_load(bt + 4), c0_5 = fg_load(bt + 5);
                         for (int ky = 0; ky < 3; ky++)
                             for (int kx = 0; kx < 3; kx++)
                         {
                             const float *xk = xt + ky * 17 + kx * 1;
                             FG_OPAQUE(xk);
                             for (int k = 0; k < 3; k++, xk += 238, wt += 6) {
-                                const fg_v w0 = fg_load(wt + 0), w1 = fg_load(wt + 1), w2 = fg_load(wt + 2), w3 = fg_load(wt + 3), w4 = fg_load(wt + 4), w5 = fg_load(wt + 5);
+                                const fg_v w0 = fg_load(wt), w1 = fg_load(wt + 1), w2 = fg_load(wt + 2), w3 = fg_load(wt + 3), w4 = fg_load(wt + 4), w5 = fg_load(wt + 5);
                                 FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1); FG_FMAS(c0_2, xk[0], w2); FG_FMAS(c0_3, xk[0], w3); FG_FMAS(c0_4, xk[0], w4); FG_FMAS(c0_5, xk[0], w5);
                             }
                         }
@@ -206,12 +206,12 @@ FG_KERNEL void head_generic_branch1_conv_1x1_relu(const fg_call *c)
                         const float *wt = w + (block * 5 + n) * 6;
                         const float *bt = bias + block * 5 + n;
                         float *yt = out + b * 672 + y * 112 + px * 14 + block * 5 + n;
-                        fg_v c0_0 = fg_load(bt + 0), c0_1 = fg_load(bt + 1), c0_2 = fg_load(bt + 2), c0_3 = fg_load(bt + 3), c0_4 = fg_load(bt + 4);
-                        fg_v c1_0 = fg_load(bt + 0), c1_1 = fg_load(bt + 1), c1_2 = fg_load(bt + 2), c1_3 = fg_load(bt + 3), c1_4 = fg_load(bt + 4);
+                        fg_v c0_0 = fg_load(bt), c0_1 = fg_load(bt + 1), c0_2 = fg_load(bt + 2), c0_3 = fg_load(bt + 3), c0_4 = fg_load(bt + 4);
+                        fg_v c1_0 = fg_load(bt), c1_1 = fg_load(bt + 1), c1_2 = fg_load(bt + 2), c1_3 = fg_load(bt + 3), c1_4 = fg_load(bt + 4);
                         {
                             const float *xk = xt;
                             for (int k = 0; k < 6; k++, xk += 1, wt += 5) {
-                                const fg_v w0 = fg_load(wt + 0), w1 = fg_load(wt + 1), w2 = fg_load(wt + 2), w3 = fg_load(wt + 3), w4 = fg_load(wt + 4);
+                                const fg_v w0 = fg_load(wt), w1 = fg_load(wt + 1), w2 = fg_load(wt + 2), w3 = fg_load(wt + 3), w4 = fg_load(wt + 4);
                                 FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1); FG_FMAS(c0_2, xk[0], w2); FG_FMAS(c0_3, xk[0], w3); FG_FMAS(c0_4, xk[0], w4);
                                 FG_FMAS(c1_0, xk[6], w0); FG_FMAS(c1_1, xk[6], w1); FG_FMAS(c1_2, xk[6], w2); FG_FMAS(c1_3, xk[6], w3); FG_FMAS(c1_4, xk[6], w4);
                             }
@@ -271,14 +271,14 @@ FG_KERNEL void head_generic_branch2_conv_3x3_hardswish(const fg_call *c)
                         const float *wt = w + (block * 9 + n) * 54;
                         const float *bt = bias + block * 9 + n;
                         float *yt = out + b * 672 + y * 112 + px * 14 + block * 9 + n;
-                        fg_v c0_0 = fg_load(bt + 0), c0_1 = fg_load(bt + 1), c0_2 = fg_load(bt + 2), c0_3 = fg_load(bt + 3), c0_4 = fg_load(bt + 4);
-                        fg_v c1_0 = fg_load(bt + 0), c1_1 = fg_load(bt + 1), c1_2 = fg_load(bt + 2), c1_3 = fg_load(bt + 3), c1_4 = fg_load(bt + 4);
+                        fg_v c0_0 = fg_load(bt), c0_1 = fg_load(bt + 1), c0_2 = fg_load(bt + 2), c0_3 = fg_load(bt + 3), c0_4 = fg_load(bt + 4);
+                        fg_v c1_0 = fg_load(bt), c1_1 = fg_load(bt + 1), c1_2 = fg_load(bt + 2), c1_3 = fg_load(bt + 3), c1_4 = fg_load(bt + 4);
                         for (int ky = 0; ky < 3; ky++)
                         {
                             const float *xk = xt + ky * 60;
                             for (int k = 0; k < 18; k++, xk += 1, wt += 5, ahead += 1) {
                                 FG_PREFETCH(ahead);
-                                const fg_v w0 = fg_load(wt + 0), w1 = fg_load(wt + 1), w2 = fg_load(wt + 2), w3 = fg_load(wt + 3), w4 = fg_load(wt + 4);
+                                const fg_v w0 = fg_load(wt), w1 = fg_load(wt + 1), w2 = fg_load(wt + 2), w3 = fg_load(wt + 3), w4 = fg_load(wt + 4);
                                 FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1); FG_FMAS(c0_2, xk[0], w2); FG_FMAS(c0_3, xk[0], w3); FG_FMAS(c0_4, xk[0], w4);
                                 FG_FMAS(c1_0, xk[6], w0); FG_FMAS(c1_1, xk[6], w1); FG_FMAS(c1_2, xk[6], w2); FG_FMAS(c1_3, xk[6], w3); FG_FMAS(c1_4, xk[6], w4);
                             }
@@ -317,14 +317,14 @@ FG_KERNEL void head_generic_branch2_conv_3x3_hardswish(const fg_call *c)
                         const float *wt = w + (block * 9 + n) * 54;
                         const float *bt = bias + block * 9 + n;
                         float *yt = out + b * 672 + y * 112 + px * 14 + block * 9 + n;
-                        fg_v c0_0 = fg_load(bt + 0), c0_1 = fg_load(bt + 1), c0_2 = fg_load(bt + 2), c0_3 = fg_load(bt + 3);
-                        fg_v c1_0 = fg_load(bt + 0), c1_1 = fg_load(bt + 1), c1_2 = fg_load(bt + 2), c1_3 = fg_load(bt + 3);
+                        fg_v c0_0 = fg_load(bt), c0_1 = fg_load(bt + 1), c0_2 = fg_load(bt + 2), c0_3 = fg_load(bt + 3);
+                        fg_v c1_0 = fg_load(bt), c1_1 = fg_load(bt + 1), c1_2 = fg_load(bt + 2), c1_3 = fg_load(bt + 3);
                         for (int ky = 0; ky < 3; ky++)
                         {
                             const float *xk = xt + ky * 60;
                             for (int k = 0; k < 18; k++, xk += 1, wt += 4, ahead += 1) {
                                 FG_PREFETCH(ahead);
-                                const fg_v w0 = fg_load(wt + 0), w1 = fg_load(wt + 1), w2 = fg_load(wt + 2), w3 = fg_load(wt + 3);
+                                const fg_v w0 = fg_load(wt), w1 = fg_load(wt + 1), w2 = fg_load(wt + 2), w3 = fg_load(wt + 3);
                                 FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1); FG_FMAS(c0_2, xk[0], w2); FG_FMAS(c0_3, xk[0], w3);
                                 FG_FMAS(c1_0, xk[6], w0); FG_FMAS(c1_1, xk[6], w1); FG_FMAS(c1_2, xk[6], w2); FG_FMAS(c1_3, xk[6], w3);
                             }
@@ -385,11 +385,11 @@ FG_KERNEL void head_generic_dense_classifier(const fg_call *c)
             const float *wt = weights0 + n * 14;
             const float *bt = bias0 + n;
             float *yt = out + b * 10 + n;
-            fg_v c0_0 = fg_load(bt + 0), c0_1 = fg_load(bt + 1), c0_2 = fg_load(bt + 2), c0_3 = fg_load(bt + 3);
+            fg_v c0_0 = fg_load(bt), c0_1 = fg_load(bt + 1), c0_2 = fg_load(bt + 2), c0_3 = fg_load(bt + 3);
             {
                 const float *xk = xt;
                 for (int k = 0; k < 14; k++, xk += 1, wt += 4) {
-                    const fg_v w0 = fg_load(wt + 0), w1 = fg_load(wt + 1), w2 = fg_load(wt + 2), w3 = fg_load(wt + 3);
+                    const fg_v w0 = fg_load(wt), w1 = fg_load(wt + 1), w2 = fg_load(wt + 2), w3 = fg_load(wt + 3);
                     FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1); FG_FMAS(c0_2, xk[0], w2); FG_FMAS(c0_3, xk[0], w3);
                 }
             }
@@ -405,11 +405,11 @@ FG_KERNEL void head_generic_dense_classifier(const fg_call *c)
                 const float *wt = weights0 + n * 14;
                 const float *bt = bias0 + n;
                 float *yt = out + b * 10 + n;
-                fg_v c0_0 = fg_load(bt + 0), c0_1 = fg_load(bt + 1);
+                fg_v c0_0 = fg_load(bt), c0_1 = fg_load(bt + 1);
                 {
                     const float *xk = xt;
                     for (int k = 0; k < 14; k++, xk += 1, wt += 2) {
-                        const fg_v w0 = fg_load(wt + 0), w1 = fg_load(wt + 1);
+                        const fg_v w0 = fg_load(wt), w1 = fg_load(wt + 1);
                         FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1);
                     }
                 }

@@ -48,7 +48,6 @@
 #pragma GCC optimize("fp-contract=fast")
 #endif
 #endif
-/* Half a vector, for the last channels of a product where those are few: wide multiply-adds take two turns on some cores. */
 /* Hides where a pointer points to from the optimiser, so that it does not carry loads from one turn of a loop to the next
  * through memory: gcc's predictive commoning spills more than it saves. */
 #if defined(__GNUC__) && !defined(__TINYC__)
@@ -99,6 +98,7 @@ FG_INLINE fg_v fg_fma(fg_v a, fg_v b, fg_v c)
 /* acc += s * b, s a float: the broadcast folds into the instruction. */
 #define FG_FMAS(acc, s, b) ((void)((acc) = fg_fma(fg_set1(s), b, acc)))
 
+/* Half a vector, for the last channels of a product where those are few: wide multiply-adds take two turns on some cores. */
 typedef float fg_h __attribute__((vector_size(FG_VL * 2)));
 typedef float fg_h_in_memory __attribute__((vector_size(FG_VL * 2), aligned(4), may_alias));
 
@@ -162,6 +162,7 @@ FG_INLINE fg_v fg_fma(fg_v a, fg_v b, fg_v c) { return a * b + c; }
 /* acc += s * b, s a float */
 #define FG_FMAS(acc, s, b) ((void)((acc) += (s) * (b)))
 
+/* Half a vector, for the last channels of a product where those are few: wide multiply-adds take two turns on some cores. */
 typedef float fg_h __attribute__((vector_size(FG_VL * 2)));
 typedef float fg_h_in_memory __attribute__((vector_size(FG_VL * 2), aligned(4), may_alias));
 
@@ -340,21 +341,21 @@ FG_KERNEL void head_x86_64_v4_stem_conv_3x3_relu(const fg_call *c)
                             const float *wt = w + (block * 16 + n) * 27;
                             const float *bt = bias + block * 16 + n;
                             float *yt = out + b * 480 + y * 60 + px * 6 + block * 6 + n;
-                            fg_h h0 = fg_hload(bt + 0);
-                            fg_h h1 = fg_hload(bt + 0);
-                            fg_h h2 = fg_hload(bt + 0);
-                            fg_h h3 = fg_hload(bt + 0);
-                            fg_h h4 = fg_hload(bt + 0);
-                            fg_h h5 = fg_hload(bt + 0);
-                            fg_h h6 = fg_hload(bt + 0);
-                            fg_h h7 = fg_hload(bt + 0);
+                            fg_h h0 = fg_hload(bt);
+                            fg_h h1 = fg_hload(bt);
+                            fg_h h2 = fg_hload(bt);
+                            fg_h h3 = fg_hload(bt);
+                            fg_h h4 = fg_hload(bt);
+                            fg_h h5 = fg_hload(bt);
+                            fg_h h6 = fg_hload(bt);
+                            fg_h h7 = fg_hload(bt);
                             for (int ky = 0; ky < 3; ky++)
                                 for (int kx = 0; kx < 3; kx++)
                             {
                                 const float *xk = xt + ky * 17 + kx * 1;
                                 FG_OPAQUE(xk);
                                 for (int k = 0; k < 3; k++, xk += 238, wt += 16) {
-                                    const fg_h w0 = fg_hload(wt + 0);
+                                    const fg_h w0 = fg_hload(wt);
                                     FG_HFMAS(h0, xk[0], w0);
                                     FG_HFMAS(h1, xk[2], w0);
                                     FG_HFMAS(h2, xk[4], w0);
@@ -423,18 +424,18 @@ FG_KERNEL void head_x86_64_v4_branch1_conv_1x1_relu(const fg_call *c)
                             const float *wt = w + (block * 16 + n) * 6;
                             const float *bt = bias + block * 16 + n;
                             float *yt = out + b * 672 + y * 112 + px * 14 + block * 5 + n;
-                            fg_h h0 = fg_hload(bt + 0);
-                            fg_h h1 = fg_hload(bt + 0);
-                            fg_h h2 = fg_hload(bt + 0);
-                            fg_h h3 = fg_hload(bt + 0);
-                            fg_h h4 = fg_hload(bt + 0);
-                            fg_h h5 = fg_hload(bt + 0);
-                            fg_h h6 = fg_hload(bt + 0);
-                            fg_h h7 = fg_hload(bt + 0);
+                            fg_h h0 = fg_hload(bt);
+                            fg_h h1 = fg_hload(bt);
+                            fg_h h2 = fg_hload(bt);
+                            fg_h h3 = fg_hload(bt);
+                            fg_h h4 = fg_hload(bt);
+                            fg_h h5 = fg_hload(bt);
+                            fg_h h6 = fg_hload(bt);
+                            fg_h h7 = fg_hload(bt);
                             {
                                 const float *xk = xt;
                                 for (int k = 0; k < 6; k++, xk += 1, wt += 16) {
-                                    const fg_h w0 = fg_hload(wt + 0);
+                                    const fg_h w0 = fg_hload(wt);
                                     FG_HFMAS(h0, xk[0], w0);
                                     FG_HFMAS(h1, xk[6], w0);
                                     FG_HFMAS(h2, xk[12], w0);
@@ -504,19 +505,19 @@ FG_KERNEL void head_x86_64_v4_branch2_conv_3x3_hardswish(const fg_call *c)
                             const float *wt = w + (block * 16 + n) * 54;
                             const float *bt = bias + block * 16 + n;
                             float *yt = out + b * 672 + y * 112 + px * 14 + block * 9 + n;
-                            fg_v c0_0 = fg_load(bt + 0);
-                            fg_v c1_0 = fg_load(bt + 0);
-                            fg_v c2_0 = fg_load(bt + 0);
-                            fg_v c3_0 = fg_load(bt + 0);
-                            fg_v c4_0 = fg_load(bt + 0);
-                            fg_v c5_0 = fg_load(bt + 0);
-                            fg_v c6_0 = fg_load(bt + 0);
-                            fg_v c7_0 = fg_load(bt + 0);
+                            fg_v c0_0 = fg_load(bt);
+                            fg_v c1_0 = fg_load(bt);
+                            fg_v c2_0 = fg_load(bt);
+                            fg_v c3_0 = fg_load(bt);
+                            fg_v c4_0 = fg_load(bt);
+                            fg_v c5_0 = fg_load(bt);
+                            fg_v c6_0 = fg_load(bt);
+                            fg_v c7_0 = fg_load(bt);
                             for (int ky = 0; ky < 3; ky++)
                             {
                                 const float *xk = xt + ky * 60;
                                 for (int k = 0; k < 18; k++, xk += 1, wt += 16) {
-                                    const fg_v w0 = fg_load(wt + 0);
+                                    const fg_v w0 = fg_load(wt);
                                     FG_FMAS(c0_0, xk[0], w0);
                                     FG_FMAS(c1_0, xk[6], w0);
                                     FG_FMAS(c2_0, xk[12], w0);
@@ -587,11 +588,11 @@ FG_KERNEL void head_x86_64_v4_dense_classifier(const fg_call *c)
                 const float *wt = weights0 + n * 14;
                 const float *bt = bias0 + n;
                 float *yt = out + b * 10 + n;
-                fg_v c0_0 = fg_load(bt + 0);
+                fg_v c0_0 = fg_load(bt);
                 {
                     const float *xk = xt;
                     for (int k = 0; k < 14; k++, xk += 1, wt += 16) {
-                        const fg_v w0 = fg_load(wt + 0);
+                        const fg_v w0 = fg_load(wt);
                         FG_FMAS(c0_0, xk[0], w0);
                     }
                 }

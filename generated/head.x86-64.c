@@ -301,17 +301,17 @@ FG_KERNEL void head_x86_64_stem_conv_3x3_relu(const fg_call *c)
                         const float *wt = w + (block * 8 + n) * 27;
                         const float *bt = bias + block * 8 + n;
                         float *yt = out + b * 480 + y * 60 + px * 6 + block * 6 + n;
-                        fg_v c0_0 = fg_load(bt + 0), c0_1 = fg_load(bt + 4);
-                        fg_v c1_0 = fg_load(bt + 0), c1_1 = fg_load(bt + 4);
-                        fg_v c2_0 = fg_load(bt + 0), c2_1 = fg_load(bt + 4);
-                        fg_v c3_0 = fg_load(bt + 0), c3_1 = fg_load(bt + 4);
+                        fg_v c0_0 = fg_load(bt), c0_1 = fg_load(bt + 4);
+                        fg_v c1_0 = fg_load(bt), c1_1 = fg_load(bt + 4);
+                        fg_v c2_0 = fg_load(bt), c2_1 = fg_load(bt + 4);
+                        fg_v c3_0 = fg_load(bt), c3_1 = fg_load(bt + 4);
                         for (int ky = 0; ky < 3; ky++)
                             for (int kx = 0; kx < 3; kx++)
                         {
                             const float *xk = xt + ky * 17 + kx * 1;
                             FG_OPAQUE(xk);
                             for (int k = 0; k < 3; k++, xk += 238, wt += 8) {
-                                const fg_v w0 = fg_load(wt + 0), w1 = fg_load(wt + 4);
+                                const fg_v w0 = fg_load(wt), w1 = fg_load(wt + 4);
                                 FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1);
                                 FG_FMAS(c1_0, xk[2], w0); FG_FMAS(c1_1, xk[2], w1);
                                 FG_FMAS(c2_0, xk[4], w0); FG_FMAS(c2_1, xk[4], w1);
@@ -366,14 +366,14 @@ FG_KERNEL void head_x86_64_branch1_conv_1x1_relu(const fg_call *c)
                         const float *wt = w + (block * 8 + n) * 6;
                         const float *bt = bias + block * 8 + n;
                         float *yt = out + b * 672 + y * 112 + px * 14 + block * 5 + n;
-                        fg_v c0_0 = fg_load(bt + 0), c0_1 = fg_load(bt + 4);
-                        fg_v c1_0 = fg_load(bt + 0), c1_1 = fg_load(bt + 4);
-                        fg_v c2_0 = fg_load(bt + 0), c2_1 = fg_load(bt + 4);
-                        fg_v c3_0 = fg_load(bt + 0), c3_1 = fg_load(bt + 4);
+                        fg_v c0_0 = fg_load(bt), c0_1 = fg_load(bt + 4);
+                        fg_v c1_0 = fg_load(bt), c1_1 = fg_load(bt + 4);
+                        fg_v c2_0 = fg_load(bt), c2_1 = fg_load(bt + 4);
+                        fg_v c3_0 = fg_load(bt), c3_1 = fg_load(bt + 4);
                         {
                             const float *xk = xt;
                             for (int k = 0; k < 6; k++, xk += 1, wt += 8) {
-                                const fg_v w0 = fg_load(wt + 0), w1 = fg_load(wt + 4);
+                                const fg_v w0 = fg_load(wt), w1 = fg_load(wt + 4);
                                 FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1);
                                 FG_FMAS(c1_0, xk[6], w0); FG_FMAS(c1_1, xk[6], w1);
                                 FG_FMAS(c2_0, xk[12], w0); FG_FMAS(c2_1, xk[12], w1);
@@ -429,15 +429,15 @@ FG_KERNEL void head_x86_64_branch2_conv_3x3_hardswish(const fg_call *c)
                         const float *wt = w + (block * 12 + n) * 54;
                         const float *bt = bias + block * 12 + n;
                         float *yt = out + b * 672 + y * 112 + px * 14 + block * 9 + n;
-                        fg_v c0_0 = fg_load(bt + 0), c0_1 = fg_load(bt + 4), c0_2 = fg_load(bt + 8);
-                        fg_v c1_0 = fg_load(bt + 0), c1_1 = fg_load(bt + 4), c1_2 = fg_load(bt + 8);
-                        fg_v c2_0 = fg_load(bt + 0), c2_1 = fg_load(bt + 4), c2_2 = fg_load(bt + 8);
-                        fg_v c3_0 = fg_load(bt + 0), c3_1 = fg_load(bt + 4), c3_2 = fg_load(bt + 8);
+                        fg_v c0_0 = fg_load(bt), c0_1 = fg_load(bt + 4), c0_2 = fg_load(bt + 8);
+                        fg_v c1_0 = fg_load(bt), c1_1 = fg_load(bt + 4), c1_2 = fg_load(bt + 8);
+                        fg_v c2_0 = fg_load(bt), c2_1 = fg_load(bt + 4), c2_2 = fg_load(bt + 8);
+                        fg_v c3_0 = fg_load(bt), c3_1 = fg_load(bt + 4), c3_2 = fg_load(bt + 8);
                         for (int ky = 0; ky < 3; ky++)
                         {
                             const float *xk = xt + ky * 60;
                             for (int k = 0; k < 18; k++, xk += 1, wt += 12) {
-                                const fg_v w0 = fg_load(wt + 0), w1 = fg_load(wt + 4), w2 = fg_load(wt + 8);
+                                const fg_v w0 = fg_load(wt), w1 = fg_load(wt + 4), w2 = fg_load(wt + 8);
                                 FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1); FG_FMAS(c0_2, xk[0], w2);
                                 FG_FMAS(c1_0, xk[6], w0); FG_FMAS(c1_1, xk[6], w1); FG_FMAS(c1_2, xk[6], w2);
                                 FG_FMAS(c2_0, xk[12], w0); FG_FMAS(c2_1, xk[12], w1); FG_FMAS(c2_2, xk[12], w2);
@@ -520,11 +520,11 @@ FG_KERNEL void head_x86_64_dense_classifier(const fg_call *c)
                 const float *wt = weights0 + n * 14;
                 const float *bt = bias0 + n;
                 float *yt = out + b * 10 + n;
-                fg_v c0_0 = fg_load(bt + 0), c0_1 = fg_load(bt + 4), c0_2 = fg_load(bt + 8);
+                fg_v c0_0 = fg_load(bt), c0_1 = fg_load(bt + 4), c0_2 = fg_load(bt + 8);
                 {
                     const float *xk = xt;
                     for (int k = 0; k < 14; k++, xk += 1, wt += 12) {
-                        const fg_v w0 = fg_load(wt + 0), w1 = fg_load(wt + 4), w2 = fg_load(wt + 8);
+                        const fg_v w0 = fg_load(wt), w1 = fg_load(wt + 4), w2 = fg_load(wt + 8);
                         FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1); FG_FMAS(c0_2, xk[0], w2);
                     }
                 }

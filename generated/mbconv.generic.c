@@ -227,21 +227,21 @@ FG_KERNEL void mbconv_generic_depthwise_expand_depthwise_5x5_silu(const fg_call 
                             const float *wt = w + n * 6;
                             const float *bt = bias + n;
                             float *yt = to + (px + 2) * 1;
-                            fg_v c0_0 = fg_load(bt + 0);
-                            fg_v c1_0 = fg_load(bt + 0);
-                            fg_v c2_0 = fg_load(bt + 0);
-                            fg_v c3_0 = fg_load(bt + 0);
-                            fg_v c4_0 = fg_load(bt + 0);
-                            fg_v c5_0 = fg_load(bt + 0);
-                            fg_v c6_0 = fg_load(bt + 0);
-                            fg_v c7_0 = fg_load(bt + 0);
-                            fg_v c8_0 = fg_load(bt + 0);
-                            fg_v c9_0 = fg_load(bt + 0);
+                            fg_v c0_0 = fg_load(bt);
+                            fg_v c1_0 = fg_load(bt);
+                            fg_v c2_0 = fg_load(bt);
+                            fg_v c3_0 = fg_load(bt);
+                            fg_v c4_0 = fg_load(bt);
+                            fg_v c5_0 = fg_load(bt);
+                            fg_v c6_0 = fg_load(bt);
+                            fg_v c7_0 = fg_load(bt);
+                            fg_v c8_0 = fg_load(bt);
+                            fg_v c9_0 = fg_load(bt);
                             {
                                 const float *xk = xt;
                                 for (int k = 0; k < 6; k++, xk += 1, wt += 1, ahead += 1) {
                                     FG_PREFETCH(ahead);
-                                    const fg_v w0 = fg_load(wt + 0);
+                                    const fg_v w0 = fg_load(wt);
                                     FG_FMAS(c0_0, xk[0], w0);
                                     FG_FMAS(c1_0, xk[6], w0);
                                     FG_FMAS(c2_0, xk[12], w0);
@@ -255,7 +255,7 @@ FG_KERNEL void mbconv_generic_depthwise_expand_depthwise_5x5_silu(const fg_call 
                                 }
                             }
                             c0_0 = (fg_silu(c0_0));
-                            fg_store(yt + 0, c0_0);
+                            fg_store(yt, c0_0);
                             c1_0 = (fg_silu(c1_0));
                             fg_store(yt + 1, c1_0);
                             c2_0 = (fg_silu(c2_0));
@@ -290,10 +290,10 @@ FG_KERNEL void mbconv_generic_depthwise_expand_depthwise_5x5_silu(const fg_call 
                             const float *wk = wd;
                             for (int ky = 0; ky < 5; ky++) {
                                 const float *q = r[ky] + j + px * 2;
-                                const fg_v w0 = fg_load(wk + 0), w1 = fg_load(wk + 1), w2 = fg_load(wk + 2), w3 = fg_load(wk + 3), w4 = fg_load(wk + 4);
+                                const fg_v w0 = fg_load(wk), w1 = fg_load(wk + 1), w2 = fg_load(wk + 2), w3 = fg_load(wk + 3), w4 = fg_load(wk + 4);
                                 wk += 5;
                                 fg_v v;
-                                v = fg_load(q + 0); FG_FMA(a0, v, w0);
+                                v = fg_load(q); FG_FMA(a0, v, w0);
                                 v = fg_load(q + 1); FG_FMA(a0, v, w1);
                                 v = fg_load(q + 2); FG_FMA(a1, v, w0); FG_FMA(a0, v, w2);
                                 v = fg_load(q + 3); FG_FMA(a1, v, w1); FG_FMA(a0, v, w3);
@@ -310,7 +310,7 @@ FG_KERNEL void mbconv_generic_depthwise_expand_depthwise_5x5_silu(const fg_call 
                             float *yt = out + b * 700 + y * 100 + px * 20 + n + j;
                             a0 = (fg_silu(a0));
                             s = fg_add(s, a0);
-                            fg_store(yt + 0, a0);
+                            fg_store(yt, a0);
                             a1 = (fg_silu(a1));
                             s = fg_add(s, a1);
                             fg_store(yt + 20, a1);
@@ -365,11 +365,11 @@ FG_KERNEL void mbconv_generic_excite_gate(const fg_call *c)
             const float *wt = weights0 + n * 20;
             const float *bt = bias0 + n;
             float *yt = h1 + n;
-            fg_v c0_0 = fg_load(bt + 0), c0_1 = fg_load(bt + 1), c0_2 = fg_load(bt + 2), c0_3 = fg_load(bt + 3);
+            fg_v c0_0 = fg_load(bt), c0_1 = fg_load(bt + 1), c0_2 = fg_load(bt + 2), c0_3 = fg_load(bt + 3);
             {
                 const float *xk = xt;
                 for (int k = 0; k < 20; k++, xk += 1, wt += 4) {
-                    const fg_v w0 = fg_load(wt + 0), w1 = fg_load(wt + 1), w2 = fg_load(wt + 2), w3 = fg_load(wt + 3);
+                    const fg_v w0 = fg_load(wt), w1 = fg_load(wt + 1), w2 = fg_load(wt + 2), w3 = fg_load(wt + 3);
                     FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1); FG_FMAS(c0_2, xk[0], w2); FG_FMAS(c0_3, xk[0], w3);
                 }
             }
@@ -389,11 +389,11 @@ FG_KERNEL void mbconv_generic_excite_gate(const fg_call *c)
                 const float *wt = weights0 + n * 20;
                 const float *bt = bias0 + n;
                 float *yt = h1 + n;
-                fg_v c0_0 = fg_load(bt + 0);
+                fg_v c0_0 = fg_load(bt);
                 {
                     const float *xk = xt;
                     for (int k = 0; k < 20; k++, xk += 1, wt += 1) {
-                        const fg_v w0 = fg_load(wt + 0);
+                        const fg_v w0 = fg_load(wt);
                         FG_FMAS(c0_0, xk[0], w0);
                     }
                 }
@@ -407,11 +407,11 @@ FG_KERNEL void mbconv_generic_excite_gate(const fg_call *c)
             const float *wt = weights1 + n * 5;
             const float *bt = bias1 + n;
             float *yt = out + b * 0 + n;
-            fg_v c0_0 = fg_load(bt + 0), c0_1 = fg_load(bt + 1), c0_2 = fg_load(bt + 2), c0_3 = fg_load(bt + 3);
+            fg_v c0_0 = fg_load(bt), c0_1 = fg_load(bt + 1), c0_2 = fg_load(bt + 2), c0_3 = fg_load(bt + 3);
             {
                 const float *xk = xt;
                 for (int k = 0; k < 5; k++, xk += 1, wt += 4) {
-                    const fg_v w0 = fg_load(wt + 0), w1 = fg_load(wt + 1), w2 = fg_load(wt + 2), w3 = fg_load(wt + 3);
+                    const fg_v w0 = fg_load(wt), w1 = fg_load(wt + 1), w2 = fg_load(wt + 2), w3 = fg_load(wt + 3);
                     FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1); FG_FMAS(c0_2, xk[0], w2); FG_FMAS(c0_3, xk[0], w3);
                 }
             }
@@ -450,7 +450,7 @@ FG_KERNEL void mbconv_generic_project(const fg_call *c)
             float *to = w;
             for (int k = 0; k < 20; k++, from += 5, to += 5) {
                 const fg_v g = fg_set1(gate[k % 20]);
-                fg_store(to + 0, fg_mul(g, fg_load(from + 0)));
+                fg_store(to, fg_mul(g, fg_load(from)));
                 fg_store(to + 1, fg_mul(g, fg_load(from + 1)));
                 fg_store(to + 2, fg_mul(g, fg_load(from + 2)));
                 fg_store(to + 3, fg_mul(g, fg_load(from + 3)));
@@ -458,7 +458,7 @@ FG_KERNEL void mbconv_generic_project(const fg_call *c)
             }
             for (int k = 0; k < 20; k++, from += 4, to += 4) {
                 const fg_v g = fg_set1(gate[k % 20]);
-                fg_store(to + 0, fg_mul(g, fg_load(from + 0)));
+                fg_store(to, fg_mul(g, fg_load(from)));
                 fg_store(to + 1, fg_mul(g, fg_load(from + 1)));
                 fg_store(to + 2, fg_mul(g, fg_load(from + 2)));
                 fg_store(to + 3, fg_mul(g, fg_load(from + 3)));
@@ -474,12 +474,12 @@ FG_KERNEL void mbconv_generic_project(const fg_call *c)
                         const float *wt = w + (block * 9 + n) * 20;
                         const float *bt = bias + block * 9 + n;
                         float *yt = out + b * 315 + y * 45 + px * 9 + block * 9 + n;
-                        fg_v c0_0 = fg_load(bt + 0), c0_1 = fg_load(bt + 1), c0_2 = fg_load(bt + 2), c0_3 = fg_load(bt + 3), c0_4 = fg_load(bt + 4);
-                        fg_v c1_0 = fg_load(bt + 0), c1_1 = fg_load(bt + 1), c1_2 = fg_load(bt + 2), c1_3 = fg_load(bt + 3), c1_4 = fg_load(bt + 4);
+                        fg_v c0_0 = fg_load(bt), c0_1 = fg_load(bt + 1), c0_2 = fg_load(bt + 2), c0_3 = fg_load(bt + 3), c0_4 = fg_load(bt + 4);
+                        fg_v c1_0 = fg_load(bt), c1_1 = fg_load(bt + 1), c1_2 = fg_load(bt + 2), c1_3 = fg_load(bt + 3), c1_4 = fg_load(bt + 4);
                         {
                             const float *xk = xt;
                             for (int k = 0; k < 20; k++, xk += 1, wt += 5) {
-                                const fg_v w0 = fg_load(wt + 0), w1 = fg_load(wt + 1), w2 = fg_load(wt + 2), w3 = fg_load(wt + 3), w4 = fg_load(wt + 4);
+                                const fg_v w0 = fg_load(wt), w1 = fg_load(wt + 1), w2 = fg_load(wt + 2), w3 = fg_load(wt + 3), w4 = fg_load(wt + 4);
                                 FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1); FG_FMAS(c0_2, xk[0], w2); FG_FMAS(c0_3, xk[0], w3); FG_FMAS(c0_4, xk[0], w4);
                                 FG_FMAS(c1_0, xk[20], w0); FG_FMAS(c1_1, xk[20], w1); FG_FMAS(c1_2, xk[20], w2); FG_FMAS(c1_3, xk[20], w3); FG_FMAS(c1_4, xk[20], w4);
                             }
@@ -502,11 +502,11 @@ FG_KERNEL void mbconv_generic_project(const fg_call *c)
                             const float *wt = w + (block * 9 + n) * 20;
                             const float *bt = bias + block * 9 + n;
                             float *yt = out + b * 315 + y * 45 + px * 9 + block * 9 + n;
-                            fg_v c0_0 = fg_load(bt + 0), c0_1 = fg_load(bt + 1), c0_2 = fg_load(bt + 2), c0_3 = fg_load(bt + 3), c0_4 = fg_load(bt + 4);
+                            fg_v c0_0 = fg_load(bt), c0_1 = fg_load(bt + 1), c0_2 = fg_load(bt + 2), c0_3 = fg_load(bt + 3), c0_4 = fg_load(bt + 4);
                             {
                                 const float *xk = xt;
                                 for (int k = 0; k < 20; k++, xk += 1, wt += 5) {
-                                    const fg_v w0 = fg_load(wt + 0), w1 = fg_load(wt + 1), w2 = fg_load(wt + 2), w3 = fg_load(wt + 3), w4 = fg_load(wt + 4);
+                                    const fg_v w0 = fg_load(wt), w1 = fg_load(wt + 1), w2 = fg_load(wt + 2), w3 = fg_load(wt + 3), w4 = fg_load(wt + 4);
                                     FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1); FG_FMAS(c0_2, xk[0], w2); FG_FMAS(c0_3, xk[0], w3); FG_FMAS(c0_4, xk[0], w4);
                                 }
                             }
@@ -528,12 +528,12 @@ FG_KERNEL void mbconv_generic_project(const fg_call *c)
                         const float *wt = w + (block * 9 + n) * 20;
                         const float *bt = bias + block * 9 + n;
                         float *yt = out + b * 315 + y * 45 + px * 9 + block * 9 + n;
-                        fg_v c0_0 = fg_load(bt + 0), c0_1 = fg_load(bt + 1), c0_2 = fg_load(bt + 2), c0_3 = fg_load(bt + 3);
-                        fg_v c1_0 = fg_load(bt + 0), c1_1 = fg_load(bt + 1), c1_2 = fg_load(bt + 2), c1_3 = fg_load(bt + 3);
+                        fg_v c0_0 = fg_load(bt), c0_1 = fg_load(bt + 1), c0_2 = fg_load(bt + 2), c0_3 = fg_load(bt + 3);
+                        fg_v c1_0 = fg_load(bt), c1_1 = fg_load(bt + 1), c1_2 = fg_load(bt + 2), c1_3 = fg_load(bt + 3);
                         {
                             const float *xk = xt;
                             for (int k = 0; k < 20; k++, xk += 1, wt += 4) {
-                                const fg_v w0 = fg_load(wt + 0), w1 = fg_load(wt + 1), w2 = fg_load(wt + 2), w3 = fg_load(wt + 3);
+                                const fg_v w0 = fg_load(wt), w1 = fg_load(wt + 1), w2 = fg_load(wt + 2), w3 = fg_load(wt + 3);
                                 FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1); FG_FMAS(c0_2, xk[0], w2); FG_FMAS(c0_3, xk[0], w3);
                                 FG_FMAS(c1_0, xk[20], w0); FG_FMAS(c1_1, xk[20], w1); FG_FMAS(c1_2, xk[20], w2); FG_FMAS(c1_3, xk[20], w3);
                             }
@@ -554,11 +554,11 @@ FG_KERNEL void mbconv_generic_project(const fg_call *c)
                             const float *wt = w + (block * 9 + n) * 20;
                             const float *bt = bias + block * 9 + n;
                             float *yt = out + b * 315 + y * 45 + px * 9 + block * 9 + n;
-                            fg_v c0_0 = fg_load(bt + 0), c0_1 = fg_load(bt + 1), c0_2 = fg_load(bt + 2), c0_3 = fg_load(bt + 3);
+                            fg_v c0_0 = fg_load(bt), c0_1 = fg_load(bt + 1), c0_2 = fg_load(bt + 2), c0_3 = fg_load(bt + 3);
                             {
                                 const float *xk = xt;
                                 for (int k = 0; k < 20; k++, xk += 1, wt += 4) {
-                                    const fg_v w0 = fg_load(wt + 0), w1 = fg_load(wt + 1), w2 = fg_load(wt + 2), w3 = fg_load(wt + 3);
+                                    const fg_v w0 = fg_load(wt), w1 = fg_load(wt + 1), w2 = fg_load(wt + 2), w3 = fg_load(wt + 3);
                                     FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1); FG_FMAS(c0_2, xk[0], w2); FG_FMAS(c0_3, xk[0], w3);
                                 }
                             }

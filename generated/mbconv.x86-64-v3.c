@@ -478,21 +478,21 @@ FG_KERNEL void mbconv_x86_64_v3_depthwise_expand_depthwise_5x5_silu(const fg_cal
                             const float *wt = w + n * 6;
                             const float *bt = bias + n;
                             float *yt = to + (px + 2) * 8;
-                            fg_v c0_0 = fg_load(bt + 0);
-                            fg_v c1_0 = fg_load(bt + 0);
-                            fg_v c2_0 = fg_load(bt + 0);
-                            fg_v c3_0 = fg_load(bt + 0);
-                            fg_v c4_0 = fg_load(bt + 0);
-                            fg_v c5_0 = fg_load(bt + 0);
-                            fg_v c6_0 = fg_load(bt + 0);
-                            fg_v c7_0 = fg_load(bt + 0);
-                            fg_v c8_0 = fg_load(bt + 0);
-                            fg_v c9_0 = fg_load(bt + 0);
+                            fg_v c0_0 = fg_load(bt);
+                            fg_v c1_0 = fg_load(bt);
+                            fg_v c2_0 = fg_load(bt);
+                            fg_v c3_0 = fg_load(bt);
+                            fg_v c4_0 = fg_load(bt);
+                            fg_v c5_0 = fg_load(bt);
+                            fg_v c6_0 = fg_load(bt);
+                            fg_v c7_0 = fg_load(bt);
+                            fg_v c8_0 = fg_load(bt);
+                            fg_v c9_0 = fg_load(bt);
                             {
                                 const float *xk = xt;
                                 for (int k = 0; k < 6; k++, xk += 1, wt += 8, ahead += 1) {
                                     FG_PREFETCH(ahead);
-                                    const fg_v w0 = fg_load(wt + 0);
+                                    const fg_v w0 = fg_load(wt);
                                     FG_FMAS(c0_0, xk[0], w0);
                                     FG_FMAS(c1_0, xk[6], w0);
                                     FG_FMAS(c2_0, xk[12], w0);
@@ -506,7 +506,7 @@ FG_KERNEL void mbconv_x86_64_v3_depthwise_expand_depthwise_5x5_silu(const fg_cal
                                 }
                             }
                             c0_0 = (fg_silu(c0_0));
-                            fg_store(yt + 0, c0_0);
+                            fg_store(yt, c0_0);
                             c1_0 = (fg_silu(c1_0));
                             fg_store(yt + 8, c1_0);
                             c2_0 = (fg_silu(c2_0));
@@ -541,10 +541,10 @@ FG_KERNEL void mbconv_x86_64_v3_depthwise_expand_depthwise_5x5_silu(const fg_cal
                             const float *wk = wd;
                             for (int ky = 0; ky < 5; ky++) {
                                 const float *q = r[ky] + j + px * 16;
-                                const fg_v w0 = fg_load(wk + 0), w1 = fg_load(wk + 8), w2 = fg_load(wk + 16), w3 = fg_load(wk + 24), w4 = fg_load(wk + 32);
+                                const fg_v w0 = fg_load(wk), w1 = fg_load(wk + 8), w2 = fg_load(wk + 16), w3 = fg_load(wk + 24), w4 = fg_load(wk + 32);
                                 wk += 40;
                                 fg_v v;
-                                v = fg_load(q + 0); FG_FMA(a0, v, w0);
+                                v = fg_load(q); FG_FMA(a0, v, w0);
                                 v = fg_load(q + 8); FG_FMA(a0, v, w1);
                                 v = fg_load(q + 16); FG_FMA(a1, v, w0); FG_FMA(a0, v, w2);
                                 v = fg_load(q + 24); FG_FMA(a1, v, w1); FG_FMA(a0, v, w3);
@@ -561,7 +561,7 @@ FG_KERNEL void mbconv_x86_64_v3_depthwise_expand_depthwise_5x5_silu(const fg_cal
                             float *yt = out + b * 700 + y * 100 + px * 20 + n + j;
                             a0 = (fg_silu(a0));
                             s = fg_add(s, a0);
-                            fg_store(yt + 0, a0);
+                            fg_store(yt, a0);
                             a1 = (fg_silu(a1));
                             s = fg_add(s, a1);
                             fg_store(yt + 20, a1);
@@ -609,21 +609,21 @@ FG_KERNEL void mbconv_x86_64_v3_depthwise_expand_depthwise_5x5_silu(const fg_cal
                                 const float *wt = w + n * 6;
                                 const float *bt = bias + n;
                                 float *yt = to + (px + 2) * 8;
-                                fg_v c0_0 = fg_load(bt + 0);
-                                fg_v c1_0 = fg_load(bt + 0);
-                                fg_v c2_0 = fg_load(bt + 0);
-                                fg_v c3_0 = fg_load(bt + 0);
-                                fg_v c4_0 = fg_load(bt + 0);
-                                fg_v c5_0 = fg_load(bt + 0);
-                                fg_v c6_0 = fg_load(bt + 0);
-                                fg_v c7_0 = fg_load(bt + 0);
-                                fg_v c8_0 = fg_load(bt + 0);
-                                fg_v c9_0 = fg_load(bt + 0);
+                                fg_v c0_0 = fg_load(bt);
+                                fg_v c1_0 = fg_load(bt);
+                                fg_v c2_0 = fg_load(bt);
+                                fg_v c3_0 = fg_load(bt);
+                                fg_v c4_0 = fg_load(bt);
+                                fg_v c5_0 = fg_load(bt);
+                                fg_v c6_0 = fg_load(bt);
+                                fg_v c7_0 = fg_load(bt);
+                                fg_v c8_0 = fg_load(bt);
+                                fg_v c9_0 = fg_load(bt);
                                 {
                                     const float *xk = xt;
                                     for (int k = 0; k < 6; k++, xk += 1, wt += 8, ahead += 1) {
                                         FG_PREFETCH(ahead);
-                                        const fg_v w0 = fg_load(wt + 0);
+                                        const fg_v w0 = fg_load(wt);
                                         FG_FMAS(c0_0, xk[0], w0);
                                         FG_FMAS(c1_0, xk[6], w0);
                                         FG_FMAS(c2_0, xk[12], w0);
@@ -637,7 +637,7 @@ FG_KERNEL void mbconv_x86_64_v3_depthwise_expand_depthwise_5x5_silu(const fg_cal
                                     }
                                 }
                                 c0_0 = (fg_silu(c0_0));
-                                fg_store(yt + 0, c0_0);
+                                fg_store(yt, c0_0);
                                 c1_0 = (fg_silu(c1_0));
                                 fg_store(yt + 8, c1_0);
                                 c2_0 = (fg_silu(c2_0));
@@ -673,10 +673,10 @@ FG_KERNEL void mbconv_x86_64_v3_depthwise_expand_depthwise_5x5_silu(const fg_cal
                                     const float *wk = wd;
                                     for (int ky = 0; ky < 5; ky++) {
                                         const float *q = r[ky] + j + px * 16;
-                                        const fg_v w0 = fg_load(wk + 0), w1 = fg_load(wk + 8), w2 = fg_load(wk + 16), w3 = fg_load(wk + 24), w4 = fg_load(wk + 32);
+                                        const fg_v w0 = fg_load(wk), w1 = fg_load(wk + 8), w2 = fg_load(wk + 16), w3 = fg_load(wk + 24), w4 = fg_load(wk + 32);
                                         wk += 40;
                                         fg_v v;
-                                        v = fg_load(q + 0); FG_FMA(a0, v, w0);
+                                        v = fg_load(q); FG_FMA(a0, v, w0);
                                         v = fg_load(q + 8); FG_FMA(a0, v, w1);
                                         v = fg_load(q + 16); FG_FMA(a1, v, w0); FG_FMA(a0, v, w2);
                                         v = fg_load(q + 24); FG_FMA(a1, v, w1); FG_FMA(a0, v, w3);
@@ -693,7 +693,7 @@ FG_KERNEL void mbconv_x86_64_v3_depthwise_expand_depthwise_5x5_silu(const fg_cal
                                     float *yt = out + b * 700 + y * 100 + px * 20 + n + j;
                                     a0 = (fg_silu(a0));
                                     s = fg_add(s, a0);
-                                    fg_storen(yt + 0, a0, 4);
+                                    fg_storen(yt, a0, 4);
                                     a1 = (fg_silu(a1));
                                     s = fg_add(s, a1);
                                     fg_storen(yt + 20, a1, 4);
@@ -713,8 +713,8 @@ FG_KERNEL void mbconv_x86_64_v3_depthwise_expand_depthwise_5x5_silu(const fg_cal
                     }
                 }
                 {
-                    const fg_v mean = fg_mul(fg_load(sums + 0), fg_set1(1.0f / 35.0f));
-                    float *squeezed = tap + b * 20 + (n + 0) * 1;
+                    const fg_v mean = fg_mul(fg_load(sums), fg_set1(1.0f / 35.0f));
+                    float *squeezed = tap + b * 20 + (n) * 1;
                     fg_storen(squeezed, mean, 4);
                 }
             }
@@ -750,11 +750,11 @@ FG_KERNEL void mbconv_x86_64_v3_excite_gate(const fg_call *c)
                 const float *wt = weights0 + n * 20;
                 const float *bt = bias0 + n;
                 float *yt = h1 + n;
-                fg_v c0_0 = fg_load(bt + 0);
+                fg_v c0_0 = fg_load(bt);
                 {
                     const float *xk = xt;
                     for (int k = 0; k < 20; k++, xk += 1, wt += 8) {
-                        const fg_v w0 = fg_load(wt + 0);
+                        const fg_v w0 = fg_load(wt);
                         FG_FMAS(c0_0, xk[0], w0);
                     }
                 }
@@ -769,11 +769,11 @@ FG_KERNEL void mbconv_x86_64_v3_excite_gate(const fg_call *c)
                 const float *wt = weights1 + n * 5;
                 const float *bt = bias1 + n;
                 float *yt = out + b * 0 + n;
-                fg_v c0_0 = fg_load(bt + 0), c0_1 = fg_load(bt + 8), c0_2 = fg_load(bt + 16);
+                fg_v c0_0 = fg_load(bt), c0_1 = fg_load(bt + 8), c0_2 = fg_load(bt + 16);
                 {
                     const float *xk = xt;
                     for (int k = 0; k < 5; k++, xk += 1, wt += 24) {
-                        const fg_v w0 = fg_load(wt + 0), w1 = fg_load(wt + 8), w2 = fg_load(wt + 16);
+                        const fg_v w0 = fg_load(wt), w1 = fg_load(wt + 8), w2 = fg_load(wt + 16);
                         FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1); FG_FMAS(c0_2, xk[0], w2);
                     }
                 }
@@ -811,7 +811,7 @@ FG_KERNEL void mbconv_x86_64_v3_project(const fg_call *c)
             float *to = w;
             for (int k = 0; k < 20; k++, from += 16, to += 16) {
                 const fg_v g = fg_set1(gate[k % 20]);
-                fg_store(to + 0, fg_mul(g, fg_load(from + 0)));
+                fg_store(to, fg_mul(g, fg_load(from)));
                 fg_store(to + 8, fg_mul(g, fg_load(from + 8)));
             }
         }
@@ -825,16 +825,16 @@ FG_KERNEL void mbconv_x86_64_v3_project(const fg_call *c)
                         const float *wt = w + (block * 16 + n) * 20;
                         const float *bt = bias + block * 16 + n;
                         float *yt = out + b * 315 + y * 45 + px * 9 + block * 9 + n;
-                        fg_v c0_0 = fg_load(bt + 0), c0_1 = fg_load(bt + 8);
-                        fg_v c1_0 = fg_load(bt + 0), c1_1 = fg_load(bt + 8);
-                        fg_v c2_0 = fg_load(bt + 0), c2_1 = fg_load(bt + 8);
-                        fg_v c3_0 = fg_load(bt + 0), c3_1 = fg_load(bt + 8);
-                        fg_v c4_0 = fg_load(bt + 0), c4_1 = fg_load(bt + 8);
-                        fg_v c5_0 = fg_load(bt + 0), c5_1 = fg_load(bt + 8);
+                        fg_v c0_0 = fg_load(bt), c0_1 = fg_load(bt + 8);
+                        fg_v c1_0 = fg_load(bt), c1_1 = fg_load(bt + 8);
+                        fg_v c2_0 = fg_load(bt), c2_1 = fg_load(bt + 8);
+                        fg_v c3_0 = fg_load(bt), c3_1 = fg_load(bt + 8);
+                        fg_v c4_0 = fg_load(bt), c4_1 = fg_load(bt + 8);
+                        fg_v c5_0 = fg_load(bt), c5_1 = fg_load(bt + 8);
                         {
                             const float *xk = xt;
                             for (int k = 0; k < 20; k++, xk += 1, wt += 16) {
-                                const fg_v w0 = fg_load(wt + 0), w1 = fg_load(wt + 8);
+                                const fg_v w0 = fg_load(wt), w1 = fg_load(wt + 8);
                                 FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1);
                                 FG_FMAS(c1_0, xk[20], w0); FG_FMAS(c1_1, xk[20], w1);
                                 FG_FMAS(c2_0, xk[40], w0); FG_FMAS(c2_1, xk[40], w1);
@@ -863,15 +863,15 @@ FG_KERNEL void mbconv_x86_64_v3_project(const fg_call *c)
                             const float *wt = w + (block * 16 + n) * 20;
                             const float *bt = bias + block * 16 + n;
                             float *yt = out + b * 315 + y * 45 + px * 9 + block * 9 + n;
-                            fg_v c0_0 = fg_load(bt + 0), c0_1 = fg_load(bt + 8);
-                            fg_v c1_0 = fg_load(bt + 0), c1_1 = fg_load(bt + 8);
-                            fg_v c2_0 = fg_load(bt + 0), c2_1 = fg_load(bt + 8);
-                            fg_v c3_0 = fg_load(bt + 0), c3_1 = fg_load(bt + 8);
-                            fg_v c4_0 = fg_load(bt + 0), c4_1 = fg_load(bt + 8);
+                            fg_v c0_0 = fg_load(bt), c0_1 = fg_load(bt + 8);
+                            fg_v c1_0 = fg_load(bt), c1_1 = fg_load(bt + 8);
+                            fg_v c2_0 = fg_load(bt), c2_1 = fg_load(bt + 8);
+                            fg_v c3_0 = fg_load(bt), c3_1 = fg_load(bt + 8);
+                            fg_v c4_0 = fg_load(bt), c4_1 = fg_load(bt + 8);
                             {
                                 const float *xk = xt;
                                 for (int k = 0; k < 20; k++, xk += 1, wt += 16) {
-                                    const fg_v w0 = fg_load(wt + 0), w1 = fg_load(wt + 8);
+                                    const fg_v w0 = fg_load(wt), w1 = fg_load(wt + 8);
                                     FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1);
                                     FG_FMAS(c1_0, xk[20], w0); FG_FMAS(c1_1, xk[20], w1);
                                     FG_FMAS(c2_0, xk[40], w0); FG_FMAS(c2_1, xk[40], w1);

@@ -502,20 +502,20 @@ FG_KERNEL void mbconv_x86_64_v4_depthwise_expand_depthwise_5x5_silu(const fg_cal
                                 const float *wt = w + n * 6;
                                 const float *bt = bias + n;
                                 float *yt = to + (px + 2) * 32;
-                                fg_v c0_0 = fg_load(bt + 0), c0_1 = fg_load(bt + 16);
-                                fg_v c1_0 = fg_load(bt + 0), c1_1 = fg_load(bt + 16);
-                                fg_v c2_0 = fg_load(bt + 0), c2_1 = fg_load(bt + 16);
-                                fg_v c3_0 = fg_load(bt + 0), c3_1 = fg_load(bt + 16);
-                                fg_v c4_0 = fg_load(bt + 0), c4_1 = fg_load(bt + 16);
-                                fg_v c5_0 = fg_load(bt + 0), c5_1 = fg_load(bt + 16);
-                                fg_v c6_0 = fg_load(bt + 0), c6_1 = fg_load(bt + 16);
-                                fg_v c7_0 = fg_load(bt + 0), c7_1 = fg_load(bt + 16);
-                                fg_v c8_0 = fg_load(bt + 0), c8_1 = fg_load(bt + 16);
-                                fg_v c9_0 = fg_load(bt + 0), c9_1 = fg_load(bt + 16);
+                                fg_v c0_0 = fg_load(bt), c0_1 = fg_load(bt + 16);
+                                fg_v c1_0 = fg_load(bt), c1_1 = fg_load(bt + 16);
+                                fg_v c2_0 = fg_load(bt), c2_1 = fg_load(bt + 16);
+                                fg_v c3_0 = fg_load(bt), c3_1 = fg_load(bt + 16);
+                                fg_v c4_0 = fg_load(bt), c4_1 = fg_load(bt + 16);
+                                fg_v c5_0 = fg_load(bt), c5_1 = fg_load(bt + 16);
+                                fg_v c6_0 = fg_load(bt), c6_1 = fg_load(bt + 16);
+                                fg_v c7_0 = fg_load(bt), c7_1 = fg_load(bt + 16);
+                                fg_v c8_0 = fg_load(bt), c8_1 = fg_load(bt + 16);
+                                fg_v c9_0 = fg_load(bt), c9_1 = fg_load(bt + 16);
                                 {
                                     const float *xk = xt;
                                     for (int k = 0; k < 6; k++, xk += 1, wt += 32) {
-                                        const fg_v w0 = fg_load(wt + 0), w1 = fg_load(wt + 16);
+                                        const fg_v w0 = fg_load(wt), w1 = fg_load(wt + 16);
                                         FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1);
                                         FG_FMAS(c1_0, xk[6], w0); FG_FMAS(c1_1, xk[6], w1);
                                         FG_FMAS(c2_0, xk[12], w0); FG_FMAS(c2_1, xk[12], w1);
@@ -529,7 +529,7 @@ FG_KERNEL void mbconv_x86_64_v4_depthwise_expand_depthwise_5x5_silu(const fg_cal
                                     }
                                 }
                                 c0_0 = (fg_silu(c0_0));
-                                fg_store(yt + 0, c0_0);
+                                fg_store(yt, c0_0);
                                 c0_1 = (fg_silu(c0_1));
                                 fg_store(yt + 16, c0_1);
                                 c1_0 = (fg_silu(c1_0));
@@ -584,10 +584,10 @@ FG_KERNEL void mbconv_x86_64_v4_depthwise_expand_depthwise_5x5_silu(const fg_cal
                                 const float *wk = wd;
                                 for (int ky = 0; ky < 5; ky++) {
                                     const float *q = r[ky] + j + px * 64;
-                                    const fg_v w0 = fg_load(wk + 0), w1 = fg_load(wk + 16), w2 = fg_load(wk + 32), w3 = fg_load(wk + 48), w4 = fg_load(wk + 64);
+                                    const fg_v w0 = fg_load(wk), w1 = fg_load(wk + 16), w2 = fg_load(wk + 32), w3 = fg_load(wk + 48), w4 = fg_load(wk + 64);
                                     wk += 80;
                                     fg_v v;
-                                    v = fg_load(q + 0); FG_FMA(a0, v, w0);
+                                    v = fg_load(q); FG_FMA(a0, v, w0);
                                     v = fg_load(q + 32); FG_FMA(a0, v, w1);
                                     v = fg_load(q + 64); FG_FMA(a1, v, w0); FG_FMA(a0, v, w2);
                                     v = fg_load(q + 96); FG_FMA(a1, v, w1); FG_FMA(a0, v, w3);
@@ -604,7 +604,7 @@ FG_KERNEL void mbconv_x86_64_v4_depthwise_expand_depthwise_5x5_silu(const fg_cal
                                 float *yt = out + b * 700 + y * 100 + px * 20 + n + j;
                                 a0 = (fg_silu(a0));
                                 s = fg_add(s, a0);
-                                fg_store(yt + 0, a0);
+                                fg_store(yt, a0);
                                 a1 = (fg_silu(a1));
                                 s = fg_add(s, a1);
                                 fg_store(yt + 20, a1);
@@ -634,10 +634,10 @@ FG_KERNEL void mbconv_x86_64_v4_depthwise_expand_depthwise_5x5_silu(const fg_cal
                                     const float *wk = wd;
                                     for (int ky = 0; ky < 5; ky++) {
                                         const float *q = r[ky] + j + px * 64;
-                                        const fg_v w0 = fg_load(wk + 0), w1 = fg_load(wk + 16), w2 = fg_load(wk + 32), w3 = fg_load(wk + 48), w4 = fg_load(wk + 64);
+                                        const fg_v w0 = fg_load(wk), w1 = fg_load(wk + 16), w2 = fg_load(wk + 32), w3 = fg_load(wk + 48), w4 = fg_load(wk + 64);
                                         wk += 80;
                                         fg_v v;
-                                        v = fg_load(q + 0); FG_FMA(a0, v, w0);
+                                        v = fg_load(q); FG_FMA(a0, v, w0);
                                         v = fg_load(q + 32); FG_FMA(a0, v, w1);
                                         v = fg_load(q + 64); FG_FMA(a1, v, w0); FG_FMA(a0, v, w2);
                                         v = fg_load(q + 96); FG_FMA(a1, v, w1); FG_FMA(a0, v, w3);
@@ -654,7 +654,7 @@ FG_KERNEL void mbconv_x86_64_v4_depthwise_expand_depthwise_5x5_silu(const fg_cal
                                     float *yt = out + b * 700 + y * 100 + px * 20 + n + j;
                                     a0 = (fg_silu(a0));
                                     s = fg_add(s, a0);
-                                    fg_storen(yt + 0, a0, 4);
+                                    fg_storen(yt, a0, 4);
                                     a1 = (fg_silu(a1));
                                     s = fg_add(s, a1);
                                     fg_storen(yt + 20, a1, 4);
@@ -717,11 +717,11 @@ FG_KERNEL void mbconv_x86_64_v4_excite_gate(const fg_call *c)
                 const float *wt = weights0 + n * 20;
                 const float *bt = bias0 + n;
                 float *yt = h1 + n;
-                fg_v c0_0 = fg_load(bt + 0);
+                fg_v c0_0 = fg_load(bt);
                 {
                     const float *xk = xt;
                     for (int k = 0; k < 20; k++, xk += 1, wt += 16) {
-                        const fg_v w0 = fg_load(wt + 0);
+                        const fg_v w0 = fg_load(wt);
                         FG_FMAS(c0_0, xk[0], w0);
                     }
                 }
@@ -736,11 +736,11 @@ FG_KERNEL void mbconv_x86_64_v4_excite_gate(const fg_call *c)
                 const float *wt = weights1 + n * 5;
                 const float *bt = bias1 + n;
                 float *yt = out + b * 0 + n;
-                fg_v c0_0 = fg_load(bt + 0), c0_1 = fg_load(bt + 16);
+                fg_v c0_0 = fg_load(bt), c0_1 = fg_load(bt + 16);
                 {
                     const float *xk = xt;
                     for (int k = 0; k < 5; k++, xk += 1, wt += 32) {
-                        const fg_v w0 = fg_load(wt + 0), w1 = fg_load(wt + 16);
+                        const fg_v w0 = fg_load(wt), w1 = fg_load(wt + 16);
                         FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1);
                     }
                 }
@@ -776,7 +776,7 @@ FG_KERNEL void mbconv_x86_64_v4_project(const fg_call *c)
             float *to = w;
             for (int k = 0; k < 20; k++, from += 16, to += 16) {
                 const fg_v g = fg_set1(gate[k % 20]);
-                fg_store(to + 0, fg_mul(g, fg_load(from + 0)));
+                fg_store(to, fg_mul(g, fg_load(from)));
             }
         }
         for (int block = 0; block < 1; block++) {
@@ -790,28 +790,28 @@ FG_KERNEL void mbconv_x86_64_v4_project(const fg_call *c)
                             const float *wt = w + (block * 16 + n) * 20;
                             const float *bt = bias + block * 16 + n;
                             float *yt = out + b * 315 + y * 45 + px * 9 + block * 9 + n;
-                            fg_v c0_0 = fg_load(bt + 0);
-                            fg_v c1_0 = fg_load(bt + 0);
-                            fg_v c2_0 = fg_load(bt + 0);
-                            fg_v c3_0 = fg_load(bt + 0);
-                            fg_v c4_0 = fg_load(bt + 0);
-                            fg_v c5_0 = fg_load(bt + 0);
-                            fg_v c6_0 = fg_load(bt + 0);
-                            fg_v c7_0 = fg_load(bt + 0);
-                            fg_v c8_0 = fg_load(bt + 0);
-                            fg_v c9_0 = fg_load(bt + 0);
-                            fg_v c10_0 = fg_load(bt + 0);
-                            fg_v c11_0 = fg_load(bt + 0);
-                            fg_v c12_0 = fg_load(bt + 0);
-                            fg_v c13_0 = fg_load(bt + 0);
-                            fg_v c14_0 = fg_load(bt + 0);
-                            fg_v c15_0 = fg_load(bt + 0);
-                            fg_v c16_0 = fg_load(bt + 0);
-                            fg_v c17_0 = fg_load(bt + 0);
+                            fg_v c0_0 = fg_load(bt);
+                            fg_v c1_0 = fg_load(bt);
+                            fg_v c2_0 = fg_load(bt);
+                            fg_v c3_0 = fg_load(bt);
+                            fg_v c4_0 = fg_load(bt);
+                            fg_v c5_0 = fg_load(bt);
+                            fg_v c6_0 = fg_load(bt);
+                            fg_v c7_0 = fg_load(bt);
+                            fg_v c8_0 = fg_load(bt);
+                            fg_v c9_0 = fg_load(bt);
+                            fg_v c10_0 = fg_load(bt);
+                            fg_v c11_0 = fg_load(bt);
+                            fg_v c12_0 = fg_load(bt);
+                            fg_v c13_0 = fg_load(bt);
+                            fg_v c14_0 = fg_load(bt);
+                            fg_v c15_0 = fg_load(bt);
+                            fg_v c16_0 = fg_load(bt);
+                            fg_v c17_0 = fg_load(bt);
                             {
                                 const float *xk = xt;
                                 for (int k = 0; k < 20; k++, xk += 1, wt += 16) {
-                                    const fg_v w0 = fg_load(wt + 0);
+                                    const fg_v w0 = fg_load(wt);
                                     FG_FMAS(c0_0, xk[0], w0);
                                     FG_FMAS(c1_0, xk[20], w0);
                                     FG_FMAS(c2_0, xk[40], w0);
@@ -859,27 +859,27 @@ FG_KERNEL void mbconv_x86_64_v4_project(const fg_call *c)
                             const float *wt = w + (block * 16 + n) * 20;
                             const float *bt = bias + block * 16 + n;
                             float *yt = out + b * 315 + y * 45 + px * 9 + block * 9 + n;
-                            fg_v c0_0 = fg_load(bt + 0);
-                            fg_v c1_0 = fg_load(bt + 0);
-                            fg_v c2_0 = fg_load(bt + 0);
-                            fg_v c3_0 = fg_load(bt + 0);
-                            fg_v c4_0 = fg_load(bt + 0);
-                            fg_v c5_0 = fg_load(bt + 0);
-                            fg_v c6_0 = fg_load(bt + 0);
-                            fg_v c7_0 = fg_load(bt + 0);
-                            fg_v c8_0 = fg_load(bt + 0);
-                            fg_v c9_0 = fg_load(bt + 0);
-                            fg_v c10_0 = fg_load(bt + 0);
-                            fg_v c11_0 = fg_load(bt + 0);
-                            fg_v c12_0 = fg_load(bt + 0);
-                            fg_v c13_0 = fg_load(bt + 0);
-                            fg_v c14_0 = fg_load(bt + 0);
-                            fg_v c15_0 = fg_load(bt + 0);
-                            fg_v c16_0 = fg_load(bt + 0);
+                            fg_v c0_0 = fg_load(bt);
+                            fg_v c1_0 = fg_load(bt);
+                            fg_v c2_0 = fg_load(bt);
+                            fg_v c3_0 = fg_load(bt);
+                            fg_v c4_0 = fg_load(bt);
+                            fg_v c5_0 = fg_load(bt);
+                            fg_v c6_0 = fg_load(bt);
+                            fg_v c7_0 = fg_load(bt);
+                            fg_v c8_0 = fg_load(bt);
+                            fg_v c9_0 = fg_load(bt);
+                            fg_v c10_0 = fg_load(bt);
+                            fg_v c11_0 = fg_load(bt);
+                            fg_v c12_0 = fg_load(bt);
+                            fg_v c13_0 = fg_load(bt);
+                            fg_v c14_0 = fg_load(bt);
+                            fg_v c15_0 = fg_load(bt);
+                            fg_v c16_0 = fg_load(bt);
                             {
                                 const float *xk = xt;
                                 for (int k = 0; k < 20; k++, xk += 1, wt += 16) {
-                                    const fg_v w0 = fg_load(wt + 0);
+                                    const fg_v w0 = fg_load(wt);
                                     FG_FMAS(c0_0, xk[0], w0);
                                     FG_FMAS(c1_0, xk[20], w0);
                                     FG_FMAS(c2_0, xk[40], w0);

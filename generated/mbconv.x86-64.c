@@ -482,21 +482,21 @@ FG_KERNEL void mbconv_x86_64_depthwise_expand_depthwise_5x5_silu(const fg_call *
                             const float *wt = w + n * 6;
                             const float *bt = bias + n;
                             float *yt = to + (px + 2) * 4;
-                            fg_v c0_0 = fg_load(bt + 0);
-                            fg_v c1_0 = fg_load(bt + 0);
-                            fg_v c2_0 = fg_load(bt + 0);
-                            fg_v c3_0 = fg_load(bt + 0);
-                            fg_v c4_0 = fg_load(bt + 0);
-                            fg_v c5_0 = fg_load(bt + 0);
-                            fg_v c6_0 = fg_load(bt + 0);
-                            fg_v c7_0 = fg_load(bt + 0);
-                            fg_v c8_0 = fg_load(bt + 0);
-                            fg_v c9_0 = fg_load(bt + 0);
+                            fg_v c0_0 = fg_load(bt);
+                            fg_v c1_0 = fg_load(bt);
+                            fg_v c2_0 = fg_load(bt);
+                            fg_v c3_0 = fg_load(bt);
+                            fg_v c4_0 = fg_load(bt);
+                            fg_v c5_0 = fg_load(bt);
+                            fg_v c6_0 = fg_load(bt);
+                            fg_v c7_0 = fg_load(bt);
+                            fg_v c8_0 = fg_load(bt);
+                            fg_v c9_0 = fg_load(bt);
                             {
                                 const float *xk = xt;
                                 for (int k = 0; k < 6; k++, xk += 1, wt += 4, ahead += 1) {
                                     FG_PREFETCH(ahead);
-                                    const fg_v w0 = fg_load(wt + 0);
+                                    const fg_v w0 = fg_load(wt);
                                     FG_FMAS(c0_0, xk[0], w0);
                                     FG_FMAS(c1_0, xk[6], w0);
                                     FG_FMAS(c2_0, xk[12], w0);
@@ -510,7 +510,7 @@ FG_KERNEL void mbconv_x86_64_depthwise_expand_depthwise_5x5_silu(const fg_call *
                                 }
                             }
                             c0_0 = (fg_silu(c0_0));
-                            fg_store(yt + 0, c0_0);
+                            fg_store(yt, c0_0);
                             c1_0 = (fg_silu(c1_0));
                             fg_store(yt + 4, c1_0);
                             c2_0 = (fg_silu(c2_0));
@@ -545,10 +545,10 @@ FG_KERNEL void mbconv_x86_64_depthwise_expand_depthwise_5x5_silu(const fg_call *
                             const float *wk = wd;
                             for (int ky = 0; ky < 5; ky++) {
                                 const float *q = r[ky] + j + px * 8;
-                                const fg_v w0 = fg_load(wk + 0), w1 = fg_load(wk + 4), w2 = fg_load(wk + 8), w3 = fg_load(wk + 12), w4 = fg_load(wk + 16);
+                                const fg_v w0 = fg_load(wk), w1 = fg_load(wk + 4), w2 = fg_load(wk + 8), w3 = fg_load(wk + 12), w4 = fg_load(wk + 16);
                                 wk += 20;
                                 fg_v v;
-                                v = fg_load(q + 0); FG_FMA(a0, v, w0);
+                                v = fg_load(q); FG_FMA(a0, v, w0);
                                 v = fg_load(q + 4); FG_FMA(a0, v, w1);
                                 v = fg_load(q + 8); FG_FMA(a1, v, w0); FG_FMA(a0, v, w2);
                                 v = fg_load(q + 12); FG_FMA(a1, v, w1); FG_FMA(a0, v, w3);
@@ -565,7 +565,7 @@ FG_KERNEL void mbconv_x86_64_depthwise_expand_depthwise_5x5_silu(const fg_call *
                             float *yt = out + b * 700 + y * 100 + px * 20 + n + j;
                             a0 = (fg_silu(a0));
                             s = fg_add(s, a0);
-                            fg_store(yt + 0, a0);
+                            fg_store(yt, a0);
                             a1 = (fg_silu(a1));
                             s = fg_add(s, a1);
                             fg_store(yt + 20, a1);
@@ -621,11 +621,11 @@ FG_KERNEL void mbconv_x86_64_excite_gate(const fg_call *c)
                 const float *wt = weights0 + n * 20;
                 const float *bt = bias0 + n;
                 float *yt = h1 + n;
-                fg_v c0_0 = fg_load(bt + 0), c0_1 = fg_load(bt + 4);
+                fg_v c0_0 = fg_load(bt), c0_1 = fg_load(bt + 4);
                 {
                     const float *xk = xt;
                     for (int k = 0; k < 20; k++, xk += 1, wt += 8) {
-                        const fg_v w0 = fg_load(wt + 0), w1 = fg_load(wt + 4);
+                        const fg_v w0 = fg_load(wt), w1 = fg_load(wt + 4);
                         FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1);
                     }
                 }
@@ -641,11 +641,11 @@ FG_KERNEL void mbconv_x86_64_excite_gate(const fg_call *c)
             const float *wt = weights1 + n * 5;
             const float *bt = bias1 + n;
             float *yt = out + b * 0 + n;
-            fg_v c0_0 = fg_load(bt + 0), c0_1 = fg_load(bt + 4), c0_2 = fg_load(bt + 8), c0_3 = fg_load(bt + 12), c0_4 = fg_load(bt + 16);
+            fg_v c0_0 = fg_load(bt), c0_1 = fg_load(bt + 4), c0_2 = fg_load(bt + 8), c0_3 = fg_load(bt + 12), c0_4 = fg_load(bt + 16);
             {
                 const float *xk = xt;
                 for (int k = 0; k < 5; k++, xk += 1, wt += 20) {
-                    const fg_v w0 = fg_load(wt + 0), w1 = fg_load(wt + 4), w2 = fg_load(wt + 8), w3 = fg_load(wt + 12), w4 = fg_load(wt + 16);
+                    const fg_v w0 = fg_load(wt), w1 = fg_load(wt + 4), w2 = fg_load(wt + 8), w3 = fg_load(wt + 12), w4 = fg_load(wt + 16);
                     FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1); FG_FMAS(c0_2, xk[0], w2); FG_FMAS(c0_3, xk[0], w3); FG_FMAS(c0_4, xk[0], w4);
                 }
             }
@@ -686,7 +686,7 @@ FG_KERNEL void mbconv_x86_64_project(const fg_call *c)
             float *to = w;
             for (int k = 0; k < 20; k++, from += 12, to += 12) {
                 const fg_v g = fg_set1(gate[k % 20]);
-                fg_store(to + 0, fg_mul(g, fg_load(from + 0)));
+                fg_store(to, fg_mul(g, fg_load(from)));
                 fg_store(to + 4, fg_mul(g, fg_load(from + 4)));
                 fg_store(to + 8, fg_mul(g, fg_load(from + 8)));
             }
@@ -701,14 +701,14 @@ FG_KERNEL void mbconv_x86_64_project(const fg_call *c)
                         const float *wt = w + (block * 12 + n) * 20;
                         const float *bt = bias + block * 12 + n;
                         float *yt = out + b * 315 + y * 45 + px * 9 + block * 9 + n;
-                        fg_v c0_0 = fg_load(bt + 0), c0_1 = fg_load(bt + 4), c0_2 = fg_load(bt + 8);
-                        fg_v c1_0 = fg_load(bt + 0), c1_1 = fg_load(bt + 4), c1_2 = fg_load(bt + 8);
-                        fg_v c2_0 = fg_load(bt + 0), c2_1 = fg_load(bt + 4), c2_2 = fg_load(bt + 8);
-                        fg_v c3_0 = fg_load(bt + 0), c3_1 = fg_load(bt + 4), c3_2 = fg_load(bt + 8);
+                        fg_v c0_0 = fg_load(bt), c0_1 = fg_load(bt + 4), c0_2 = fg_load(bt + 8);
+                        fg_v c1_0 = fg_load(bt), c1_1 = fg_load(bt + 4), c1_2 = fg_load(bt + 8);
+                        fg_v c2_0 = fg_load(bt), c2_1 = fg_load(bt + 4), c2_2 = fg_load(bt + 8);
+                        fg_v c3_0 = fg_load(bt), c3_1 = fg_load(bt + 4), c3_2 = fg_load(bt + 8);
                         {
                             const float *xk = xt;
                             for (int k = 0; k < 20; k++, xk += 1, wt += 12) {
-                                const fg_v w0 = fg_load(wt + 0), w1 = fg_load(wt + 4), w2 = fg_load(wt + 8);
+                                const fg_v w0 = fg_load(wt), w1 = fg_load(wt + 4), w2 = fg_load(wt + 8);
                                 FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1); FG_FMAS(c0_2, xk[0], w2);
                                 FG_FMAS(c1_0, xk[20], w0); FG_FMAS(c1_1, xk[20], w1); FG_FMAS(c1_2, xk[20], w2);
                                 FG_FMAS(c2_0, xk[40], w0); FG_FMAS(c2_1, xk[40], w1); FG_FMAS(c2_2, xk[40], w2);
@@ -735,13 +735,13 @@ FG_KERNEL void mbconv_x86_64_project(const fg_call *c)
                             const float *wt = w + (block * 12 + n) * 20;
                             const float *bt = bias + block * 12 + n;
                             float *yt = out + b * 315 + y * 45 + px * 9 + block * 9 + n;
-                            fg_v c0_0 = fg_load(bt + 0), c0_1 = fg_load(bt + 4), c0_2 = fg_load(bt + 8);
-                            fg_v c1_0 = fg_load(bt + 0), c1_1 = fg_load(bt + 4), c1_2 = fg_load(bt + 8);
-                            fg_v c2_0 = fg_load(bt + 0), c2_1 = fg_load(bt + 4), c2_2 = fg_load(bt + 8);
+                            fg_v c0_0 = fg_load(bt), c0_1 = fg_load(bt + 4), c0_2 = fg_load(bt + 8);
+                            fg_v c1_0 = fg_load(bt), c1_1 = fg_load(bt + 4), c1_2 = fg_load(bt + 8);
+                            fg_v c2_0 = fg_load(bt), c2_1 = fg_load(bt + 4), c2_2 = fg_load(bt + 8);
                             {
                                 const float *xk = xt;
                                 for (int k = 0; k < 20; k++, xk += 1, wt += 12) {
-                                    const fg_v w0 = fg_load(wt + 0), w1 = fg_load(wt + 4), w2 = fg_load(wt + 8);
+                                    const fg_v w0 = fg_load(wt), w1 = fg_load(wt + 4), w2 = fg_load(wt + 8);
                                     FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1); FG_FMAS(c0_2, xk[0], w2);
                                     FG_FMAS(c1_0, xk[20], w0); FG_FMAS(c1_1, xk[20], w1); FG_FMAS(c1_2, xk[20], w2);
                                     FG_FMAS(c2_0, xk[40], w0); FG_FMAS(c2_1, xk[40], w1); FG_FMAS(c2_2, xk[40], w2);

@@ -214,12 +214,12 @@ FG_KERNEL void residual_generic_conv1_conv_3x3_silu(const fg_call *c)
                         const float *wt = w + (block * 7 + n) * 45;
                         const float *bt = bias + block * 7 + n;
                         float *yt = out + b * 1001 + y * 91 + px * 7 + block * 7 + n;
-                        fg_v c0_0 = fg_load(bt + 0), c0_1 = fg_load(bt + 1), c0_2 = fg_load(bt + 2), c0_3 = fg_load(bt + 3), c0_4 = fg_load(bt + 4), c0_5 = fg_load(bt + 5), c0_6 = fg_load(bt + 6);
+                        fg_v c0_0 = fg_load(bt), c0_1 = fg_load(bt + 1), c0_2 = fg_load(bt + 2), c0_3 = fg_load(bt + 3), c0_4 = fg_load(bt + 4), c0_5 = fg_load(bt + 5), c0_6 = fg_load(bt + 6);
                         for (int ky = 0; ky < 3; ky++)
                         {
                             const float *xk = xt + ky * 65;
                             for (int k = 0; k < 15; k++, xk += 1, wt += 7) {
-                                const fg_v w0 = fg_load(wt + 0), w1 = fg_load(wt + 1), w2 = fg_load(wt + 2), w3 = fg_load(wt + 3), w4 = fg_load(wt + 4), w5 = fg_load(wt + 5), w6 = fg_load(wt + 6);
+                                const fg_v w0 = fg_load(wt), w1 = fg_load(wt + 1), w2 = fg_load(wt + 2), w3 = fg_load(wt + 3), w4 = fg_load(wt + 4), w5 = fg_load(wt + 5), w6 = fg_load(wt + 6);
                                 FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1); FG_FMAS(c0_2, xk[0], w2); FG_FMAS(c0_3, xk[0], w3); FG_FMAS(c0_4, xk[0], w4); FG_FMAS(c0_5, xk[0], w5); FG_FMAS(c0_6, xk[0], w6);
                             }
                         }
@@ -274,12 +274,12 @@ FG_KERNEL void residual_generic_conv2_conv_3x3_add_relu(const fg_call *c)
                         const float *bt = bias + block * 7 + n;
                         float *yt = out + b * 693 + y * 77 + px * 7 + block * 7 + n;
                         const float *pq0 = p0 + y * 91 + px * 7 + n;
-                        fg_v c0_0 = fg_load(bt + 0), c0_1 = fg_load(bt + 1), c0_2 = fg_load(bt + 2), c0_3 = fg_load(bt + 3), c0_4 = fg_load(bt + 4), c0_5 = fg_load(bt + 5), c0_6 = fg_load(bt + 6);
+                        fg_v c0_0 = fg_load(bt), c0_1 = fg_load(bt + 1), c0_2 = fg_load(bt + 2), c0_3 = fg_load(bt + 3), c0_4 = fg_load(bt + 4), c0_5 = fg_load(bt + 5), c0_6 = fg_load(bt + 6);
                         for (int ky = 0; ky < 3; ky++)
                         {
                             const float *xk = xt + ky * 91;
                             for (int k = 0; k < 21; k++, xk += 1, wt += 7) {
-                                const fg_v w0 = fg_load(wt + 0), w1 = fg_load(wt + 1), w2 = fg_load(wt + 2), w3 = fg_load(wt + 3), w4 = fg_load(wt + 4), w5 = fg_load(wt + 5), w6 = fg_load(wt + 6);
+                                const fg_v w0 = fg_load(wt), w1 = fg_load(wt + 1), w2 = fg_load(wt + 2), w3 = fg_load(wt + 3), w4 = fg_load(wt + 4), w5 = fg_load(wt + 5), w6 = fg_load(wt + 6);
                                 FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1); FG_FMAS(c0_2, xk[0], w2); FG_FMAS(c0_3, xk[0], w3); FG_FMAS(c0_4, xk[0], w4); FG_FMAS(c0_5, xk[0], w5); FG_FMAS(c0_6, xk[0], w6);
                             }
                         }

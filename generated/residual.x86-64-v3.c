@@ -450,22 +450,22 @@ FG_KERNEL void residual_x86_64_v3_conv1_conv_3x3_silu(const fg_call *c)
                             const float *wt = w + (block * 8 + n) * 45;
                             const float *bt = bias + block * 8 + n;
                             float *yt = out + b * 1001 + y * 91 + px * 7 + block * 7 + n;
-                            fg_v c0_0 = fg_load(bt + 0);
-                            fg_v c1_0 = fg_load(bt + 0);
-                            fg_v c2_0 = fg_load(bt + 0);
-                            fg_v c3_0 = fg_load(bt + 0);
-                            fg_v c4_0 = fg_load(bt + 0);
-                            fg_v c5_0 = fg_load(bt + 0);
-                            fg_v c6_0 = fg_load(bt + 0);
-                            fg_v c7_0 = fg_load(bt + 0);
-                            fg_v c8_0 = fg_load(bt + 0);
-                            fg_v c9_0 = fg_load(bt + 0);
-                            fg_v c10_0 = fg_load(bt + 0);
+                            fg_v c0_0 = fg_load(bt);
+                            fg_v c1_0 = fg_load(bt);
+                            fg_v c2_0 = fg_load(bt);
+                            fg_v c3_0 = fg_load(bt);
+                            fg_v c4_0 = fg_load(bt);
+                            fg_v c5_0 = fg_load(bt);
+                            fg_v c6_0 = fg_load(bt);
+                            fg_v c7_0 = fg_load(bt);
+                            fg_v c8_0 = fg_load(bt);
+                            fg_v c9_0 = fg_load(bt);
+                            fg_v c10_0 = fg_load(bt);
                             for (int ky = 0; ky < 3; ky++)
                             {
                                 const float *xk = xt + ky * 65;
                                 for (int k = 0; k < 15; k++, xk += 1, wt += 8) {
-                                    const fg_v w0 = fg_load(wt + 0);
+                                    const fg_v w0 = fg_load(wt);
                                     FG_FMAS(c0_0, xk[0], w0);
                                     FG_FMAS(c1_0, xk[5], w0);
                                     FG_FMAS(c2_0, xk[10], w0);
@@ -540,22 +540,22 @@ FG_KERNEL void residual_x86_64_v3_conv2_conv_3x3_add_relu(const fg_call *c)
                             const float *bt = bias + block * 8 + n;
                             float *yt = out + b * 693 + y * 77 + px * 7 + block * 7 + n;
                             const float *pq0 = p0 + y * 91 + px * 7 + n;
-                            fg_v c0_0 = fg_load(bt + 0);
-                            fg_v c1_0 = fg_load(bt + 0);
-                            fg_v c2_0 = fg_load(bt + 0);
-                            fg_v c3_0 = fg_load(bt + 0);
-                            fg_v c4_0 = fg_load(bt + 0);
-                            fg_v c5_0 = fg_load(bt + 0);
-                            fg_v c6_0 = fg_load(bt + 0);
-                            fg_v c7_0 = fg_load(bt + 0);
-                            fg_v c8_0 = fg_load(bt + 0);
-                            fg_v c9_0 = fg_load(bt + 0);
-                            fg_v c10_0 = fg_load(bt + 0);
+                            fg_v c0_0 = fg_load(bt);
+                            fg_v c1_0 = fg_load(bt);
+                            fg_v c2_0 = fg_load(bt);
+                            fg_v c3_0 = fg_load(bt);
+                            fg_v c4_0 = fg_load(bt);
+                            fg_v c5_0 = fg_load(bt);
+                            fg_v c6_0 = fg_load(bt);
+                            fg_v c7_0 = fg_load(bt);
+                            fg_v c8_0 = fg_load(bt);
+                            fg_v c9_0 = fg_load(bt);
+                            fg_v c10_0 = fg_load(bt);
                             for (int ky = 0; ky < 3; ky++)
                             {
                                 const float *xk = xt + ky * 91;
                                 for (int k = 0; k < 21; k++, xk += 1, wt += 8) {
-                                    const fg_v w0 = fg_load(wt + 0);
+                                    const fg_v w0 = fg_load(wt);
                                     FG_FMAS(c0_0, xk[0], w0);
                                     FG_FMAS(c1_0, xk[7], w0);
                                     FG_FMAS(c2_0, xk[14], w0);

@@ -48,7 +48,6 @@
 #pragma GCC optimize("fp-contract=fast")
 #endif
 #endif
-/* Half a vector, for the last channels of a product where those are few: wide multiply-adds take two turns on some cores. */
 typedef union fg_bits { float f; uint32_t u; } fg_bits;
 #define fgs_set1_f32(s) (s)
 #if defined(__FP_FAST_FMAF) && !defined(__clang__) && !defined(__TINYC__)
@@ -154,6 +153,7 @@ FG_INLINE fg_v fg_fma(fg_v a, fg_v b, fg_v c)
     return (fg_v)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
 }
 
+/* Half a vector, for the last channels of a product where those are few: wide multiply-adds take two turns on some cores. */
 typedef float fg_h __attribute__((vector_size(FG_VL * 2)));
 typedef float fg_h_in_memory __attribute__((vector_size(FG_VL * 2), aligned(4), may_alias));
 
@@ -252,6 +252,7 @@ FG_INLINE fg_v fg_min(fg_v a, fg_v b)
 }
 
 FG_INLINE fg_v fg_fma(fg_v a, fg_v b, fg_v c) { return a * b + c; }
+/* Half a vector, for the last channels of a product where those are few: wide multiply-adds take two turns on some cores. */
 typedef float fg_h __attribute__((vector_size(FG_VL * 2)));
 typedef float fg_h_in_memory __attribute__((vector_size(FG_VL * 2), aligned(4), may_alias));
 
@@ -472,22 +473,22 @@ FG_KERNEL void residual_x86_64_v4_conv1_conv_3x3_silu(const fg_call *c)
                             const float *wt = w + (block * 16 + n) * 45;
                             const float *bt = bias + block * 16 + n;
                             float *yt = out + b * 1001 + y * 91 + px * 7 + block * 7 + n;
-                            fg_h h0 = fg_hload(bt + 0);
-                            fg_h h1 = fg_hload(bt + 0);
-                            fg_h h2 = fg_hload(bt + 0);
-                            fg_h h3 = fg_hload(bt + 0);
-                            fg_h h4 = fg_hload(bt + 0);
-                            fg_h h5 = fg_hload(bt + 0);
-                            fg_h h6 = fg_hload(bt + 0);
-                            fg_h h7 = fg_hload(bt + 0);
-                            fg_h h8 = fg_hload(bt + 0);
-                            fg_h h9 = fg_hload(bt + 0);
-                            fg_h h10 = fg_hload(bt + 0);
+                            fg_h h0 = fg_hload(bt);
+                            fg_h h1 = fg_hload(bt);
+                            fg_h h2 = fg_hload(bt);
+                            fg_h h3 = fg_hload(bt);
+                            fg_h h4 = fg_hload(bt);
+                            fg_h h5 = fg_hload(bt);
+                            fg_h h6 = fg_hload(bt);
+                            fg_h h7 = fg_hload(bt);
+                            fg_h h8 = fg_hload(bt);
+                            fg_h h9 = fg_hload(bt);
+                            fg_h h10 = fg_hload(bt);
                             for (int ky = 0; ky < 3; ky++)
                             {
                                 const float *xk = xt + ky * 65;
                                 for (int k = 0; k < 15; k++, xk += 1, wt += 16) {
-                                    const fg_h w0 = fg_hload(wt + 0);
+                                    const fg_h w0 = fg_hload(wt);
                                     FG_HFMAS(h0, xk[0], w0);
                                     FG_HFMAS(h1, xk[5], w0);
                                     FG_HFMAS(h2, xk[10], w0);
@@ -573,22 +574,22 @@ FG_KERNEL void residual_x86_64_v4_conv2_conv_3x3_add_relu(const fg_call *c)
                             const float *bt = bias + block * 16 + n;
                             float *yt = out + b * 693 + y * 77 + px * 7 + block * 7 + n;
                             const float *pq0 = p0 + y * 91 + px * 7 + n;
-                            fg_h h0 = fg_hload(bt + 0);
-                            fg_h h1 = fg_hload(bt + 0);
-                            fg_h h2 = fg_hload(bt + 0);
-                            fg_h h3 = fg_hload(bt + 0);
-                            fg_h h4 = fg_hload(bt + 0);
-                            fg_h h5 = fg_hload(bt + 0);
-                            fg_h h6 = fg_hload(bt + 0);
-                            fg_h h7 = fg_hload(bt + 0);
-                            fg_h h8 = fg_hload(bt + 0);
-                            fg_h h9 = fg_hload(bt + 0);
-                            fg_h h10 = fg_hload(bt + 0);
+                            fg_h h0 = fg_hload(bt);
+                            fg_h h1 = fg_hload(bt);
+                            fg_h h2 = fg_hload(bt);
+                            fg_h h3 = fg_hload(bt);
+                            fg_h h4 = fg_hload(bt);
+                            fg_h h5 = fg_hload(bt);
+                            fg_h h6 = fg_hload(bt);
+                            fg_h h7 = fg_hload(bt);
+                            fg_h h8 = fg_hload(bt);
+                            fg_h h9 = fg_hload(bt);
+                            fg_h h10 = fg_hload(bt);
                             for (int ky = 0; ky < 3; ky++)
                             {
                                 const float *xk = xt + ky * 91;
                                 for (int k = 0; k < 21; k++, xk += 1, wt += 16) {
-                                    const fg_h w0 = fg_hload(wt + 0);
+                                    const fg_h w0 = fg_hload(wt);
                                     FG_HFMAS(h0, xk[0], w0);
                                     FG_HFMAS(h1, xk[7], w0);
                                     FG_HFMAS(h2, xk[14], w0);

@@ -464,17 +464,17 @@ FG_KERNEL void residual_x86_64_conv1_conv_3x3_silu(const fg_call *c)
                             const float *wt = w + (block * 8 + n) * 45;
                             const float *bt = bias + block * 8 + n;
                             float *yt = out + b * 1001 + y * 91 + px * 7 + block * 7 + n;
-                            fg_v c0_0 = fg_load(bt + 0), c0_1 = fg_load(bt + 4);
-                            fg_v c1_0 = fg_load(bt + 0), c1_1 = fg_load(bt + 4);
-                            fg_v c2_0 = fg_load(bt + 0), c2_1 = fg_load(bt + 4);
-                            fg_v c3_0 = fg_load(bt + 0), c3_1 = fg_load(bt + 4);
-                            fg_v c4_0 = fg_load(bt + 0), c4_1 = fg_load(bt + 4);
-                            fg_v c5_0 = fg_load(bt + 0), c5_1 = fg_load(bt + 4);
+                            fg_v c0_0 = fg_load(bt), c0_1 = fg_load(bt + 4);
+                            fg_v c1_0 = fg_load(bt), c1_1 = fg_load(bt + 4);
+                            fg_v c2_0 = fg_load(bt), c2_1 = fg_load(bt + 4);
+                            fg_v c3_0 = fg_load(bt), c3_1 = fg_load(bt + 4);
+                            fg_v c4_0 = fg_load(bt), c4_1 = fg_load(bt + 4);
+                            fg_v c5_0 = fg_load(bt), c5_1 = fg_load(bt + 4);
                             for (int ky = 0; ky < 3; ky++)
                             {
                                 const float *xk = xt + ky * 65;
                                 for (int k = 0; k < 15; k++, xk += 1, wt += 8) {
-                                    const fg_v w0 = fg_load(wt + 0), w1 = fg_load(wt + 4);
+                                    const fg_v w0 = fg_load(wt), w1 = fg_load(wt + 4);
                                     FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1);
                                     FG_FMAS(c1_0, xk[5], w0); FG_FMAS(c1_1, xk[5], w1);
                                     FG_FMAS(c2_0, xk[10], w0); FG_FMAS(c2_1, xk[10], w1);
@@ -516,16 +516,16 @@ FG_KERNEL void residual_x86_64_conv1_conv_3x3_silu(const fg_call *c)
                             const float *wt = w + (block * 8 + n) * 45;
                             const float *bt = bias + block * 8 + n;
                             float *yt = out + b * 1001 + y * 91 + px * 7 + block * 7 + n;
-                            fg_v c0_0 = fg_load(bt + 0), c0_1 = fg_load(bt + 4);
-                            fg_v c1_0 = fg_load(bt + 0), c1_1 = fg_load(bt + 4);
-                            fg_v c2_0 = fg_load(bt + 0), c2_1 = fg_load(bt + 4);
-                            fg_v c3_0 = fg_load(bt + 0), c3_1 = fg_load(bt + 4);
-                            fg_v c4_0 = fg_load(bt + 0), c4_1 = fg_load(bt + 4);
+                            fg_v c0_0 = fg_load(bt), c0_1 = fg_load(bt + 4);
+                            fg_v c1_0 = fg_load(bt), c1_1 = fg_load(bt + 4);
+                            fg_v c2_0 = fg_load(bt), c2_1 = fg_load(bt + 4);
+                            fg_v c3_0 = fg_load(bt), c3_1 = fg_load(bt + 4);
+                            fg_v c4_0 = fg_load(bt), c4_1 = fg_load(bt + 4);
                             for (int ky = 0; ky < 3; ky++)
                             {
                                 const float *xk = xt + ky * 65;
                                 for (int k = 0; k < 15; k++, xk += 1, wt += 8) {
-                                    const fg_v w0 = fg_load(wt + 0), w1 = fg_load(wt + 4);
+                                    const fg_v w0 = fg_load(wt), w1 = fg_load(wt + 4);
                                     FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1);
                                     FG_FMAS(c1_0, xk[5], w0); FG_FMAS(c1_1, xk[5], w1);
                                     FG_FMAS(c2_0, xk[10], w0); FG_FMAS(c2_1, xk[10], w1);
@@ -592,17 +592,17 @@ FG_KERNEL void residual_x86_64_conv2_conv_3x3_add_relu(const fg_call *c)
                             const float *bt = bias + block * 8 + n;
                             float *yt = out + b * 693 + y * 77 + px * 7 + block * 7 + n;
                             const float *pq0 = p0 + y * 91 + px * 7 + n;
-                            fg_v c0_0 = fg_load(bt + 0), c0_1 = fg_load(bt + 4);
-                            fg_v c1_0 = fg_load(bt + 0), c1_1 = fg_load(bt + 4);
-                            fg_v c2_0 = fg_load(bt + 0), c2_1 = fg_load(bt + 4);
-                            fg_v c3_0 = fg_load(bt + 0), c3_1 = fg_load(bt + 4);
-                            fg_v c4_0 = fg_load(bt + 0), c4_1 = fg_load(bt + 4);
-                            fg_v c5_0 = fg_load(bt + 0), c5_1 = fg_load(bt + 4);
+                            fg_v c0_0 = fg_load(bt), c0_1 = fg_load(bt + 4);
+                            fg_v c1_0 = fg_load(bt), c1_1 = fg_load(bt + 4);
+                            fg_v c2_0 = fg_load(bt), c2_1 = fg_load(bt + 4);
+                            fg_v c3_0 = fg_load(bt), c3_1 = fg_load(bt + 4);
+                            fg_v c4_0 = fg_load(bt), c4_1 = fg_load(bt + 4);
+                            fg_v c5_0 = fg_load(bt), c5_1 = fg_load(bt + 4);
                             for (int ky = 0; ky < 3; ky++)
                             {
                                 const float *xk = xt + ky * 91;
                                 for (int k = 0; k < 21; k++, xk += 1, wt += 8) {
-                                    const fg_v w0 = fg_load(wt + 0), w1 = fg_load(wt + 4);
+                                    const fg_v w0 = fg_load(wt), w1 = fg_load(wt + 4);
                                     FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1);
                                     FG_FMAS(c1_0, xk[7], w0); FG_FMAS(c1_1, xk[7], w1);
                                     FG_FMAS(c2_0, xk[14], w0); FG_FMAS(c2_1, xk[14], w1);
@@ -669,16 +669,16 @@ FG_KERNEL void residual_x86_64_conv2_conv_3x3_add_relu(const fg_call *c)
                             const float *bt = bias + block * 8 + n;
                             float *yt = out + b * 693 + y * 77 + px * 7 + block * 7 + n;
                             const float *pq0 = p0 + y * 91 + px * 7 + n;
-                            fg_v c0_0 = fg_load(bt + 0), c0_1 = fg_load(bt + 4);
-                            fg_v c1_0 = fg_load(bt + 0), c1_1 = fg_load(bt + 4);
-                            fg_v c2_0 = fg_load(bt + 0), c2_1 = fg_load(bt + 4);
-                            fg_v c3_0 = fg_load(bt + 0), c3_1 = fg_load(bt + 4);
-                            fg_v c4_0 = fg_load(bt + 0), c4_1 = fg_load(bt + 4);
+                            fg_v c0_0 = fg_load(bt), c0_1 = fg_load(bt + 4);
+                            fg_v c1_0 = fg_load(bt), c1_1 = fg_load(bt + 4);
+                            fg_v c2_0 = fg_load(bt), c2_1 = fg_load(bt + 4);
+                            fg_v c3_0 = fg_load(bt), c3_1 = fg_load(bt + 4);
+                            fg_v c4_0 = fg_load(bt), c4_1 = fg_load(bt + 4);
                             for (int ky = 0; ky < 3; ky++)
                             {
                                 const float *xk = xt + ky * 91;
                                 for (int k = 0; k < 21; k++, xk += 1, wt += 8) {
-                                    const fg_v w0 = fg_load(wt + 0), w1 = fg_load(wt + 4);
+                                    const fg_v w0 = fg_load(wt), w1 = fg_load(wt + 4);
                                     FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1);
                                     FG_FMAS(c1_0, xk[7], w0); FG_FMAS(c1_1, xk[7], w1);
                                     FG_FMAS(c2_0, xk[14], w0); FG_FMAS(c2_1, xk[14], w1);

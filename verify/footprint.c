@@ -9,19 +9,8 @@
 #include "verify/loader.h"
 #include "verify/toolchain.h"
 
-/* The whole of a text file that a tool wrote; NULL if there is none. */
-static char *read_text(fg_context *ctx, const char *path) {
-    enum { MOST = 1 << 24 };
-    FILE *f = fopen(path, "rb");
-    if (!f) return NULL;
-    fg_text t = fg_text_new(ctx);
-    char chunk[4096];
-    size_t n;
-    while (t.length < MOST && (n = fread(chunk, 1, sizeof chunk, f)) > 0) fg_text_addn(&t, chunk, n);
-    fclose(f);
-    fg_text_addn(&t, "", 1);
-    return t.data;
-}
+/* Of what tools print about one object file. */
+#define LONGEST_TEXT ((size_t)1 << 24)
 
 /* ---- sections ---- */
 
@@ -235,16 +224,14 @@ static void measure(fg_context *ctx, void *arg) {
     const int failed = fg_spawn(&size, log, &pid), status = failed ? 0 : fg_wait(pid);
     if (failed || !WIFEXITED(status) || WEXITSTATUS(status) != 0)
         fg_raise(ctx, FG_TOOLCHAIN, "'%s' is not there or fails", size.v[0]);
-    char *text = read_text(ctx, log);
-    if (text) read_sections(f, text);
+    read_sections(f, fg_read_text(ctx, log, LONGEST_TEXT));
 
     const char *run = fg_format(ctx, "%s_run", q->m->options.prefix);
-    char *calls = read_text(ctx, fg_format(ctx, "%s/code.ci", folder)),
-         *frames = read_text(ctx, fg_format(ctx, "%s/code.su", folder));
-    if (calls)
+    char *calls = fg_read_text(ctx, fg_format(ctx, "%s/code.ci", folder), LONGEST_TEXT);
+    if (*calls)
         read_stack(f, ctx, calls, run);
-    else if (frames)
-        read_frames(f, frames, run);
+    else
+        read_frames(f, fg_read_text(ctx, fg_format(ctx, "%s/code.su", folder), LONGEST_TEXT), run);
     fg_folder_remove(ctx, folder);
     f->compiler = fg_format(ctx, "%s %s", t->compiler, t->flags);
 }

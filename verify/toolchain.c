@@ -65,14 +65,20 @@ void fg_write_file(fg_context *ctx, const char *path, const void *data, size_t n
     if (!good) fg_raise(ctx, FG_TOOLCHAIN, "cannot write %s: %s", path, strerror(errno));
 }
 
-char *fg_read_log(fg_context *ctx, const char *path) {
-    char *text = fg_alloc(ctx, 1, 16384);
+char *fg_read_text(fg_context *ctx, const char *path, size_t most) {
+    fg_text t = fg_text_new(ctx);
     FILE *f = fopen(path, "rb");
-    if (!f) return text;
-    size_t n = fread(text, 1, 16383, f);
-    text[n] = 0;
-    (void)fclose(f);
-    return text;
+    char chunk[4096];
+    size_t n = 0;
+    while (f && t.length < most && (n = fread(chunk, 1, sizeof chunk, f)) > 0)
+        fg_text_addn(&t, chunk, n < most - t.length ? n : most - t.length);
+    if (f) (void)fclose(f);
+    fg_text_addn(&t, "", 1);
+    return t.data;
+}
+
+char *fg_read_log(fg_context *ctx, const char *path) {
+    return fg_read_text(ctx, path, 16383);
 }
 
 int fg_spawn(const fg_arguments *a, const char *log, pid_t *pid) {

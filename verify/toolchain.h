@@ -27,7 +27,9 @@ void fg_write_file(fg_context *ctx, const char *path, const void *data, size_t n
 /* Writes weights.bin and weights.S, which defines PREFIX_weights; an empty blob still has its symbol. */
 void fg_write_weights(const fg_module *m, const char *folder);
 
-/* The first 16 kB of a file; "" if it is not there. */
+/* The first bytes of a file, at most so many, and a final zero; "" if it is not there. */
+char *fg_read_text(fg_context *ctx, const char *path, size_t most);
+/* The first 16 kB of it. */
 char *fg_read_log(fg_context *ctx, const char *path);
 
 /* Starts a program without a shell; stdout and stderr go to the file `log`. Returns 0 or an errno. */

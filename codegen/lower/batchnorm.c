@@ -188,8 +188,7 @@ static void emit_training(fg_emit *e, const fg_node *n) {
 static void emit(fg_emit *e) {
     const fg_node *n = e->k->stage[0].anchor;
     FG_REQUIRE(e->ctx, "batchnorm", n != NULL && e->k->n_prologue == 0);
-    if (fg_shape_count(&n->in[0]->shape) == 0) {
-        fg_line(e, "(void)c; /* no elements */");
+    if (fg_is_empty_result(e, n->in[0])) {
         return;
     }
     fg_compute_type(e->ctx, n->in[0]->dtype);

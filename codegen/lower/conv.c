@@ -261,7 +261,8 @@ static void choose(fg_conv_kernel *q) {
                               .by_pixel = !q->e->k->tap,
                               .by_panel = true};
     q->tile = fg_pick_tile(q->e->m->target, &q->product, &q->pick);
-    q->ahead = fg_tile_ahead(q->e->m->target, &q->product, &q->tile);
+    /* With a prologue every row tile meets all panels. */
+    q->ahead = q->e->k->n_prologue ? 0 : fg_tile_ahead(q->e->m->target, &q->product, &q->tile);
     q->e->kt->choice = fg_format(q->e->ctx, "%dx%d", q->tile.mr, q->tile.nv);
 }
 
@@ -368,7 +369,6 @@ static void emit(fg_emit *e) {
         return;
     }
     if (k->n_prologue) emit_prologue(&q);
-    if (q.scale_weights || q.prologue) q.ahead = 0; /* then every row tile meets all panels */
     fg_pack_panels(e, q.scale_weights ? "packed" : "w", &q.c, q.merged, q.tile.nv);
     fg_pack_bias(e, "bias", &q.c, q.merged);
     q.epilogue =

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "codegen/draw.h"
+#include "codegen/moves.h"
 #include "codegen/nest.h"
 #include "frontend/movement.h"
 
@@ -99,8 +100,7 @@ static void emit_move(const fg_move *m) {
 }
 
 static bool declare(fg_emit *e, const char *x, fg_value *from, const char *y, fg_value *to) {
-    if (fg_shape_count(&to->shape) == 0) {
-        fg_line(e, "(void)c; /* no elements */");
+    if (fg_is_empty_result(e, to)) {
         return false;
     }
     fg_emit_input(e, x, from);
@@ -311,9 +311,7 @@ static void lower_concat(fg_emit *e, const fg_node *n) {
         }
         at += x->shape.dim[axis];
     }
-    if (fg_shape_count(&y->shape) == 0) {
-        fg_line(e, "(void)c; /* no elements */");
-    }
+    (void)fg_is_empty_result(e, y);
 }
 
 /* Block rows and columns (bh, bw) are dimensions of their own on both sides. */

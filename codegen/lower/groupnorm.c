@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "codegen/lines.h"
+#include "codegen/moves.h"
 
 static const fg_line_op normalise = {
     2,
@@ -16,8 +17,7 @@ static void emit(fg_emit *e) {
     const fg_node *n = e->k->stage[0].anchor;
     FG_REQUIRE(e->ctx, "groupnorm", n != NULL && e->k->n_prologue == 0);
     const fg_shape *s = &n->in[0]->shape;
-    if (fg_shape_count(s) == 0) {
-        fg_line(e, "(void)c; /* no elements */");
+    if (fg_is_empty_result(e, n->in[0])) {
         return;
     }
     const bool instance = strcmp(n->op_type, "InstanceNormalization") == 0;

@@ -4,7 +4,7 @@
 
 #include "codegen/int_product.h"
 #include "codegen/moves.h"
-#include "frontend/window.h"
+#include "codegen/window.h"
 
 typedef struct fg_int_conv {
     fg_int_sum s;
@@ -63,25 +63,14 @@ static void read_in_place(fg_int_conv *q) {
 
 static void set_window(const fg_int_conv *q, fg_template *t) {
     const fg_window *w = &q->w;
-    int64_t xs[FG_MAX_RANK], check[FG_MAX_SPATIAL], below[FG_MAX_SPATIAL], taps = 1;
+    int64_t xs[FG_MAX_RANK], taps = 1;
     fg_strides_of(q->s.e, q->x, xs);
     for (int d = 0; d < w->axes; d++) {
-        check[d] = fg_window_may_leave(w, d);
-    }
-    for (int d = w->axes; d-- > 0;) {
-        below[d] = taps;
         taps *= w->kernel[d];
     }
-    fg_template_int(t, "AXES", w->axes);
+    fg_template_window(t, w);
     fg_template_int(t, "TAPS", taps);
-    fg_template_ints(t, "BELOW", w->axes, below);
     fg_template_int(t, "TRANSPOSED", 0);
-    fg_template_ints(t, "KERNEL", w->axes, w->kernel);
-    fg_template_ints(t, "STRIDE", w->axes, w->stride);
-    fg_template_ints(t, "DILATION", w->axes, w->dilation);
-    fg_template_ints(t, "PAD", w->axes, w->pad);
-    fg_template_ints(t, "IN", w->axes, w->in);
-    fg_template_ints(t, "CHECK", w->axes, check);
     fg_template_ints(t, "A_T", w->axes, xs + 2);
     fg_template_ints(t, "B_T", w->axes, q->w_tap);
     fg_template_int(t, "A_K", xs[1]);

@@ -1,5 +1,6 @@
 /* LpNormalization: a line over its L1 or L2 norm; lines of zeros stay. */
 #include "codegen/lines.h"
+#include "codegen/moves.h"
 
 #define BY_NORM "$x * $0", "fg_mul($x, $0)"
 
@@ -29,8 +30,7 @@ static void emit(fg_emit *e) {
     const fg_node *n = e->k->stage[0].anchor;
     FG_REQUIRE(e->ctx, "lpnorm", n != NULL && e->k->n_prologue == 0);
     const fg_shape *s = &n->in[0]->shape;
-    if (fg_shape_count(s) == 0) {
-        fg_line(e, "(void)c; /* no elements */");
+    if (fg_is_empty_result(e, n->in[0])) {
         return;
     }
     const int axis = fg_axis(e->ctx, n, fg_attr_int(n, "axis", -1), s->rank);

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "codegen/expr.h"
+#include "codegen/moves.h"
 #include "codegen/tail.h"
 
 static const char *constant(const fg_emit *e, fg_dtype t, double d) {
@@ -14,8 +15,7 @@ static void emit(fg_emit *e) {
     FG_REQUIRE(ctx, "lrn", n != NULL && e->k->n_prologue == 0);
     fg_value *x = n->in[0];
     const fg_shape *s = &x->shape;
-    if (fg_shape_count(s) == 0) {
-        fg_line(e, "(void)c; /* no elements */");
+    if (fg_is_empty_result(e, x)) {
         return;
     }
     const fg_dtype computed = x->dtype == FG_DOUBLE ? FG_DOUBLE : FG_FLOAT;

@@ -2,6 +2,7 @@
  * result's densest dimension; in vectors where everything is float32 and lies side by side. */
 #include <stdlib.h>
 
+#include "codegen/moves.h"
 #include "codegen/nest.h"
 #include "codegen/text.h"
 
@@ -122,8 +123,7 @@ static void emit(fg_emit *e) {
     FG_REQUIRE(e->ctx, "map", n_nodes > 0 && e->k->n_out == 1);
     fg_map m = {.e = e, .result = e->k->out[0]};
     FG_REQUIRE(e->ctx, "map", m.result == nodes[n_nodes - 1]->out[0]);
-    if (fg_shape_count(&m.result->shape) == 0) {
-        fg_line(e, "(void)c; /* no elements */");
+    if (fg_is_empty_result(e, m.result)) {
         return;
     }
     m.chain = fg_chain_new(e, nodes, n_nodes, NULL);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "codegen/expr.h"
+#include "codegen/moves.h"
 #include "codegen/tail.h"
 #include "codegen/tile.h"
 
@@ -356,8 +357,7 @@ static void emit(fg_emit *e) {
     const bool gemm = strcmp(n->op_type, "Gemm") == 0;
     fg_matmul q = {.e = e, .a_name = "a", .b_name = "b", .c = -1, .alpha = 1, .beta = 1};
     q.dtype = n->in[0]->dtype;
-    if (fg_shape_count(&n->out[0]->shape) == 0) {
-        fg_line(e, "(void)c; /* no elements */");
+    if (fg_is_empty_result(e, n->out[0])) {
         return;
     }
     fg_compute_type(e->ctx, q.dtype);

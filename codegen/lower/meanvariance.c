@@ -1,5 +1,6 @@
 /* MeanVarianceNormalization: lines over any axes, less their mean, over their standard deviation. */
 #include "codegen/lines.h"
+#include "codegen/moves.h"
 #include "frontend/reference/norm.h"
 
 static const fg_line_op by_deviation = {
@@ -15,8 +16,7 @@ static void emit(fg_emit *e) {
     const fg_node *n = e->k->stage[0].anchor;
     FG_REQUIRE(e->ctx, "meanvariance", n != NULL && e->k->n_prologue == 0);
     const fg_shape *s = &n->in[0]->shape;
-    if (fg_shape_count(s) == 0) {
-        fg_line(e, "(void)c; /* no elements */");
+    if (fg_is_empty_result(e, n->in[0])) {
         return;
     }
     bool kept[FG_MAX_RANK];

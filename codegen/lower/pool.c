@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "codegen/expr.h"
+#include "codegen/moves.h"
 #include "codegen/tail.h"
 #include "frontend/window.h"
 
@@ -270,8 +271,7 @@ static void emit(fg_emit *e) {
     fg_compute_type(e->ctx, x->dtype);
     fg_pool p = {
         .e = e, .node = n, .exponent = fg_attr_int(n, "p", 2), .w = fg_window_of(e->ctx, n, &x->shape, NULL)};
-    if (fg_shape_count(&n->out[0]->shape) == 0) {
-        fg_line(e, "(void)c; /* no elements */");
+    if (fg_is_empty_result(e, n->out[0])) {
         return;
     }
     p.what = find(e, n, p.exponent);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "codegen/expr.h"
+#include "codegen/moves.h"
 #include "codegen/tail.h"
 
 /* How accumulator $a takes element $x; $T: type tag, $m: the maximum, $p: an exponent. */
@@ -309,8 +310,7 @@ static void emit(fg_emit *e) {
     const fg_node *n = e->k->stage[0].anchor;
     FG_REQUIRE(e->ctx, "reduce", n != NULL && e->k->n_prologue == 0);
     fg_reduce r = {.e = e, .what = find(e, n), .in = n->in[0]->dtype, .exponent = fg_attr_int(n, "p", 2)};
-    if (fg_shape_count(&n->out[0]->shape) == 0) {
-        fg_line(e, "(void)c; /* no elements */");
+    if (fg_is_empty_result(e, n->out[0])) {
         return;
     }
     fg_compute_type(e->ctx, r.in);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "codegen/lines.h"
+#include "codegen/moves.h"
 
 static const fg_line_pass maximum = {
     .start = NULL, .step = "$a = fgs_max_$T($a, $x);", .vector_step = "$a = fg_max($a, $x);", .join = "max"};
@@ -87,8 +88,7 @@ static void emit(fg_emit *e) {
     FG_REQUIRE(e->ctx, "softmax", n != NULL && e->k->n_prologue == 0);
     const fg_shape *s = &n->in[0]->shape;
     bool kept[FG_MAX_RANK];
-    if (fg_shape_count(s) == 0) {
-        fg_line(e, "(void)c; /* no elements */");
+    if (fg_is_empty_result(e, n->in[0])) {
         return;
     }
     mark_kept(e, n, kept);
