@@ -17,18 +17,11 @@
 #include "frontend/draw.h"
 #include "frontend/frontend.h"
 #include "frontend/reader.h"
+#include "tests/backend_table.h"
+#include "tests/quick_cc.h"
 #include "verify/verify.h"
 
 enum { MAX_BOUND = 16, MAX_LEAVES = 64, SECONDS = 120 };
-
-typedef enum outcome { PASSED, BOUND, KNOWN, FAILED, UNSUPPORTED, OUTCOMES } outcome;
-static const char *const outcome_names[] = {"passed", "bound", "known", "failed", "unsupported"};
-
-typedef struct result {
-    outcome outcome;
-    char op[64];
-    char message[512];
-} result;
 
 typedef struct options {
     const char *dir, *only, *list, *ops;
@@ -495,12 +488,12 @@ static bool bind_named(run *r) {
 
 /* ---- a case ---- */
 
-static void tell(result *res, const fg_diagnostic *d) {
+static void tell(backend_result *res, const fg_diagnostic *d) {
     (void)snprintf(res->message, sizeof res->message, "%.60s %.40s: %.380s", d->node, d->op, d->message);
 }
 
 /* Runs one case; false: the filter leaves it out. */
-static bool run_case(const options *o, const char *folder, result *res) {
+static bool run_case(const options *o, const char *folder, backend_result *res) {
     run r = {.o = o, .folder = folder, .rtol = 1e-3, .atol = 1e-7};
     r.model = read_proto(folder);
     (void)snprintf(res->op, sizeof res->op, "%.63s", last_op(r.model));
@@ -531,7 +524,7 @@ static bool run_case(const options *o, const char *folder, result *res) {
 
 /* Runs a case in a child process, which sends its result through a pipe; a child that sends nothing has
  * crashed. */
-static bool isolate(const options *o, const char *folder, result *res) {
+static bool isolate(const options *o, const char *folder, backend_result *res) {
     int ends[2], status = 0;
     if (pipe(ends) != 0) {
         return false;
@@ -540,13 +533,13 @@ static bool isolate(const options *o, const char *folder, result *res) {
     pid_t child = fork();
     if (child == 0) {
         (void)alarm(SECONDS);
-        *res = (result){.outcome = FAILED};
+        *res = (backend_result){.outcome = FAILED};
         bool counts = run_case(o, folder, res);
         ssize_t sent = counts ? write(ends[1], res, sizeof *res) : 0;
         _exit(counts && sent != (ssize_t)sizeof *res ? 2 : counts ? 0 : 3);
     }
     (void)close(ends[1]);
-    *res = (result){.outcome = FAILED};
+    *res = (backend_result){.outcome = FAILED};
     ssize_t got = child > 0 ? read(ends[0], res, sizeof *res) : -1;
     (void)close(ends[0]);
     if (child > 0) {
@@ -558,7 +551,7 @@ static bool isolate(const options *o, const char *folder, result *res) {
     if (got == (ssize_t)sizeof *res && WIFEXITED(status)) {
         return true;
     }
-    *res = (result){.outcome = FAILED};
+    *res = (backend_result){.outcome = FAILED};
     Onnx__ModelProto *m = read_proto(folder);
     (void)snprintf(res->op, sizeof res->op, "%.63s", last_op(m));
     if (m != NULL) {
@@ -566,68 +559,6 @@ static bool isolate(const options *o, const char *folder, result *res) {
     }
     (void)snprintf(res->message, sizeof res->message, "the process ended by signal %d", WTERMSIG(status));
     return true;
-}
-
-/* ---- the table ---- */
-
-typedef struct row {
-    char op[64];
-    int count[OUTCOMES];
-} row;
-
-typedef struct table {
-    row *rows;
-    int n;
-} table;
-
-static void count(table *t, const result *res) {
-    int i = 0;
-    while (i < t->n && strcmp(t->rows[i].op, res->op) != 0) {
-        i++;
-    }
-    if (i == t->n) {
-        row *grown = realloc(t->rows, (size_t)(t->n + 1) * sizeof(row));
-        if (grown == NULL) {
-            return;
-        }
-        t->rows = grown;
-        t->rows[t->n++] = (row){.op = ""};
-        (void)snprintf(t->rows[i].op, sizeof t->rows[i].op, "%s", res->op);
-    }
-    t->rows[i].count[res->outcome]++;
-}
-
-static int by_name(const void *a, const void *b) {
-    return strcmp(((const row *)a)->op, ((const row *)b)->op);
-}
-
-static void print_row(const row *r) {
-    printf("%-32s", r->op);
-    for (int k = 0; k < OUTCOMES; k++) {
-        printf(" %11d", r->count[k]);
-    }
-    printf("\n");
-}
-
-/* Returns the number of failures. */
-static int print_table(table *t) {
-    row total = {.op = "total"};
-    if (t->n > 0) {
-        qsort(t->rows, (size_t)t->n, sizeof(row), by_name);
-    }
-    printf("%-32s", "operator");
-    for (int k = 0; k < OUTCOMES; k++) {
-        printf(" %11s", outcome_names[k]);
-    }
-    printf("\n");
-    for (int i = 0; i < t->n; i++) {
-        print_row(&t->rows[i]);
-        for (int k = 0; k < OUTCOMES; k++) {
-            total.count[k] += t->rows[i].count[k];
-        }
-    }
-    print_row(&total);
-    return total.count[FAILED];
 }
 
 /* ---- command line ---- */
@@ -694,55 +625,26 @@ static bool parse(int argc, char **argv, options *o) {
     return o->dir != NULL;
 }
 
-/* True if FILE has a line that begins with the case's name: a failure that is understood, with the reason
- * behind the name. */
-static bool is_known(const options *o, const char *name) {
-    char line[1024];
-    bool found = false;
-    FILE *f = o->known != NULL ? fopen(o->known, "r") : NULL;
-    while (f != NULL && !found && fgets(line, sizeof line, f) != NULL) {
-        const size_t n = strlen(name);
-        found = strncmp(line, name, n) == 0 && (line[n] == ' ' || line[n] == '\t');
-    }
-    if (f != NULL) {
-        (void)fclose(f);
-    }
-    return found;
-}
-
-/* A known failure that passes is a failure too: the line has to go. */
-static void apply_known(const options *o, const char *name, result *res) {
-    if (res->outcome == UNSUPPORTED || !is_known(o, name)) {
-        return;
-    }
-    if (res->outcome == FAILED) {
-        res->outcome = KNOWN;
-    } else if (o->mode == 0) {
-        res->outcome = FAILED;
-        (void)snprintf(res->message, sizeof res->message, "passes, but stands in the list of known failures");
-    }
-}
-
-static void run_all(const options *o, table *t, FILE *list) {
+static void run_all(const options *o, backend_table *t, FILE *list) {
     struct dirent **entries = NULL;
     int n_wanted = 0;
     int n = scandir(o->dir, &entries, NULL, alphasort);
     for (int i = 0; i < n; i++) {
         const char *name = entries[i]->d_name;
         char folder[4096], model[4200];
-        result res;
+        backend_result res;
         (void)snprintf(folder, sizeof folder, "%s/%s", o->dir, name);
         (void)snprintf(model, sizeof model, "%s/model.onnx", folder);
         bool wanted = access(model, R_OK) == 0 && (o->only == NULL || strstr(name, o->only) != NULL);
         wanted = wanted && n_wanted++ % o->shards == o->shard;
         if (wanted && isolate(o, folder, &res)) {
-            apply_known(o, name, &res);
+            backend_apply_known(o->known, name, o->mode == 0, &res);
             if (res.outcome == FAILED) {
                 fprintf(stderr, "failed: %s (%s): %s\n", name, res.op, res.message);
             }
-            count(t, &res);
+            backend_count(t, &res);
             if (list != NULL && res.outcome >= FAILED) {
-                fprintf(list, "%s\t%s\t%s\t%s\n", name, res.op, outcome_names[res.outcome], res.message);
+                fprintf(list, "%s\t%s\t%s\t%s\n", name, res.op, backend_outcomes[res.outcome], res.message);
             }
         }
         free(entries[i]);
@@ -752,7 +654,7 @@ static void run_all(const options *o, table *t, FILE *list) {
 
 int main(int argc, char **argv) {
     options o = {.fuse = true, .shards = 1};
-    table t = {NULL, 0};
+    backend_table t = {NULL, 0};
     if (!parse(argc, argv, &o)) {
         return usage();
     }
@@ -761,7 +663,14 @@ int main(int argc, char **argv) {
         fprintf(stderr, "backend_runner: '%s' cannot be written\n", o.list);
         return 2;
     }
+    fg_context *ctx = strcmp(modes[o.mode].name, "cc") == 0 ? fg_context_new() : NULL;
+    if (ctx != NULL) {
+        quick_cc(ctx);
+    }
     run_all(&o, &t, list);
+    if (ctx != NULL) {
+        fg_context_free(ctx);
+    }
     if (list != NULL) {
         (void)fclose(list);
     }
@@ -769,7 +678,7 @@ int main(int argc, char **argv) {
         fprintf(stderr, "backend_runner: no cases in '%s'\n", o.dir);
         return 2;
     }
-    int failures = print_table(&t);
+    int failures = backend_print(&t);
     free(t.rows);
     return failures > 0;
 }

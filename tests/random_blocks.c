@@ -128,12 +128,19 @@ static int64_t some_stride(grower *s) {
 static fg_value *pool(grower *s, fg_value *x, int64_t k, int64_t stride) {
     const int axes = x->shape.rank - 2;
     bool max = rng_chance(&s->r, 50);
-    const int64_t kernel[] = {k, k, k}, strides[] = {stride, stride, stride}, one[] = {1, 1, 1};
+    const int64_t kernel[] = {k, k, k}, strides[] = {stride, stride, stride};
+    const bool dilated = (max || s->g->opset >= 19) && rng_chance(&s->r, 15);
+    int64_t dilation[] = {1, 1, 1};
     fg_value *y = NODE(s->g, max ? "MaxPool" : "AveragePool", x);
     with_ints(s->g, y, "kernel_shape", axes, kernel);
     with_ints(s->g, y, "strides", axes, strides);
     if (stride == 1 || rng_chance(&s->r, 60)) {
-        set_pads(s, y, axes, k, one);
+        set_pads(s, y, axes, k, dilation);
+    }
+    if (dilated) { /* beside pads for the window as it was, so that some windows begin in them */
+        dilation[0] = rng_range(&s->r, 1, 3);
+        dilation[1] = dilation[2] = rng_range(&s->r, 1, 3);
+        with_ints(s->g, y, "dilations", axes, dilation);
     }
     if (rng_chance(&s->r, 20)) {
         with_int(s->g, y, "ceil_mode", 1);

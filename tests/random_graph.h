@@ -15,9 +15,11 @@ int64_t rng_range(rng *r, int64_t low, int64_t high); /* both ends are possible 
 bool rng_chance(rng *r, int percent);
 double rng_normal(rng *r);
 
+#define ONE_OF(s, array) ((array)[rng_range(&(s)->r, 0, (int64_t)FG_COUNT(array) - 1)])
+
 /* ---- a graph that grows ---- */
 
-enum { POOL_MAX = 512 };
+enum { POOL_MAX = 512, GROWN_INPUTS = 6 };
 
 /* A value that a next node may read. exact: its elements are those of inputs, unrounded, so that operators
  * with jumps (Floor, ArgMax, comparisons) see the same side in any order of computation. */
@@ -46,6 +48,9 @@ fg_value *grow(grower *s, fg_value *v);
 /* The same; the outputs carry inputs' elements unrounded if v's first operand does. */
 fg_value *grow_exact(grower *s, fg_value *v);
 
+/* The same; the caller says whether the outputs are exact. */
+fg_value *grow_as(grower *s, fg_value *v, bool exact);
+
 fg_value *grow_input(grower *s, fg_dtype type, const fg_shape *shape);
 fg_value *grow_ints(grower *s, int n, const int64_t *values);
 /* Normal numbers of that deviation around a mean. */
@@ -59,6 +64,14 @@ fg_value *pick(grower *s, fg_dtype type, int low, int high);
 /* The same among exact values. */
 fg_value *pick_exact(grower *s, fg_dtype type, int low, int high);
 bool is_exact(const grower *s, const fg_value *v);
+/* A value of any type, mostly float. */
+fg_value *pick_any(grower *s, int low, int high);
+/* An operand that broadcasts with x: one of the pool, or new, of the same or fewer dimensions. */
+fg_value *partner(grower *s, const fg_value *x);
+/* Constants from 1 to 5: what may divide. */
+fg_value *divisors(grower *s, fg_dtype type, const fg_shape *shape);
+/* Truth values from comparing x, which must be exact. */
+fg_value *condition(grower *s, fg_value *x);
 
 fg_shape shape_make(int rank, const int64_t *dim);
 fg_value *with_text(fg_graph *g, fg_value *v, const char *name, const char *text);
@@ -74,6 +87,16 @@ grow_step block_conv, block_residual, block_inverted_residual, block_squeeze_exc
 
 grow_step layer_wide_conv, layer_transposed_conv, layer_dynamic_conv, layer_volume, layer_rare_pool,
     layer_stem, layer_pooled_conv, layer_group_norm, layer_triangle, layer_top, layer_embedding;
+
+/* Quantised ones, and ones whose extents depend on data. */
+grow_step quantised_chain, quantised_conv, quantised_product, qlinear_conv, qlinear_matmul, integer_product,
+    integer_conv, dynamic_quantised, counted_rows, counted_places, counted_kinds;
+
+grow_step step_activation, step_unary, step_jump, step_binary, step_clip, step_swiglu, step_typed, step_cast,
+    step_where;
+grow_step step_transpose, step_reshape, step_squeeze, step_expand, step_slice, step_split, step_concat,
+    step_pad, step_blocks_of_pixels, step_gather, step_resize;
+grow_step step_reduce, step_arg, step_softmax, step_norm, step_matmul, step_gemm;
 
 grow_step layer_recurrent, layer_transform, layer_reversed, layer_loss;
 
