@@ -177,6 +177,8 @@ static const char *canonical_command(job *j, const char *prefix, const char *tar
     fg_text t = fg_text_new(j->ctx);
     fg_text_printf(&t, "--name %s --target %s --weights %s --arena %s", prefix, target, weights[o->weights],
                    o->static_arena ? "static" : "caller");
+    if (o->optimize != FG_OPTIMIZE_SPEED)
+        fg_text_printf(&t, " --optimize %s", fg_optimize_names[o->optimize]);
     if (o->exact || j->direct) fg_text_add(&t, " --exact");
     if (o->no_fuse) fg_text_add(&t, " --no-fuse");
     if (o->threads > 1)
@@ -206,6 +208,7 @@ static fg_codegen_options codegen_options(job *j, const fg_target *target) {
                                 .weights = o->weights,
                                 .static_arena = o->static_arena,
                                 .exact = o->exact || j->direct,
+                                .optimize = o->optimize,
                                 .threads = o->threads > 1 ? o->threads : 1,
                                 .threads_pool = o->threads_pool && o->threads > 1,
                                 .tuning = j->tuning,
@@ -312,7 +315,7 @@ typedef struct trial {
 } trial;
 
 static fg_partition *partition(job *j) {
-    fg_fusion_options fusion = {.fuse = !j->options->no_fuse};
+    fg_fusion_options fusion = {.fuse = !j->options->no_fuse, .optimize = j->options->optimize};
     fg_graph *g = fg_graph_clone(j->read);
     fg_canonicalise(g, &fusion);
     return fg_partition_graph(g, &fusion);
@@ -431,7 +434,7 @@ static void bench_unfused(job *j) {
 
 static void generate(job *j) {
     const fg_cli_options *o = j->options;
-    fg_fusion_options fusion = {.fuse = !o->no_fuse};
+    fg_fusion_options fusion = {.fuse = !o->no_fuse, .optimize = o->optimize};
     fg_graph *g = fg_graph_clone(j->read);
     fg_canonicalise(g, &fusion);
     if (!dump(j, FG_DUMP_CANONICAL, g, NULL) && only_dumps(o)) return;

@@ -24,9 +24,10 @@ static const struct {
     const char *option, *value; /* value NULL: the option as a whole */
     takes takes;
 } not_available[] = {
-    {"--calibrate", NULL, TAKES_VALUE},   {"--precision", "bf16", TAKES_VALUE},
-    {"--precision", "fp16", TAKES_VALUE}, {"--precision", "int8", TAKES_VALUE},
-    {"--optimize", "ram", TAKES_VALUE},   {"--optimize", "flash", TAKES_VALUE},
+    {"--calibrate", NULL, TAKES_VALUE},
+    {"--precision", "bf16", TAKES_VALUE},
+    {"--precision", "fp16", TAKES_VALUE},
+    {"--precision", "int8", TAKES_VALUE},
 };
 
 static const char *const dump_names[FG_DUMP_COUNT] = {"read", "infer", "canonical", "partition"};
@@ -197,8 +198,7 @@ static void set_arena(parser *p, const char *value) {
 }
 
 static void set_optimize(parser *p, const char *value) {
-    static const char *const names[] = {"speed"};
-    choice(p, value, "speed, ram or flash", 1, names);
+    p->options->optimize = (fg_optimize)choice(p, value, "speed, ram or flash", 3, fg_optimize_names);
 }
 
 static void set_precision(parser *p, const char *value) {
@@ -446,7 +446,9 @@ static const fg_option_row rows[] = {
      set_weights},
     {NULL, "--arena", NULL, TAKES_VALUE, "caller|static",
      "who owns the memory for activations (default: caller)", set_arena},
-    {NULL, "--optimize", NULL, TAKES_VALUE, "speed", "what a choice between kernels favours (default: speed)",
+    {NULL, "--optimize", NULL, TAKES_VALUE, "speed|ram|flash",
+     "what a choice between kernels favours: ram joins convolutions into streams\nthat keep only the rows "
+     "still to be read; flash makes less code and no larger\nweights (default: speed)",
      set_optimize},
     {NULL, "--precision", NULL, TAKES_VALUE, "fp32", "type of computation (default: fp32)", set_precision},
     {NULL, "--threads", NULL, TAKES_VALUE, "N",

@@ -91,6 +91,7 @@ typedef struct fg_cli_options {
     int n_consts, n_inputs, n_expects;
     fg_weights_mode weights;
     bool static_arena, exact, no_fuse;
+    fg_optimize optimize;
     int threads; /* 0: not given, one */
     bool threads_pool;
     bool pairwise;                                /* --partition pairwise */

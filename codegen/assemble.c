@@ -313,8 +313,8 @@ static void make_source(fg_planner *p, char *const *bodies) {
     fg_text k = fg_text_new(p->ctx), t = fg_text_new(p->ctx);
     for (int i = 0; i < m->n_kernels; i++) {
         kernel_comment(p, &m->kernels[i], &k);
-        fg_text_printf(&k, "FG_KERNEL void %s_%s(const fg_call *c)\n%s\n", x, m->kernels[i].symbol,
-                       bodies[i]);
+        fg_text_printf(&k, "%sFG_KERNEL void %s_%s(const fg_call *c)\n%s\n", m->kernels[i].before, x,
+                       m->kernels[i].symbol, bodies[i]);
     }
     parallel_text(p, "parallel", &k);
     run_function(p, &k);

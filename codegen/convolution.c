@@ -167,7 +167,7 @@ static bool reads_planes(const fg_convolution *c) {
 }
 
 /* Epilogue operands are read vector by vector along the channels, so they have to lie like the result. */
-static void prefer_operands(fg_planner *p, const fg_kernel *k, int rank) {
+void fg_convolution_prefer_operands(fg_planner *p, const fg_kernel *k, int rank) {
     for (int i = 0; i < k->n_stages; i++)
         for (int j = 0; j < k->stage[i].n_epilogue; j++) {
             const fg_node *n = k->stage[i].epilogue[j];
@@ -201,7 +201,7 @@ void fg_convolution_prefer(fg_planner *p, const fg_convolution *c, const fg_kern
     }
     /* A prologue works along the channels. */
     if (!reads_planes(c) || k->n_prologue > 0) fg_want_channels_last(p, c->x, true);
-    prefer_operands(p, k, c->y->shape.rank);
+    fg_convolution_prefer_operands(p, k, c->y->shape.rank);
     if (c->x->is_input) return;
     if (c->in.y >= 0) fg_want_border(p, c->x, c->in.y, c->pt, c->pb);
     fg_want_border(p, c->x, c->in.x, c->pl, c->pr);

@@ -34,6 +34,9 @@ float fg_convolution_bias(const fg_convolution *c, int64_t oc);
 /* Wishes of a kernel that runs the convolution and stores its results (after the epilogue) in k->out. */
 void fg_convolution_prefer(fg_planner *p, const fg_convolution *c, const fg_kernel *k);
 
+/* Operands of its epilogues, of that rank, are to lie channels-last. */
+void fg_convolution_prefer_operands(fg_planner *p, const fg_kernel *k, int rank);
+
 /* How the kernel addresses its input after padding: element strides, and the pointer's C name. */
 typedef struct fg_source {
     const char *pointer; /* to pixel (-pt, -pl) of image b: may carry an expression in b */

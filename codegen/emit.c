@@ -171,6 +171,24 @@ void fg_emit_scratch(fg_emit *e, const char *name, const char *c_type, size_t el
     declare(e, false, c_type, name, at_mark(e, false, 's', add_scratch(e, bytes, false), 0), own);
 }
 
+int fg_emit_room(fg_emit *e, int64_t bytes) {
+    return add_scratch(e, bytes, false);
+}
+
+void fg_emit_in_room(fg_emit *e, const char *name, const char *c_type, int room) {
+    declare(e, false, c_type, name, at_mark(e, false, 's', room, 0), "");
+}
+
+void fg_emit_ring(fg_emit *e, fg_value *v, int64_t rows, int64_t left, int64_t right) {
+    fg_slot *s = &e->m->slots[v->id];
+    const int64_t pixel = v->shape.dim[1], row = (left + v->shape.dim[3] + right) * pixel;
+    FG_REQUIRE(e->ctx, "ring", v->shape.rank == 4 && s->place == FG_PLACE_NONE);
+    s->place = FG_PLACE_ARENA;
+    s->layout = (fg_layout){
+        .stride = {0, 1, row, pixel}, .offset = left * pixel, .elements = rows * row, .ring = rows};
+    e->planner->values[v->id].room = 1 + fg_emit_room(e, s->layout.elements * (int64_t)sizeof(float));
+}
+
 void *fg_emit_table(fg_emit *e, const char *name, const char *c_type, size_t element_bytes, int64_t count) {
     const int64_t extents[2] = {count, (int64_t)element_bytes};
     const int64_t bytes = fg_checked_product(e->ctx, 2, extents), at = reserve(e->planner, bytes);

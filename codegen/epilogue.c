@@ -4,6 +4,7 @@
 
 typedef struct fg_access {
     int64_t b, y, x, n; /* element strides; all 0: one element */
+    int64_t ring;       /* > 0: row y is kept at y % ring */
     bool padded;        /* may be read beyond the last channel */
 } fg_access;
 
@@ -56,6 +57,7 @@ fg_epilogue *fg_epilogue_new(fg_emit *e, const char *prefix, fg_node *const *nod
         a->y = stride_along(e, v, axes.y, rank);
         a->x = stride_along(e, v, axes.x, rank);
         a->n = stride_along(e, v, axes.n, rank);
+        a->ring = v->data ? 0 : fg_layout_of(e, v)->ring;
         if (flat && axes.y >= 0) {
             const bool uniform = a->x == 0 && main->shape.dim[axes.x] > 1
                                      ? a->y == 0
@@ -94,7 +96,7 @@ void fg_epilogue_at(const fg_epilogue *p, const char *b, const char *y, const ch
         const fg_access *a = &p->access[i];
         fg_text_printf(out, "const float *%sq%d = %s%d", p->prefix, i, p->prefix, i);
         add_term(out, b, a->b);
-        add_term(out, y, a->y);
+        add_term(out, a->ring ? fg_format(p->e->ctx, "(%s %% %lld)", y, (long long)a->ring) : y, a->y);
         add_term(out, x, a->x);
         add_term(out, n, a->n);
         fg_text_add(out, ";\n");

@@ -88,12 +88,13 @@ static char *emit_kernel(fg_planner *p, fg_kernel *k) {
     t->kernel = k;
     t->symbol = k->name;
     t->tile = t->why = "";
-    fg_text raw = fg_text_new(p->ctx), neat = fg_text_new(p->ctx);
+    fg_text raw = fg_text_new(p->ctx), neat = fg_text_new(p->ctx), before = fg_text_new(p->ctx);
     fg_emit e = {.ctx = p->ctx,
                  .m = m,
                  .k = k,
                  .kt = t,
                  .out = &raw,
+                 .before = &before,
                  .lanes = fg_target_lanes(m->target),
                  .planner = p};
     fg_context_set_node(p->ctx, k->nodes[k->n_nodes - 1]);
@@ -104,9 +105,13 @@ static char *emit_kernel(fg_planner *p, fg_kernel *k) {
     if (fg_pick_of(m, k).text) t->why = fg_format(p->ctx, "tuned: %s", t->why);
     fg_indent(raw.data, &neat);
     fg_text_free(&raw);
+    fg_text functions = fg_text_new(p->ctx);
+    if (before.length) fg_indent(before.data, &functions);
+    fg_text_free(&before);
+    t->before = functions.length ? functions.data : "";
     t->bytes = kernel_traffic(t);
     t->predicted_ms = predict_ms(m->target, k->macs, t->bytes);
-    t->lines = count_lines(neat.data);
+    t->lines = count_lines(neat.data) + count_lines(t->before);
     return neat.data;
 }
 
@@ -137,7 +142,10 @@ fg_module *fg_generate(fg_partition *partition, const fg_target *target, const f
     fg_tuning_check(m);
     fg_place_output_constants(p);
     fg_plan_memory(p);
-    for (int i = 0; i < m->n_kernels; i++) bodies[i] = fg_fill_marks(p, bodies[i]);
+    for (int i = 0; i < m->n_kernels; i++) {
+        bodies[i] = fg_fill_marks(p, bodies[i]);
+        m->kernels[i].before = fg_fill_marks(p, m->kernels[i].before);
+    }
     fg_assemble(p, bodies);
     return m;
 }

@@ -133,12 +133,12 @@ static void single(fg_planner *p, fg_kernel *k, fg_node *n, const char *name) {
     k->nodes[0] = k->stage[0].anchor = n;
     k->name = name;
     k->lowering = "copy";
-    k->n_stages = k->n_nodes = k->n_in = k->n_out = 1;
+    k->n_nodes = k->n_in = k->n_out = 1;
     k->boundary = FG_BOUNDARY_SHAPE;
 }
 
 static fg_kernel *copy_kernel(fg_planner *p, fg_value *from, fg_value *to, const char *name) {
-    fg_kernel *k = FG_NEW(p->ctx, fg_kernel);
+    fg_kernel *k = fg_kernel_new(p->ctx, 1);
     fg_node *n = fg_graph_node(p->graph, "Identity", 1, &from, 1, &to);
     fg_infer_node(p->graph, n);
     single(p, k, n, name);
@@ -157,7 +157,7 @@ static void split_views(fg_planner *p) {
         while (k->n_nodes > 1 && k->nodes[0] != k->stage[0].anchor && k->nodes[0]->op &&
                k->nodes[0]->op->lowering && strcmp(k->nodes[0]->op->lowering, "copy") == 0) {
             fg_node *v = k->nodes[0];
-            fg_kernel *c = FG_NEW(p->ctx, fg_kernel);
+            fg_kernel *c = fg_kernel_new(p->ctx, 1);
             single(p, c, v, fg_format(p->ctx, "%s_view", k->name));
             all[n++] = c;
             kernel_replace(k->in, k->n_in, v->in[0], v->out[0]);

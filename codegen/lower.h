@@ -24,8 +24,9 @@ typedef struct fg_emit {
     fg_module *m;
     fg_kernel *k;
     fg_kernel_text *kt;
-    fg_text *out; /* the function's body, without its braces */
-    int lanes;    /* of a float32 vector on the target; FG_VL in the text */
+    fg_text *out;    /* the function's body, without its braces */
+    fg_text *before; /* static functions that stand before it, named fg_... and the kernel's index */
+    int lanes;       /* of a float32 vector on the target; FG_VL in the text */
     fg_planner *planner;
     bool parallel; /* see fg_emit_parallel */
     bool faulted;  /* the test hook's fault has been placed */
@@ -92,8 +93,18 @@ void fg_emit_output(fg_emit *e, const char *name, fg_value *v);
  * called several times. */
 void fg_emit_scratch(fg_emit *e, const char *name, const char *c_type, size_t element_bytes, int64_t count);
 
-/* The same, but left alone by all later kernels, so that results may point into it. Once per kernel; elements
- * of one byte. */
+/* The same in two steps, for kernels of several functions: reserves the bytes, then declares a pointer to
+ * them wherever one is needed. Not per part. */
+int fg_emit_room(fg_emit *e, int64_t bytes);
+void fg_emit_in_room(fg_emit *e, const char *name, const char *c_type, int room);
+
+/* v, a (N, C, H, W) value of one image at a time that exists in this kernel only, gets memory for `rows` of
+ * its rows, row y at y % rows, channels innermost, with `left` and `right` pixels beside each. From now on it
+ * can be named as input and output. */
+void fg_emit_ring(fg_emit *e, fg_value *v, int64_t rows, int64_t left, int64_t right);
+
+/* Scratch that is left alone by all later kernels, so that results may point into it. Once per kernel;
+ * elements of one byte. */
 void fg_emit_kept(fg_emit *e, const char *name, int64_t bytes);
 
 /* Why a run may return a negative code although its pointers are right; see fg_emit_failure. */

@@ -143,6 +143,7 @@ void fg_plan_memory(fg_planner *p) {
     if (m->arena_bytes > 0) m->arena_bytes += fg_round_up(m->target->vector_bits / 8, align);
     for (int i = 0; i < m->n_slots; i++) {
         fg_slot *s = &m->slots[i];
+        if (p->values[i].room) p->values[i].arena_offset = p->scratch[p->values[i].room - 1].offset;
         if (s->place != FG_PLACE_ARENA) continue;
         const fg_value *root = fg_root_of(p, s->value);
         s->base = p->values[root->id].arena_offset;

@@ -14,6 +14,7 @@ typedef struct fg_layout {
     int64_t stride[FG_MAX_RANK];
     int64_t offset;
     int64_t elements; /* that the root allocation spans */
+    int64_t ring;     /* > 0: only so many rows (dimension 2) exist at a time, row y at y % ring */
 } fg_layout;
 
 typedef enum fg_place {
@@ -45,7 +46,8 @@ typedef struct fg_kernel_text {
     int64_t bytes;                       /* moved: inputs, weights, outputs once */
     double predicted_ms;                 /* roofline on the target */
     int lines;
-    bool parallel; /* its text splits the work by part and parts */
+    const char *before; /* static functions of its own, "" if there are none */
+    bool parallel;      /* its text splits the work by part and parts */
 } fg_kernel_text;
 
 typedef enum fg_weights_mode { FG_WEIGHTS_INLINE, FG_WEIGHTS_INCBIN, FG_WEIGHTS_BLOB } fg_weights_mode;
@@ -59,6 +61,7 @@ typedef struct fg_codegen_options {
     fg_weights_mode weights;
     bool static_arena;
     bool exact;              /* --exact: no Winograd */
+    fg_optimize optimize;    /* unless for speed, no Winograd and no Strassen: they take memory */
     int threads;             /* the most that P_run may be split into; 1: none */
     bool threads_pool;       /* emit a pool on pthreads too */
     const fg_tuning *tuning; /* measured choices; NULL: the cost model alone */

@@ -32,6 +32,7 @@ typedef struct fg_place_plan {
     bool resolved;
     int first_writer;     /* of roots: kernel index, -1 none */
     int64_t arena_offset; /* of roots, after fg_plan_memory */
+    int room;             /* the scratch, + 1, that keeps rows of it for one kernel; else 0 */
 } fg_place_plan;
 
 typedef struct fg_scratch_plan {

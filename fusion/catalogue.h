@@ -8,7 +8,7 @@
 
 #include "fusion/kernel.h"
 
-#define FG_CATALOGUE_MOST (FG_MAX_STAGES + 2) /* names of one kernel */
+#define FG_CATALOGUE_MOST (FG_STREAM_MOST + 2) /* names of one kernel */
 
 /* Writes the names of k in the order of its work; returns how many. */
 int fg_catalogue_names(const fg_kernel *k, const char *names[FG_CATALOGUE_MOST]);

@@ -10,6 +10,15 @@ const char *fg_boundary_name(fg_boundary b) {
     return (size_t)b < FG_COUNT(names) ? names[b] : "unknown";
 }
 
+const char *const fg_optimize_names[3] = {"speed", "ram", "flash"};
+
+fg_kernel *fg_kernel_new(fg_context *ctx, int n_stages) {
+    fg_kernel *k = FG_NEW(ctx, fg_kernel);
+    k->stage = FG_ARRAY(ctx, n_stages, fg_stage);
+    k->n_stages = n_stages;
+    return k;
+}
+
 static int64_t value_bytes(const fg_value *v) {
     return v->is_sequence || !v->shape_known ? 0
                                              : (int64_t)fg_dtype_bytes(v->dtype, fg_shape_count(&v->shape));

@@ -22,7 +22,12 @@ typedef struct fg_stage {
     int n_epilogue;
 } fg_stage;
 
-#define FG_MAX_STAGES 4
+#define FG_MAX_STAGES  4  /* of a kernel that one row of the pattern table forms */
+#define FG_STREAM_MOST 32 /* of a stream, see stream.h */
+
+/* What a choice between kernels favours. */
+typedef enum fg_optimize { FG_OPTIMIZE_SPEED, FG_OPTIMIZE_RAM, FG_OPTIMIZE_FLASH } fg_optimize;
+extern const char *const fg_optimize_names[3]; /* "speed", ... */
 
 /* Why fusion stopped at a kernel's output. */
 typedef enum fg_boundary {
@@ -46,7 +51,7 @@ typedef struct fg_kernel {
                          (features_3_0_expand_depthwise_5x5_silu) */
     const fg_pattern *pattern;
     const char *lowering; /* codegen/lower/NAME.c that makes its text */
-    fg_stage stage[FG_MAX_STAGES];
+    fg_stage *stage;
     int n_stages;
     fg_node **prologue; /* elementwise nodes applied to what stage 0 loads as its main operand */
     int n_prologue;
@@ -80,7 +85,11 @@ typedef struct fg_partition {
 
 typedef struct fg_fusion_options {
     bool fuse; /* false: --no-fuse, one kernel per node, no rewriting beyond constants and no-ops */
+    fg_optimize optimize; /* RAM: kernels are joined into streams, see stream.h */
 } fg_fusion_options;
+
+/* A kernel with room for so many stages, all else zero. */
+fg_kernel *fg_kernel_new(fg_context *ctx, int n_stages);
 
 /* Canonical forms: rewrites g (a clone of the graph as read) in place. */
 void fg_canonicalise(fg_graph *g, const fg_fusion_options *options);

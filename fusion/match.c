@@ -335,10 +335,9 @@ static const char *lowering_of(const match *m, const fg_pattern *p) {
 }
 
 static fg_kernel *build(const match *m, const fg_pattern *p) {
-    fg_kernel *k = FG_NEW(m->gr->ctx, fg_kernel);
+    fg_kernel *k = fg_kernel_new(m->gr->ctx, m->n_stages);
     k->pattern = p;
     k->lowering = lowering_of(m, p);
-    k->n_stages = m->n_stages;
     for (int i = 0; i < m->n_stages; i++) {
         range r = m->stage[i].epilogue;
         k->stage[i] = (fg_stage){m->stage[i].anchor, copy_nodes(m, r), r.to - r.from};

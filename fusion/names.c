@@ -102,7 +102,7 @@ static const pattern_word pattern_words[] = {
     {"stem_pool", "stem_pool"},     {"se_gate", "gate"},
     {"head_pool", "head_pool"},     {"scale_project", "project%"},
     {"prologue_conv", "pre_conv%"}, {"classifier", "classifier%"},
-    {"attention", "attention"},
+    {"attention", "attention"},     {"stream", "stream"},
 };
 
 static bool is_1x1_conv(const fg_node *n) {

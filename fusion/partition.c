@@ -5,6 +5,7 @@
 #include "frontend/frontend.h"
 #include "fusion/patterns.h"
 #include "fusion/rewrite.h"
+#include "fusion/stream.h"
 
 /* ---- the order that matching works by ---- */
 
@@ -249,12 +250,11 @@ static fg_boundary boundary_of(const fg_grouping *gr, const fg_kernel *k) {
 /* ---- one kernel per node ---- */
 
 static fg_kernel *single_kernel(fg_grouping *gr, fg_node *n) {
-    fg_kernel *k = FG_NEW(gr->ctx, fg_kernel);
+    fg_kernel *k = fg_kernel_new(gr->ctx, 1);
     k->pattern = &fg_pattern_single;
     k->nodes = FG_NEW(gr->ctx, fg_node *);
     k->nodes[0] = n;
     k->n_nodes = 1;
-    k->n_stages = 1;
     k->lowering = n->op != NULL ? n->op->lowering : NULL;
     if (fg_is_elementwise(n)) {
         k->stage[0].epilogue = k->nodes;
@@ -405,6 +405,60 @@ static void form_kernels(fg_grouping *gr, fg_partition *p, bool fuse) {
     }
 }
 
+/* ---- streams ---- */
+
+/* Kernels from .. to as one. */
+static fg_kernel *join_kernels(fg_grouping *gr, const fg_partition *p, int from, int to) {
+    int n_stages = 0, n_nodes = 0;
+    for (int i = from; i <= to; i++) {
+        n_stages += p->kernels[i]->n_stages;
+        n_nodes += p->kernels[i]->n_nodes;
+    }
+    fg_kernel *k = fg_kernel_new(gr->ctx, n_stages);
+    k->pattern = &fg_pattern_stream;
+    k->lowering = k->pattern->lowering;
+    k->nodes = FG_ARRAY(gr->ctx, n_nodes, fg_node *);
+    k->tap = p->kernels[to]->tap;
+    n_stages = 0;
+    for (int i = from; i <= to; i++) {
+        const fg_kernel *part = p->kernels[i];
+        memcpy(k->stage + n_stages, part->stage, (size_t)part->n_stages * sizeof *k->stage);
+        memcpy(k->nodes + k->n_nodes, part->nodes, (size_t)part->n_nodes * sizeof *k->nodes);
+        n_stages += part->n_stages;
+        k->n_nodes += part->n_nodes;
+        k->macs += part->macs;
+    }
+    for (int i = 0; i < k->n_nodes; i++) {
+        gr->owner[fg_node_key(k->nodes[i])] = k;
+    }
+    return k;
+}
+
+/* Where memory counts more than speed. */
+static void form_streams(fg_grouping *gr, fg_partition *p) {
+    int *from = FG_ARRAY(gr->ctx, p->n_kernels + 1, int), n = 0;
+    bool *stream = FG_ARRAY(gr->ctx, p->n_kernels + 1, bool);
+    if (p->n_kernels == 0 || !fg_stream_choose(p, from, stream)) {
+        return;
+    }
+    fg_kernel **groups = FG_ARRAY(gr->ctx, p->n_kernels, fg_kernel *);
+    for (int i = p->n_kernels - 1; i >= 0; i = from[i] - 1) {
+        groups[n++] = stream[i] ? join_kernels(gr, p, from[i], i) : p->kernels[i];
+    }
+    p->n_kernels = n;
+    for (int i = 0; i < n; i++) {
+        p->kernels[i] = groups[n - 1 - i];
+        p->kernels[i]->index = i;
+        if (p->kernels[i]->pattern == &fg_pattern_stream) {
+            find_inputs(gr, p->kernels[i]);
+            find_outputs(gr, p->kernels[i]);
+        }
+    }
+    for (int i = 0; i < n; i++) {
+        p->kernels[i]->boundary = boundary_of(gr, p->kernels[i]);
+    }
+}
+
 fg_partition *fg_partition_graph(fg_graph *g, const fg_fusion_options *options) {
     fg_grouping *gr = grouping_new(g);
     fg_partition *p = FG_NEW(g->ctx, fg_partition);
@@ -417,6 +471,9 @@ fg_partition *fg_partition_graph(fg_graph *g, const fg_fusion_options *options) 
         k->boundary = options->fuse ? boundary_of(gr, k) : FG_BOUNDARY_OFF;
     }
     order_kernels(gr, p);
+    if (options->fuse && options->optimize == FG_OPTIMIZE_RAM) {
+        form_streams(gr, p);
+    }
     fg_names *names = fg_names_new(g->ctx, p->n_kernels);
     for (int i = 0; i < p->n_kernels; i++) {
         p->kernels[i]->name = fg_kernel_name(names, p->kernels[i]);

@@ -105,3 +105,4 @@ const fg_pattern fg_patterns[] = {
 const int fg_patterns_count = (int)FG_COUNT(fg_patterns);
 
 const fg_pattern fg_pattern_single = {"single", NULL, "any", NULL, NULL};
+const fg_pattern fg_pattern_stream = {"stream", NULL, NULL, NULL, "stream"};

@@ -24,6 +24,7 @@
 extern const fg_pattern fg_patterns[];
 extern const int fg_patterns_count;
 extern const fg_pattern fg_pattern_single; /* a node alone; lowering as in its operator's row */
+extern const fg_pattern fg_pattern_stream; /* kernels run row by row, see stream.h */
 
 /* State of grouping: by value id of a node's first output (fg_node_key). */
 typedef struct fg_grouping {

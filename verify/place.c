@@ -43,7 +43,8 @@ static bool is_row_major(const fg_slot *s) {
 static void reach(const fg_slot *s, int64_t *low, int64_t *high) {
     *low = *high = s->layout.offset;
     for (int d = 0; d < s->value->shape.rank; d++) {
-        int64_t span = (s->value->shape.dim[d] - 1) * s->layout.stride[d];
+        const int64_t extent = d == 2 && s->layout.ring > 0 ? s->layout.ring : s->value->shape.dim[d];
+        int64_t span = (extent - 1) * s->layout.stride[d];
         *(span < 0 ? low : high) += span;
     }
 }

@@ -27,11 +27,11 @@ typedef struct fg_conv_kernel {
                           "block" */
 } fg_conv_kernel;
 
-/* Winograd where it pays; not with a prologue, and not with --exact. */
+/* Winograd where it pays; not with a prologue, not with --exact, and not where memory counts more. */
 static fg_winograd winograd_for(fg_context *ctx, const fg_module *m, const fg_kernel *k,
                                 const fg_convolution *c, fg_pick *pick) {
     const fg_winograd direct = {.m = 0};
-    if (m->options.exact || k->n_prologue) return direct;
+    if (m->options.exact || m->options.optimize != FG_OPTIMIZE_SPEED || k->n_prologue) return direct;
     return fg_winograd_plan(ctx, m, k, c, pick);
 }
 

@@ -3,7 +3,7 @@
  * lie (depthwise alone). The squeeze of a squeeze-and-excite block is summed on the way out. */
 #include "codegen/lower/rowbuffer.h"
 
-#include "codegen/convolution.h"
+#include "codegen/window_row.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -173,25 +173,12 @@ static void set_split(const fg_rowbuffer *q, fg_template *t) {
     fg_template_text(t, "ONLY_LAST_VECTOR", vector ? last : "");
 }
 
-/* Pixels whose accumulators, a row of taps and one input vector fit into the registers, dividing the row if
- * possible. */
-static int window_tile(const fg_target *t, int64_t ow, int64_t kw) {
-    int64_t most = t->vector_registers - kw - 1;
-    if (most > 14) most = 14;
-    if (most < 1) most = 1;
-    if (ow <= most) return (int)ow;
-    for (int64_t tx = most; tx >= 4 && tx > most / 2; tx--)
-        if (ow % tx == 0) return (int)tx;
-    const int64_t pieces = (ow + most - 1) / most;
-    return (int)((ow + pieces - 1) / pieces);
-}
-
 /* The choice's number of pixels, else the rank-th of the model's own, one with all registers and those that
  * cut the row into more pieces.
  */
 static int pick_window_tile(const fg_rowbuffer *q, int rank) {
     const fg_target *t = q->e->m->target;
-    const int64_t ow = q->v.ow, own = window_tile(t, ow, q->v.kw);
+    const int64_t ow = q->v.ow, own = fg_window_row_tile(t, ow, q->v.kw);
     int64_t most = t->vector_registers - q->v.kw - 1;
     if (most < own) most = own;
     if (most > ow) most = ow;
@@ -238,19 +225,6 @@ static void open_producer(fg_rowbuffer *q) {
     q->produced = fg_epilogue_new(e, "e", s->epilogue, s->n_epilogue, q->p.y, q->p.out, false);
 }
 
-/* Depthwise weights by vector: [vector][ky][kx][lanes]. */
-static void pack_window(fg_rowbuffer *q) {
-    const fg_convolution *c = &q->v.c;
-    const int64_t lanes = q->e->lanes, taps = c->kh * c->kw, vectors = (c->oc + lanes - 1) / lanes;
-    float *to = fg_emit_weights(q->e, "dw", vectors * taps * lanes);
-    for (int64_t oc = 0; oc < c->oc; oc++)
-        for (int64_t tap = 0; tap < taps; tap++)
-            to[(oc / lanes * taps + tap) * lanes + oc % lanes] =
-                fg_convolution_weight(c, oc, 0, tap / c->kw, tap % c->kw);
-    float *bias = fg_emit_weights(q->e, "dbias", vectors * lanes);
-    for (int64_t oc = 0; oc < c->oc; oc++) bias[oc] = fg_convolution_bias(c, oc);
-}
-
 static void set_producer(const fg_rowbuffer *q, fg_template *t) {
     const fg_convolution *c = &q->p;
     const fg_source *s = &q->source;
@@ -283,15 +257,6 @@ static void set_reader(const fg_rowbuffer *q, fg_template *t) {
     fg_template_int(t, "CB", 0);
 }
 
-/* Which input pixels of a window tile meet any tap (with strides wider than the window some do not). */
-static void set_uses(const fg_window *v, int tx, fg_template *t, fg_context *ctx) {
-    const int64_t n = (tx - 1) * v->sx + (v->kw - 1) * v->dx + 1;
-    int64_t *uses = FG_ARRAY(ctx, n, int64_t);
-    for (int64_t x = 0; x < tx; x++)
-        for (int64_t kx = 0; kx < v->kw; kx++) uses[x * v->sx + kx * v->dx] = 1;
-    fg_template_ints(t, "USES", (int)n, uses);
-}
-
 static void set_window(const fg_rowbuffer *q, fg_template *t) {
     const fg_window *v = &q->v;
     const fg_node *tap = q->e->k->tap;
@@ -316,11 +281,13 @@ static void set_window(const fg_rowbuffer *q, fg_template *t) {
     fg_template_int(t, "YX", ys ? ys[v->out.x] : 0);
     fg_template_int(t, "TB", ts ? ts[v->out.b] : 0);
     fg_template_int(t, "TC", ts ? ts[v->out.n] : 0);
+    fg_template_int(t, "HOLES", 0);
+    fg_template_text(t, "YROW", "y");
     fg_template_int(t, "POOL", v->pool);
     fg_template_int(t, "TAP", q->e->k->tap != NULL);
     fg_template_text(t, "FILL", v->pool ? "fg_set1(-FG_INF)" : "fg_zero()");
     fg_template_text(t, "MEAN", fg_format(q->e->ctx, "1.0f / %lld.0f", (long long)(v->oh * v->ow)));
-    set_uses(v, q->tx, t, q->e->ctx);
+    fg_window_row_uses(t, q->e->ctx, q->tx, v->kw, v->sx, v->dx);
 }
 
 void fg_rowbuffer_emit(fg_emit *e) {
@@ -342,7 +309,7 @@ void fg_rowbuffer_emit(fg_emit *e) {
     q.pick = fg_pick_of(e->m, k);
     if (q.producer) open_producer(&q);
     choose_window_tile(&q);
-    if (!q.v.pool) pack_window(&q);
+    if (!q.v.pool) fg_window_row_pack(e, &q.v.c);
     q.epilogue = fg_epilogue_new(e, "p", last->epilogue, last->n_epilogue, q.v.y, q.v.out, false);
     fg_template *t = fg_emit_template(e);
     fg_template_text(t, "XNAME", q.source.pointer);
