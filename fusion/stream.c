@@ -224,6 +224,22 @@ static int64_t arena_bytes(const fg_value *v) {
     return (int64_t)fg_dtype_bytes(v->dtype, fg_shape_count(&v->shape));
 }
 
+/* Bytes of a convolution's operand with zeros around it. */
+static int64_t padded_bytes(fg_context *ctx, const fg_node *n) {
+    const fg_shape *x = &n->in[0]->shape;
+    const fg_window w = fg_window_of(ctx, n, x, n->in[1]->shape.dim + 2);
+    return x->dim[0] * x->dim[1] * (w.in[0] + w.pad[0] + w.pad_end[0]) * (w.in[1] + w.pad[1] + w.pad_end[1]) *
+           4;
+}
+
+/* Kernels that stay as they are have borders around their operands. */
+static void add_borders(chooser *c, const fg_kernel *k) {
+    const fg_node *n = k->stage[0].anchor;
+    if (!stage_suits(n) || c->bytes[n->in[0]->id] == 0) return;
+    const int64_t padded = padded_bytes(c->p->graph->ctx, n);
+    if (padded > c->bytes[n->in[0]->id]) c->bytes[n->in[0]->id] = padded;
+}
+
 static void find_lives(chooser *c) {
     const fg_partition *p = c->p;
     const int n = p->graph->n_values;
@@ -238,27 +254,31 @@ static void find_lives(chooser *c) {
             c->bytes[v] = arena_bytes(k->out[j]);
         }
     }
+    for (int i = 0; i < p->n_kernels; i++) add_borders(c, p->kernels[i]);
     for (int i = 0; i < n; i++)
         for (int k = c->first[i]; k >= 0 && k <= c->last[i]; k++) c->alive[k] += c->bytes[i];
 }
 
-/* What a kernel that stays as it is takes beside its tensors: a padded copy (or the border of its operand),
- * the ring between its stages. */
+/* Channels of the ring between the stages of a kernel that stays as it is: see codegen/lower/rowbuffer.c. */
+#define RING_CHANNELS 4
+
+/* What a kernel that stays as it is takes beside its tensors: a padded copy of an image of the interface, the
+ * ring between its stages. */
 static int64_t own_scratch(const chooser *c, const fg_kernel *k) {
-    int64_t floats = 0;
-    for (int i = 0; i < k->n_stages; i++) {
+    fg_context *ctx = c->p->graph->ctx;
+    const fg_node *first = k->stage[0].anchor;
+    int64_t bytes = 0;
+    if (stage_suits(first) && first->in[0]->is_input) {
+        bytes = padded_bytes(ctx, first);
+        if (bytes == (int64_t)fg_dtype_bytes(FG_FLOAT, fg_shape_count(&first->in[0]->shape))) bytes = 0;
+    }
+    for (int i = 1; i < k->n_stages; i++) {
         const fg_node *n = k->stage[i].anchor;
         if (!stage_suits(n)) continue;
-        const fg_shape *x = &n->in[0]->shape;
-        const fg_window w = fg_window_of(c->p->graph->ctx, n, x, n->in[1]->shape.dim + 2);
-        const int64_t ph = w.in[0] + w.pad[0] + w.pad_end[0], pw = w.in[1] + w.pad[1] + w.pad_end[1];
-        const int64_t block = x->dim[1] < 16 ? x->dim[1] : 16;
-        if (i > 0)
-            floats += w.kernel[0] * pw * block;
-        else if (ph > w.in[0] || pw > w.in[1])
-            floats += n->in[0]->is_input ? ph * pw * x->dim[1] : (ph * pw - w.in[0] * w.in[1]) * x->dim[1];
+        const fg_window w = fg_window_of(ctx, n, &n->in[0]->shape, n->in[1]->shape.dim + 2);
+        bytes += w.kernel[0] * (w.in[1] + w.pad[1] + w.pad_end[1]) * RING_CHANNELS * 4;
     }
-    return floats * 4;
+    return bytes;
 }
 
 /* Bytes alive while kernels from .. to run as one: what was there before, what stays behind, what the stream

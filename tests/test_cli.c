@@ -96,7 +96,6 @@ static void options_of_later_versions_are_refused_by_name(void **state) {
         {"--calibrate", "data", "--calibrate"},
         {"--precision=int8", NULL, "--precision int8"},
         {"--precision", "bf16", "--precision bf16"},
-        {"--optimize=flash", NULL, "--optimize flash"},
     };
     for (size_t i = 0; i < sizeof later / sizeof *later; i++) {
         char says[80];
@@ -112,6 +111,7 @@ static void bad_values_are_refused(void **state) {
         {"--tolerance", "1e-4x"},
         {"--tolerance", ""},
         {"--weights", "flash"},
+        {"--optimize", "size"},
         {"--arena", "heap"},
         {"--verify=gcc", NULL},
         {"--verify=", NULL},
@@ -236,6 +236,34 @@ static void the_output_compiles_without_warnings(void **state) {
                               "-Werror", "-c", "out.c"));
     tool_expect(&r, 0);
     tool_free(&r);
+}
+
+/* The networks for microcontrollers in less memory than by default: at most so many bytes, on one of the
+ * smallest targets; and code without warnings. */
+static void networks_for_boards_take_less_ram_where_asked(void **state) {
+    static const struct {
+        const char *model;
+        long most;
+    } networks[] = {{FG_SOURCE_DIR "/tests/models/ds_cnn.graph.onnx", 28000},
+                    {FG_SOURCE_DIR "/tests/models/mobilenet_v2_035_96.graph.onnx", 70000},
+                    {FG_SOURCE_DIR "/tests/models/resnet8.graph.onnx", 52000}};
+    for (size_t i = 0; i < sizeof networks / sizeof *networks; i++) {
+        tool_result r = run(
+            *state, 0,
+            ARGS(networks[i].model, "--target=generic", "--optimize=ram", "--weights=incbin", "-o", "out.c"));
+        tool_free(&r);
+        char *header = tool_read(*state, "out.h", NULL);
+        tool_expect_text(header, "--optimize ram");
+        const char *bytes = strstr(header, "ARENA_BYTES ");
+        assert_non_null(bytes);
+        assert_in_range(strtol(bytes + strlen("ARENA_BYTES "), NULL, 10), 1, networks[i].most);
+        free(header);
+        r = tool_run_program(*state, "cc",
+                             ARGS("-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Wpedantic",
+                                  "-Werror", "-c", "out.c"));
+        tool_expect(&r, 0);
+        tool_free(&r);
+    }
 }
 
 static void the_name_is_the_prefix(void **state) {
@@ -464,6 +492,7 @@ int main(void) {
         TEST(colours_are_only_where_asked_for),
         TEST(output_is_a_header_and_a_source),
         TEST(the_output_compiles_without_warnings),
+        TEST(networks_for_boards_take_less_ram_where_asked),
         TEST(the_name_is_the_prefix),
         TEST(a_stem_that_is_no_identifier_becomes_one),
         TEST(the_same_model_gives_the_same_bytes),

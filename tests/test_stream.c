@@ -89,7 +89,7 @@ TEST(inverted_residuals_of_odd_shapes_run_row_by_row) {
             for (int stride = 1; stride <= 2; stride++) {
                 fg_graph *g = new_graph(ctx, 17);
                 const int *c = channels[i];
-                fg_value *x = conv(g, input(g, "x", "1x2x13x11"), fg_format(ctx, "%dx2x3x3", c[0]), 1);
+                fg_value *x = conv(g, input(g, "x", "1x2x27x23"), fg_format(ctx, "%dx2x3x3", c[0]), 1);
                 x = inverted(g, x, c[0], c[1], c[2], k, stride, false);
                 x = inverted(g, x, c[2], c[1], c[2], 3, 1, true);
                 check_streams(g, inverted(g, x, c[2], c[1], c[0], 3, stride, false), -1);

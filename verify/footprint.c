@@ -269,17 +269,21 @@ fg_footprint fg_footprint_copy(fg_context *ctx, const fg_footprint *f) {
 void fg_check_footprint(const fg_module *m, const fg_footprint *f) {
     const fg_target *t = m->target;
     if (t->ram_bytes > 0 && f->ram > t->ram_bytes) {
-        fg_remedy(m->ctx, "try a smaller input (--shape, --dim), or a board with more: a copy of the target "
-                          "file with its ram_bytes");
+        fg_remedy(
+            m->ctx,
+            "try %sa smaller input (--shape, --dim), or a board with more: a copy of the target file with "
+            "its ram_bytes",
+            m->options.optimize == FG_OPTIMIZE_RAM ? "" : "--optimize ram, ");
         fg_raise(m->ctx, FG_UNSUPPORTED,
                  "%" PRId64 " bytes of RAM are needed (arena %" PRId64 ", inputs and outputs %" PRId64
                  ", stack %" PRId64 "): %" PRId64 " more than '%s' has",
                  f->ram, f->arena, f->tensors, f->stack > 0 ? f->stack : 0, f->ram - t->ram_bytes, t->name);
     }
     if (t->flash_bytes > 0 && f->flash > t->flash_bytes) {
-        fg_remedy(
-            m->ctx,
-            "try a smaller network, or a board with more: a copy of the target file with its flash_bytes");
+        fg_remedy(m->ctx,
+                  "try %sa smaller network, or a board with more: a copy of the target file with its "
+                  "flash_bytes",
+                  m->options.optimize == FG_OPTIMIZE_FLASH ? "" : "--optimize flash, ");
         fg_raise(m->ctx, FG_UNSUPPORTED,
                  "%" PRId64 " bytes of flash are needed (weights %" PRId64 ", code %" PRId64 "): %" PRId64
                  " more than '%s' has",

@@ -144,6 +144,8 @@ static void hook_image(void *user, const char *arguments, fg_text *out) {
 /* The ring should stay in the first-level cache beside the producer's input tile; half of the cache for it.
  */
 static int widest_block(const fg_rowbuffer *q) {
+    if (q->e->m->options.optimize == FG_OPTIMIZE_RAM) /* fusion/stream.c counts on it */
+        return q->e->lanes < 4 ? 4 / q->e->lanes : 1;
     const int64_t row = (q->v.pl + q->v.iw + q->v.pr) * q->e->lanes * 4 * q->ring;
     const int64_t room = q->e->m->target->l1_bytes ? q->e->m->target->l1_bytes * 3 / 4 : 16384;
     return (int)(room / row < 1 ? 1 : room / row);

@@ -118,6 +118,7 @@ static void set_source(const fg_row_stage *q, fg_template *t) {
     fg_template_int(t, "IH", c->ih);
     fg_template_int(t, "HOLES", c->pt > 0 || (c->oh - 1) * c->sy + (c->kh - 1) * c->dy - c->pt >= c->ih);
     fg_template_text(t, "XROW", row_text(q->e->ctx, "row", ring));
+    fg_template_int(t, "XRING", ring);
     fg_template_int(t, "XB", image);
     fg_template_int(t, "XY", row);
     fg_template_int(t, "XOFF", (c->pl - left) * pixel);
