@@ -18,6 +18,7 @@
 #include "frontend/frontend.h"
 #include "frontend/reader.h"
 #include "tests/backend_table.h"
+#include "tests/deadline.h"
 #include "tests/quick_cc.h"
 #include "verify/verify.h"
 
@@ -532,7 +533,7 @@ static bool isolate(const options *o, const char *folder, backend_result *res) {
     (void)fflush(NULL);
     pid_t child = fork();
     if (child == 0) {
-        (void)alarm(SECONDS);
+        deadline(SECONDS);
         *res = (backend_result){.outcome = FAILED};
         bool counts = run_case(o, folder, res);
         ssize_t sent = counts ? write(ends[1], res, sizeof *res) : 0;

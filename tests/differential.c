@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "deadline.h"
 #include "fusion/patterns.h"
 #include "onnx_graph.h"
 #include "verify/verify.h"
@@ -347,7 +348,7 @@ static result check_apart(const fg_graph *g, uint64_t seed, const settings *s) {
     pid_t child = fork();
     if (child == 0) {
         result own = {.outcome = PASSED};
-        alarm(SECONDS);
+        deadline(SECONDS);
         check_graph(g, seed, s, &own);
         ssize_t written = write(ends[1], &own, sizeof own);
         _exit(written == (ssize_t)sizeof own ? 0 : 1);

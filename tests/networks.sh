@@ -13,6 +13,9 @@ with_cc="efficientnet_b0 efficientnet_v2_s resnet18 mobilenet_v2 mobilenet_v3_sm
 with_native="b1:240 b2:260 b3:300 lite1:240"
 [ "${NATIVE:-}" != all ] || with_native="$with_native b4:380 b5:456 b6:528 b7:600 lite2:260 lite3:280 lite4:300"
 
+# Larger ones of a family that is compiled without fusion in another size: fused only.
+fused_only="_b[1-7] _lite[1-4] _v2_s vit_b_16 convnext_base resnet50 resnet101 resnet152 resnext wide_resnet vgg densenet121 fcn_ deeplab"
+
 options() { # MODE
     case $1 in
     native-*) echo "--verify=tcc --max-work=10T --shape input=1x3x${1#native-}x${1#native-}" ;;
@@ -61,9 +64,17 @@ deadline=$(($(date +%s) + ${2:-1500}))
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 # The large ones first: one of them at the end would leave the other cores idle.
-list() { # MODE
+list() { # MODE: lines of a network and the mode, by turns
     # shellcheck disable=SC2012  # names of our own
-    ls -S "$models" | sed -n "s|^\(.*\.graph\|sklearn_.*\)\.onnx\$|$models/&\n$1|p"
+    ls -S "$models" | sed -n "s#^\(.*\.graph\|sklearn_.*\)\.onnx\$#$models/&\n$1#p"
+}
+small() { # MODE: the same without those of fused_only
+    pattern=$(echo "$fused_only" | sed 's/ /\\|/g')
+    list "$1" | paste - - | grep -v "$pattern" | tr '\t' '\n'
+}
+[ -n "$(list fused)" ] && [ -n "$(small unfused)" ] || {
+    echo "no networks in $models" >&2
+    exit 1
 }
 {
     list fused
@@ -71,7 +82,7 @@ list() { # MODE
     for name in $with_native; do
         printf '%s\n%s\n' "$models/efficientnet_${name%:*}.graph.onnx" "native-${name#*:}"
     done
-    list unfused
+    small unfused
 } | xargs -n 2 -P "${3:-2}" "$0" --one "$1" "$deadline" | tee "$log"
 
 passed=$(grep -c '^passed' "$log")

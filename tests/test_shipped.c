@@ -263,6 +263,54 @@ static void efficientnet_ships_with_inline_weights(void **state) {
     tool_remove(folder);
 }
 
+/* What an optimiser knows of kernels that are static, with all their callers in sight, shows in no other
+ * test: verification of one kernel after the other calls them from outside. */
+static void optimised_network_ships(const char *file, const char *const *defines) {
+    static const char *const ways[][2] = {{"gcc", "-O2"}, {"gcc", "-O3"}, {"clang", "-O3"}};
+    char folder[] = TOOL_FOLDER;
+    tool_folder(folder);
+    char *model = tool_path(FG_SOURCE_DIR "/tests/models", file);
+    answer a = answer_of(model);
+    prepare(folder, &a);
+    tool_result r = tool_run(folder, ARGS(model, "-o", "out.c", "--verify=none"));
+    tool_expect(&r, 0);
+    tool_free(&r);
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++)
+        if (have(folder, ways[i][0]))
+            compile_and_run(folder, ways[i][0], "-std=c99", ways[i][1], defines, &a);
+    free(model);
+    free(a.x);
+    free(a.y);
+    tool_remove(folder);
+}
+
+static const char *const plain_names[] = {"-DX_COUNT=OUT_INPUT_COUNT", "-DY_COUNT=OUT_OUTPUT_COUNT",
+                                          "-DIN=input", "-DINLINE"};
+
+static void an_optimised_bottleneck_ships(void **state) {
+    static const char *const names[] = {"-DX_COUNT=OUT_X_COUNT", "-DY_COUNT=OUT_Y_COUNT", "-DIN=x",
+                                        "-DINLINE"};
+    (void)state;
+    optimised_network_ships("golden_mbconv.onnx", names);
+}
+
+static void optimised_depthwise_blocks_ship(void **state) {
+    (void)state;
+    optimised_network_ships("ds_cnn.graph.onnx", plain_names);
+}
+
+static void optimised_residual_blocks_ship(void **state) {
+    (void)state;
+    optimised_network_ships("resnet8.graph.onnx", plain_names);
+}
+
+static void an_optimised_transform_and_recurrent_layer_ship(void **state) {
+    static const char *const names[] = {"-DX_COUNT=OUT_WAVEFORM_COUNT", "-DY_COUNT=OUT_PROBABILITIES_COUNT",
+                                        "-DIN=waveform", "-DINLINE"};
+    (void)state;
+    optimised_network_ships("keyword_spotter.graph.onnx", names);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(inline_weights_ship),
@@ -274,6 +322,10 @@ int main(void) {
         cmocka_unit_test(a_pool_of_threads_ships),
         cmocka_unit_test(the_header_is_good_cplusplus),
         cmocka_unit_test(efficientnet_ships_with_inline_weights),
+        cmocka_unit_test(an_optimised_bottleneck_ships),
+        cmocka_unit_test(optimised_depthwise_blocks_ship),
+        cmocka_unit_test(optimised_residual_blocks_ship),
+        cmocka_unit_test(an_optimised_transform_and_recurrent_layer_ship),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
