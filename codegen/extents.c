@@ -10,7 +10,8 @@ const char *fg_form_text(fg_emit *e, const fg_node *n, int tensors, int row) {
     const int k = n->n_in - tensors;
     const int64_t *form = fg_node_attr(n, "forms")->ints + row * (k + 1);
     const char *text = NULL;
-    bool below = form[0] < 0; /* the whole may be */
+    const bool extent = fg_attr_int(n, "elements", 0) == 0;
+    bool below = form[0] < 0; /* the whole may be, which no extent is */
     for (int i = 0; i < k; i++) {
         const int64_t factor = form[1 + i];
         if (factor == 0) {
@@ -27,12 +28,21 @@ const char *fg_form_text(fg_emit *e, const fg_node *n, int tensors, int row) {
     if (form[0] != 0) {
         text = fg_format(e->ctx, "%s + %lld", text, (long long)form[0]);
     }
-    return below ? fg_format(e->ctx, "fgs_max_i64(%s, 0)", text) : text;
+    return below && extent ? fg_format(e->ctx, "fgs_max_i64(%s, 0)", text) : text;
+}
+
+void fg_emit_counted(fg_emit *e, const char *name, fg_value *y) {
+    if (fg_is_wanted(y)) {
+        fg_emit_output(e, name, y);
+    } else {
+        const fg_dtype_info *t = fg_dtype_get(y->dtype);
+        fg_emit_scratch(e, name, t->c_type, (size_t)t->bits / 8, fg_shape_count(&y->shape));
+    }
 }
 
 void fg_emit_count(fg_emit *e, const fg_node *n, const char *value) {
     fg_value *v = n->n_out > n->op->max_out ? n->out[n->op->max_out] : NULL;
-    if (v != NULL && (v->n_users > 0 || v->is_output)) {
+    if (fg_is_wanted(v)) {
         fg_emit_output(e, "count", v);
         fg_line(e, "count[0] = %s;", value);
     }

@@ -10,6 +10,8 @@ void fg_emit_symbols(fg_emit *e, const fg_node *n, int tensors);
 /* Row `row` of the forms as an expression of type int64_t. */
 const char *fg_form_text(fg_emit *e, const fg_node *n, int tensors, int row);
 
+/* Declares `name`, the result of a counting node: scratch where only the count is wanted. */
+void fg_emit_counted(fg_emit *e, const char *name, fg_value *y);
 /* The symbol that a counting node returns behind its `results` own ones: `NAME[0] = value;`, if it is wanted.
  */
 void fg_emit_count(fg_emit *e, const fg_node *n, const char *value);

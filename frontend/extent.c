@@ -590,6 +590,9 @@ void fg_infer_extents(fg_graph *g, fg_node *n) {
     for (int i = 0; i < g->n_symbols; i++) {
         f.p.symbols[i] = g->symbols[i].most;
     }
+    if (fg_decide_comparison(g, n)) {
+        return;
+    }
     if (f.n > MAX_INVOLVED) {
         if (!sum_up(&f)) {
             no_form(&f, "too many extents that depend on data meet here");

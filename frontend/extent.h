@@ -60,6 +60,10 @@ fg_form fg_extent_form(const fg_value *v, int d);
  * FG_UNSUPPORTED where no form fits. */
 void fg_infer_extents(fg_graph *g, fg_node *n);
 
+/* True if n compares elements that follow from extents and says the same in every run: its result is constant
+ * then. */
+bool fg_decide_comparison(fg_graph *g, fg_node *n);
+
 /* A copy of n, inferred for these operands (data NULL: not constant); shapes and constant data are found in
  * the copy's outputs. Raises what the operator's infer function raises. */
 fg_node *fg_infer_again(fg_graph *g, const fg_node *n, const fg_tensor *in);

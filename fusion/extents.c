@@ -471,31 +471,55 @@ static void unique(lowerer *l, fg_node *n) {
     refuse(l, n, "elements are counted");
 }
 
-/* The number of boxes is told by symbols behind the operands. */
+/* n reads the symbols of these forms behind its operands, of which it takes at most so many. */
+static void tell_extents(lowerer *l, fg_node *n, int operands, const fg_form *forms, int count) {
+    const rows r = rows_of(l, forms, count);
+    fg_value **in = FG_ARRAY(l->ctx, operands + r.n, fg_value *);
+    memcpy(in, n->in, (size_t)n->n_in * sizeof *in);
+    for (int i = 0; i < r.n; i++) {
+        in[operands + i] = symbol_value(l, r.symbol[i]);
+    }
+    n->in = in;
+    n->n_in = operands + r.n;
+    set_ints(l, n, "forms", r.count * (r.n + 1), r.ints);
+}
+
+/* The number of boxes is told. */
 static void suppress(lowerer *l, fg_node *n) {
-    enum { OPERANDS = 5 };
     const fg_value *boxes = n->in[0], *scores = n->in[1];
     if (dynamic_at(boxes, 0) || dynamic_at(scores, 0) || dynamic_at(scores, 1)) {
         refuse(l, n, "only the number of boxes may");
     }
-    if (!dynamic_at(boxes, 1)) {
-        return;
+    if (dynamic_at(boxes, 1)) {
+        const fg_form form = fg_extent_form(boxes, 1);
+        tell_extents(l, n, 5, &form, 1);
     }
-    const fg_form form = fg_extent_form(boxes, 1);
-    const rows r = rows_of(l, &form, 1);
-    fg_value **in = FG_ARRAY(l->ctx, OPERANDS + r.n, fg_value *);
-    memcpy(in, n->in, (size_t)n->n_in * sizeof *in);
-    for (int i = 0; i < r.n; i++) {
-        in[OPERANDS + i] = symbol_value(l, r.symbol[i]);
+}
+
+/* So is that of updates: those beyond must not be made. */
+static void scatter(lowerer *l, fg_node *n) {
+    const fg_value *x = n->in[0], *k = n->in[1], *updates = n->in[2];
+    const bool tuples = fg_is_op(n, "ScatterND");
+    const int axis = tuples ? 0 : fg_axis(l->ctx, n, fg_attr_int(n, "axis", 0), x->shape.rank);
+    const int64_t length = tuples ? k->shape.dim[k->shape.rank - 1] : 1;
+    for (int d = 1; d < k->shape.rank; d++) {
+        if (dynamic_at(k, d)) {
+            refuse(l, n, "only the first extent of its indices may");
+        }
     }
-    n->in = in;
-    n->n_in = OPERANDS + r.n;
-    set_ints(l, n, "forms", r.count * (r.n + 1), r.ints);
+    for (int64_t d = axis; d < axis + length; d++) {
+        if (dynamic_at(x, (int)d)) {
+            need_plain_indices(l, n);
+        }
+    }
+    if (dynamic_at(k, 0) || dynamic_at(updates, 0)) {
+        const fg_form form = fg_extent_form(k, 0);
+        tell_extents(l, n, 3, &form, 1);
+    }
 }
 
 /* The extent in which they differ is told for both. */
 static void choose(lowerer *l, fg_node *n) {
-    enum { OPERANDS = 3 };
     fg_form forms[2] = {{.n = 0}, {.n = 0}};
     for (int d = 0; d < n->out[0]->shape.rank; d++) {
         if (!fg_form_equal(n->out[0]->extent[d], n->in[1]->extent[d]) ||
@@ -504,21 +528,18 @@ static void choose(lowerer *l, fg_node *n) {
             forms[1] = fg_extent_form(n->in[2], d);
         }
     }
-    const rows r = rows_of(l, forms, 2);
-    fg_value **in = FG_ARRAY(l->ctx, OPERANDS + r.n, fg_value *);
-    memcpy(in, n->in, OPERANDS * sizeof *in);
-    for (int i = 0; i < r.n; i++) {
-        in[OPERANDS + i] = symbol_value(l, r.symbol[i]);
-    }
-    n->in = in;
-    n->n_in = OPERANDS + r.n;
-    set_ints(l, n, "forms", r.count * (r.n + 1), r.ints);
+    tell_extents(l, n, 3, forms, 2);
 }
 
+/* How many regions there are may vary; those beyond are empty ones of the first picture. */
 static void regions(lowerer *l, fg_node *n) {
+    for (int d = 1; d < n->in[0]->shape.rank; d++) {
+        if (dynamic_at(n->in[0], d)) {
+            refuse(l, n, "only how many pictures and regions there are may");
+        }
+    }
     fill_operand(l, n, 1, FG_FILL_ZERO);
     fill_operand(l, n, 2, FG_FILL_ZERO);
-    batch_only(l, n);
 }
 
 static const struct {
@@ -550,6 +571,7 @@ static const struct {
     {"Unique", unique},
     {"NonMaxSuppression", suppress},
     {"RoiAlign", regions},
+    {"ScatterElements Scatter ScatterND", scatter},
 };
 
 /* ---- the pass ---- */
@@ -571,6 +593,7 @@ static bool tell(lowerer *l, fg_node *n) {
     }
     const rows r = rows_of(l, y->elements, count);
     fg_node *made = own_node(l, n, "Extents", 0, NULL, &r, y);
+    fg_node_set_attr(l->ctx, made, "elements", FG_ATTR_INT)->i = 1; /* these may be negative */
     made->covers = n->covers;
     made->n_covers = n->n_covers;
     n->n_out = 0;
@@ -613,6 +636,15 @@ static bool fold_to_bounds(lowerer *l, fg_node *n) {
     copy->n_covers = n->n_covers;
     n->n_out = 0;
     return true;
+}
+
+/* What it returns is known whatever the extents are. */
+static bool is_constant(const fg_node *n) {
+    bool all = true;
+    for (int i = 0; i < n->n_out; i++) {
+        all = all && (n->out[i] == NULL || n->out[i]->data != NULL);
+    }
+    return all;
 }
 
 static bool is_choice(const fg_node *n) {
@@ -691,7 +723,7 @@ void fg_lower_extents(fg_graph *g) {
     }
     for (int i = 0; i < n_nodes; i++) {
         const fg_node *n = g->nodes[i];
-        if (fg_has_dynamic_operand(n) || is_choice(n)) {
+        if ((fg_has_dynamic_operand(n) || is_choice(n)) && !is_constant(n)) {
             lower_node(&l, g->nodes[i]);
         }
     }

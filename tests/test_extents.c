@@ -8,13 +8,15 @@ static fg_value *positive(fg_graph *g, fg_value *x) {
     return NODE(g, "NonZero", NODE(g, "Relu", x));
 }
 
-/* Rows of x, [N, width], of which the first element is positive. */
-static fg_value *some_rows(fg_graph *g, fg_value *x) {
+/* Indices of the rows of x, [rows, width], of which the first element is positive. */
+static fg_value *places_of_rows(fg_graph *g, fg_value *x) {
     fg_value *first = NODE(g, "Slice", x, INTS(g, 0), INTS(g, 1), INTS(g, 1));
-    fg_value *rows =
-        NODE(g, "Squeeze", NODE(g, "Gather", positive(g, NODE(g, "Squeeze", first, INTS(g, 1))), INTS(g, 0)),
-             INTS(g, 0));
-    return with_int(g, NODE(g, "Gather", x, rows), "axis", 0);
+    fg_value *places = positive(g, NODE(g, "Squeeze", first, INTS(g, 1)));
+    return NODE(g, "Squeeze", NODE(g, "Gather", places, INTS(g, 0)), INTS(g, 0));
+}
+
+static fg_value *some_rows(fg_graph *g, fg_value *x) {
+    return with_int(g, NODE(g, "Gather", x, places_of_rows(g, x)), "axis", 0);
 }
 
 TEST(counted_indices_are_packed_for_the_caller) {
@@ -190,6 +192,98 @@ TEST(boxes_that_are_counted_suppress_each_other) {
     check(g, with_int(g, NODE(g, "Gather", boxes, row), "axis", 1));
 }
 
+/* How exporters write Expand: an extent of -1 in the shape stands for 1. */
+static fg_value *guarded_expand(fg_graph *g, fg_value *x, fg_value *shape) {
+    fg_value *ones = NODE(g, "ConstantOfShape", NODE(g, "Shape", shape));
+    static const int64_t one = 1;
+    const fg_shape single = {1, {1}};
+    fg_node_set_attr(g->ctx, ones->producer, "value", FG_ATTR_TENSOR)->tensor =
+        fg_graph_const(g, "one", FG_INT64, &single, &one);
+    fg_value *guarded = NODE(g, "Equal", shape, NODE(g, "Mul", ones, INTS(g, -1)));
+    return NODE(g, "Expand", x, NODE(g, "Where", guarded, ones, shape));
+}
+
+TEST(comparisons_of_extents_are_decided_by_their_ranges) {
+    (void)arg;
+    static const struct {
+        const char *op;
+        int64_t with;
+        int decided; /* -1: at run time */
+    } cases[] = {
+        {"Equal", -1, 0},         {"Equal", 0, -1},          {"Equal", 3, -1},      {"Equal", 10, 0},
+        {"Less", 10, 1},          {"Less", 9, -1},           {"Less", 0, 0},        {"Greater", -1, 1},
+        {"Greater", 9, 0},        {"Greater", 8, -1},        {"LessOrEqual", 9, 1}, {"LessOrEqual", -1, 0},
+        {"GreaterOrEqual", 0, 1}, {"GreaterOrEqual", 10, 0},
+    };
+    for (size_t i = 0; i < FG_COUNT(cases); i++) {
+        fg_graph *g = new_graph(ctx, 17);
+        fg_value *count = NODE(g, "Gather", NODE(g, "Shape", some_rows(g, input(g, "x", "9x4"))), INTS(g, 0));
+        fg_value *said = NODE(g, cases[i].op, count, INTS(g, cases[i].with));
+        fg_value *y = NODE(g, "Cast", said);
+        fg_node_set_attr(ctx, y->producer, "to", FG_ATTR_INT)->i = FG_FLOAT;
+        check(g, y);
+        assert_int_equal(said->data == NULL ? -1 : *(const bool *)said->data, cases[i].decided);
+    }
+    fg_graph *g = new_graph(ctx, 17);
+    fg_value *count = NODE(g, "Shape", some_rows(g, input(g, "x", "9x4")));
+    fg_value *more = NODE(g, "Greater", NODE(g, "Add", NODE(g, "Mul", count, INTS(g, 2)), INTS(g, 1)), count);
+    check(g, NODE(g, "Not", more));
+    assert_true(more->data != NULL && ((const bool *)more->data)[0]);
+}
+
+TEST(only_a_count_may_be_wanted) {
+    (void)arg;
+    for (int i = 0; i < 4; i++) {
+        fg_graph *g = new_graph(ctx, 17);
+        fg_value *x = input(g, "x", "6x4"), *y;
+        if (i == 0) {
+            y = positive(g, x);
+        } else if (i == 1) {
+            y = NODE(g, "Compress", x, typed_input(g, "keep", "24", FG_BOOL));
+        } else if (i == 2) {
+            y = with_int(g, NODE(g, "Concat", some_rows(g, x), some_rows(g, NODE(g, "Neg", x))), "axis", 0);
+        } else {
+            fg_value *boxes = NODE(g, "Unsqueeze", x, INTS(g, 0));
+            y = NODE(g, "NonMaxSuppression", boxes, input(g, "scores", "1x2x6"), INTS(g, 4), scalar(g, 0.1));
+        }
+        check(g, NODE(g, "Neg", NODE(g, "Shape", y)));
+    }
+}
+
+TEST(exporters_guards_of_expand_fold) {
+    (void)arg;
+    fg_graph *g = new_graph(ctx, 17);
+    fg_value *rows = some_rows(g, input(g, "x", "9x4"));
+    check(g, NODE(g, "Sub", rows, guarded_expand(g, input(g, "y", "1x4"), NODE(g, "Shape", rows))));
+}
+
+TEST(only_updates_that_are_there_are_made) {
+    (void)arg;
+    for (int tuples = 0; tuples < 2; tuples++) {
+        fg_graph *g = new_graph(ctx, 17);
+        fg_value *x = input(g, "x", "9x4"), *places = places_of_rows(g, x);
+        fg_value *updates = NODE(g, "Neg", with_int(g, NODE(g, "Gather", x, places), "axis", 0));
+        places = NODE(g, "Reshape", places, INTS(g, -1, 1));
+        if (!tuples) places = guarded_expand(g, places, NODE(g, "Shape", updates));
+        fg_value *into = input(g, "into", "9x4");
+        check(g, NODE(g, tuples ? "ScatterND" : "ScatterElements", into, places, updates));
+    }
+}
+
+TEST(regions_may_be_counted) {
+    (void)arg;
+    fg_graph *g = new_graph(ctx, 17);
+    fg_value *boxes = some_rows(g, input(g, "boxes", "7x4"));
+    fg_value *first =
+        NODE(g, "Reshape", with_int(g, NODE(g, "Gather", boxes, INTS(g, 0)), "axis", 1), INTS(g, -1));
+    fg_value *picture = NODE(g, "Cast", NODE(g, "Mul", first, scalar(g, 0)));
+    fg_node_set_attr(ctx, picture->producer, "to", FG_ATTR_INT)->i = FG_INT64;
+    fg_value *y = NODE(g, "RoiAlign", input(g, "x", "1x3x8x9"), boxes, picture);
+    (void)with_int(g, with_int(g, y, "output_height", 3), "output_width", 2);
+    check(g, NODE(g, "Relu", y));
+    assert_string_equal(fg_shape_text(ctx, &y->shape), "7x3x3x2");
+}
+
 static void infer_graph(fg_context *ctx, void *g) {
     (void)ctx;
     fg_graph_link(g);
@@ -220,6 +314,11 @@ int main(void) {
         cmocka_unit_test(an_extent_may_be_cut_to_a_number),
         cmocka_unit_test(many_parts_are_joined),
         cmocka_unit_test(boxes_that_are_counted_suppress_each_other),
+        cmocka_unit_test(comparisons_of_extents_are_decided_by_their_ranges),
+        cmocka_unit_test(only_a_count_may_be_wanted),
+        cmocka_unit_test(exporters_guards_of_expand_fold),
+        cmocka_unit_test(only_updates_that_are_there_are_made),
+        cmocka_unit_test(regions_may_be_counted),
         cmocka_unit_test(extents_that_may_differ_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

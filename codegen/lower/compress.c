@@ -41,7 +41,7 @@ static void emit(fg_emit *e) {
     if (fg_shape_count(&n->out[0]->shape) > 0) {
         fg_emit_input(e, "x", n->in[0]);
         fg_emit_input(e, "keep", n->in[1]);
-        fg_emit_output(e, "y", n->out[0]);
+        fg_emit_counted(e, "y", n->out[0]);
         int64_t keep[FG_MAX_RANK], to[FG_MAX_RANK];
         fg_strides_of(e, n->in[1], keep);
         fg_strides_of(e, n->out[0], to);

@@ -9,7 +9,7 @@ static void emit(fg_emit *e) {
     fg_context *ctx = e->ctx;
     const int axis = (int)fg_attr_int(n, "axis", 0), parts = (int)fg_attr_int(n, "parts", 0);
     fg_need_whole_elements(e, y);
-    fg_emit_output(e, "y", y);
+    fg_emit_counted(e, "y", y);
     fg_emit_symbols(e, n, parts);
     fg_line(e, "ptrdiff_t at = 0; /* along the axis */");
     for (int p = 0; p < parts; p++) {

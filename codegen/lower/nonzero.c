@@ -12,7 +12,7 @@ static void emit(fg_emit *e) {
     fg_line(e, "ptrdiff_t k = 0;");
     if (fg_shape_count(&y->shape) > 0) {
         fg_emit_input(e, "x", x);
-        fg_emit_output(e, "y", y);
+        fg_emit_counted(e, "y", y);
         fg_strides_of(e, y, to);
         fg_nest *nest = fg_nest_new(ctx, &x->shape, 1);
         fg_nest_add_value(e, nest, x);

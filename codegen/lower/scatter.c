@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "codegen/expr.h"
-#include "codegen/moves.h"
+#include "codegen/extents.h"
 
 enum { TO, FROM, INDEX, ORDER, OPERANDS };
 
@@ -11,6 +11,7 @@ typedef struct fg_scatter {
     fg_emit *e;
     fg_nest *nest; /* over the updates; ORDER: their row-major strides, which keep the order of loops */
     int outer;
+    const char *told; /* how many steps the first dimension has, if only a run knows; else NULL */
     fg_indices indices;
 } fg_scatter;
 
@@ -51,7 +52,8 @@ static void plan(fg_scatter *s, const fg_node *n) {
     fg_nest_add(e->ctx, s->nest, index);
     fg_nest_add(e->ctx, s->nest, order);
     fg_nest_simplify(s->nest, ORDER, s->outer, rank);
-    s->outer = fg_nest_simplify(s->nest, ORDER, 0, s->outer);
+    const int first = s->told != NULL; /* that dimension stays alone */
+    s->outer = first + fg_nest_simplify(s->nest, ORDER, first, s->outer);
 }
 
 /* y = y combined with the update. */
@@ -87,11 +89,18 @@ static void emit(fg_emit *e) {
     }
     fg_emit_input(e, "idx", n->in[1]);
     fg_emit_input(e, "u", n->in[2]);
+    if (n->n_in > 3) {
+        fg_emit_symbols(e, n, 3);
+        s.told = fg_form_text(e, n, 3, 0);
+    }
     plan(&s, n);
     if (s.indices.count == 0) {
         fg_line(e, "(void)idx;");
     }
-    fg_nest_open(s.nest, 0, s.outer, "i", e->out);
+    if (s.told != NULL) {
+        fg_line(e, "for (int i0 = 0; i0 < %s; i0++) {", s.told);
+    }
+    fg_nest_open(s.nest, s.told != NULL, s.outer, "i", e->out);
     if (s.outer == 0) {
         fg_line(e, "{");
     }

@@ -20,7 +20,7 @@ static void emit(fg_emit *e) {
                 fg_emit_input(e, names[i], n->in[i]);
             }
         }
-        fg_emit_output(e, "y", y);
+        fg_emit_counted(e, "y", y);
         fg_emit_scratch(e, "gone", "unsigned char", 1, most);
         const bool counted = n->n_in > OPERANDS;
         if (counted) {

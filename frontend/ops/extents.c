@@ -1,6 +1,7 @@
 /* Operators of rewritten graphs only, by which extents that depend on data are told, filled up and packed.
  * Behind their tensors they read the extents' symbols, one int64 each; attribute `forms` has a row for each
- * extent or element: the constant, then a factor for each symbol. */
+ * extent or element: the constant, then a factor for each symbol. An extent that would be negative is 0; with
+ * attribute `elements` the rows of Extents are elements, which may be. */
 #include "frontend/reference/extents.h"
 
 #include "frontend/extent.h"

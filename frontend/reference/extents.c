@@ -4,6 +4,8 @@
 
 void fg_ref_extents(const fg_eval *e) {
     const fg_attr *forms = fg_node_attr(e->node, "forms");
+    const int64_t most = fg_attr_int(e->node, "most", INT64_MAX);
+    const int64_t least = fg_attr_int(e->node, "elements", 0) != 0 ? INT64_MIN : 0;
     const int k = e->node->n_in;
     for (int r = 0; r < forms->n / (k + 1); r++) {
         const int64_t *form = forms->ints + r * (k + 1);
@@ -11,8 +13,7 @@ void fg_ref_extents(const fg_eval *e) {
         for (int i = 0; i < k; i++) {
             x += form[1 + i] * fg_tensor_int(&e->in[i], 0);
         }
-        const int64_t most = fg_attr_int(e->node, "most", INT64_MAX);
-        ((int64_t *)e->out[0].data)[r] = x < 0 ? 0 : x < most ? x : most;
+        ((int64_t *)e->out[0].data)[r] = x < least ? least : x < most ? x : most;
     }
 }
 
