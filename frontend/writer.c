@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "frontend/extent.h"
+
 /* ---- wire format ---- */
 
 enum { WIRE_VARINT = 0, WIRE_BYTES = 2, WIRE_FIXED32 = 5 };
@@ -93,7 +95,7 @@ void fg_wire_value_info(fg_text *t, int field, const fg_value *v) {
             info = fg_text_new(t->ctx);
     for (int i = 0; i < v->shape.rank; i++) {
         fg_text dim = fg_text_new(t->ctx);
-        fg_wire_int(&dim, 1, v->shape.dim[i]);
+        if (!v->extent[i]) fg_wire_int(&dim, 1, v->shape.dim[i]); /* else only a run knows */
         fg_wire_message(&shape, 1, &dim);
     }
     fg_wire_int(&tensor, 1, (int64_t)v->dtype);
@@ -162,7 +164,39 @@ static void attribute(fg_text *t, int field, const fg_node *n, const fg_attr *a)
 
 enum { NODE_INPUT = 1, NODE_OUTPUT = 2, NODE_NAME = 3, NODE_TYPE = 4, NODE_ATTRIBUTE = 5, NODE_DOMAIN = 7 };
 
+/* Choose, which inference puts behind the branches of an If, as an If that hands one of its operands on. */
+static void choice(fg_text *t, int field, const fg_node *n) {
+    static const char *const names[2] = {"then_branch", "else_branch"};
+    fg_value *out[2], *in[2] = {n->in[1], n->in[2]};
+    fg_node nodes[2], *node[2];
+    fg_graph graphs[2];
+    fg_attr attrs[2];
+    for (int i = 0; i < 2; i++) {
+        out[i] = FG_NEW(t->ctx, fg_value);
+        *out[i] = *n->out[0];
+        out[i]->name = fg_format(t->ctx, "%s/%s", n->out[0]->name, names[i]);
+        nodes[i] = (fg_node){.name = "", .op_type = "Identity", .domain = "", .n_in = 1, .n_out = 1};
+        nodes[i].in = &in[i];
+        nodes[i].out = &out[i];
+        node[i] = &nodes[i];
+        graphs[i] = (fg_graph){.name = names[i], .nodes = &node[i], .n_nodes = 1, .n_outputs = 1};
+        graphs[i].outputs = &out[i];
+        attrs[i] = (fg_attr){.name = names[i], .type = FG_ATTR_GRAPH, .graph = &graphs[i]};
+    }
+    fg_node whole = *n;
+    whole.op_type = "If";
+    whole.domain = "";
+    whole.n_in = 1;
+    whole.attr = attrs;
+    whole.n_attr = 2;
+    fg_wire_node(t, field, &whole);
+}
+
 void fg_wire_node(fg_text *t, int field, const fg_node *n) {
+    if (strcmp(n->op_type, "Choose") == 0 && strcmp(n->domain, FG_OWN_DOMAIN) == 0) {
+        choice(t, field, n);
+        return;
+    }
     fg_text sub = fg_text_new(t->ctx);
     for (int i = 0; i < n->n_in; i++) fg_wire_string(&sub, NODE_INPUT, n->in[i] ? n->in[i]->name : "");
     for (int i = 0; i < n->n_out; i++) fg_wire_string(&sub, NODE_OUTPUT, n->out[i] ? n->out[i]->name : "");

@@ -7,7 +7,8 @@
 set -u
 
 # Networks that are also built by the target's own compiler: one of each kind of block.
-with_cc="efficientnet_b0 efficientnet_v2_s resnet18 mobilenet_v2 mobilenet_v3_small densenet121 shufflenet_v2_x1_0 mlp10x512 mobilenet_v2.qdq voice_detector keyword_spotter"
+with_cc="efficientnet_b0 efficientnet_v2_s resnet18 mobilenet_v2 mobilenet_v3_small densenet121 shufflenet_v2_x1_0 mlp10x512 mobilenet_v2.qdq voice_detector keyword_spotter
+    ssdlite320_mobilenet_v3_large fasterrcnn_mobilenet_v3_large_320_fpn"
 
 # EfficientNet at the resolutions that it was made for; $NATIVE=all (ten minutes more) also takes those of up to two minutes each.
 with_native="b1:240 b2:260 b3:300 lite1:240"

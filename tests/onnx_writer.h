@@ -150,6 +150,15 @@ static inline void onnx_attribute_ints(pb *attributes, const char *name, int n, 
     pb_message(attributes, 5, &a);
 }
 
+/* The body's graph is consumed. */
+static inline void onnx_attribute_graph(pb *attributes, const char *name, onnx_model *body) {
+    pb a = {0};
+    pb_string(&a, 1, name);
+    pb_message(&a, 6, &body->graph);
+    pb_int(&a, 20, 5);
+    pb_message(attributes, 5, &a);
+}
+
 static inline pb onnx_bytes(onnx_model *m) {
     pb model = {0}, opset = {0};
     pb_int(&model, 1, 8);

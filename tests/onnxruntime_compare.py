@@ -25,7 +25,7 @@ SECONDS = 1200  # for one network
 
 
 def generate(fusegen, path, folder):
-    """Returns the shared library, the size of its arena and the error of a plain float32 run. Dimensions left open become 1."""
+    """Returns the shared library, the text of its header and the error of a plain float32 run. Dimensions left open become 1."""
     import onnx
 
     source = os.path.join(folder, "net.c")
@@ -36,16 +36,41 @@ def generate(fusegen, path, folder):
     report = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
     subprocess.run([os.environ.get("CC", "cc"), "-std=c99", "-O2", "-march=native", "-shared", "-fPIC", "-o", "net.so", "net.c", "-lm"],
                    check=True, cwd=folder)
-    with open(os.path.join(folder, "net.h")) as header:
-        arena = re.search(r"^#define NET_ARENA_BYTES +(\d+)", header.read(), re.M)
-    return ctypes.CDLL(os.path.join(folder, "net.so")), int(arena.group(1)), report["verify"]["float_run"]
+    with open(os.path.join(folder, "net.h")) as file:
+        header = file.read()
+    return ctypes.CDLL(os.path.join(folder, "net.so")), header, report["verify"]["float_run"]
 
 
 def pointers(arrays):
     return (ctypes.c_void_p * max(1, len(arrays)))(*[a.ctypes.data for a in arrays])
 
 
-def run_generated(library, arena_bytes, inputs, outputs):
+def room_for(want, shape):
+    """An output of that shape: pointers for strings, NaN where there is such a thing."""
+    import numpy as np
+
+    if want.dtype == object:
+        return np.zeros(shape, np.uintp)
+    return np.full(shape, np.nan if want.dtype.kind == "f" else 0, want.dtype)
+
+
+def run_generated(library, header, inputs, wants):
+    """Outputs as large as the header says; those of which only the data tell the shape are cut to what the code tells."""
+    import numpy as np
+
+    shapes = [(name, [int(n) for n in numbers.split(",") if n.strip()])
+              for name, numbers in re.findall(r"^#define NET_(\w+)_SHAPE +\{([^}]*)\}", header, re.M)][len(inputs):]
+    outputs = [room_for(want, shape) for want, (_, shape) in zip(wants, shapes)]
+    told = {name: np.zeros(shape, np.int64) for name, shape in shapes[len(wants):]}
+    run(library, int(re.search(r"^#define NET_ARENA_BYTES +(\d+)", header, re.M).group(1)), inputs, outputs + list(told.values()))
+    for i, (name, _) in enumerate(shapes[:len(wants)]):
+        if name + "_SHAPE" in told:
+            shape = tuple(told[name + "_SHAPE"])
+            outputs[i] = outputs[i].ravel()[:int(np.prod(shape))].reshape(shape)
+    return [texts_at(output) if want.dtype == object else output for want, output in zip(wants, outputs)]
+
+
+def run(library, arena_bytes, inputs, outputs):
     import numpy as np
 
     room = np.full(arena_bytes + 64, 0xFF, np.uint8)  # floats that are NaN, should any be read before it is written
@@ -79,15 +104,6 @@ def run_reference(path):
     return inputs, session.run(None, dict(zip(names, inputs)))
 
 
-def room_for(want):
-    """An output of that shape: pointers for strings, NaN where there is such a thing."""
-    import numpy as np
-
-    if want.dtype == object:
-        return np.zeros(want.shape, np.uintp)
-    return np.full_like(want, np.nan if want.dtype.kind == "f" else 0)
-
-
 def texts_at(pointers):
     import numpy as np
 
@@ -101,12 +117,14 @@ def error_of(wants, gots):
 
     worst = 0.0
     for want, got in zip(wants, gots):
+        if want.shape != got.shape:
+            return float("inf")
         if want.dtype == object or want.dtype.kind in "iub":
             worst = max(worst, 0.0 if np.array_equal(want, got) else float("inf"))
             continue
         want = want.astype(np.float64)
-        rms = np.sqrt(np.mean(want * want)) or 1.0
-        error = float(np.max(np.abs(got.astype(np.float64) - want)) / rms)
+        rms = np.sqrt(np.mean(want * want)) if want.size else 1.0
+        error = float(np.max(np.abs(got.astype(np.float64) - want), initial=0.0) / (rms or 1.0))
         worst = max(worst, error if error == error else float("inf"))
     return worst
 
@@ -118,15 +136,14 @@ def compare(fusegen, path):
     name = os.path.basename(path).split(".onnx")[0].replace(".graph", "")
     bound = BOUNDS.get(name, BOUND)
     with tempfile.TemporaryDirectory() as folder:
-        library, arena_bytes, float_run = generate(fusegen, path, folder)
+        library, header, float_run = generate(fusegen, path, folder)
         inputs, wants = run_reference(path)
-        gots = [room_for(want) for want in wants]
-        run_generated(library, arena_bytes, inputs, gots)
-        gots = [texts_at(got) if want.dtype == object else got for want, got in zip(wants, gots)]
+        gots = run_generated(library, header, inputs, wants)
     bound = max(bound, 4 * float_run)
     error = error_of(wants, gots)
     verdict = "passed" if error <= bound else "failed"
-    print("%s   %-26s error %.2g of RMS, bound %.2g" % (verdict, name, error, bound))
+    print("%s   %-26s error %.2g of RMS, bound %.2g, %s elements" %
+          (verdict, name, error, bound, "+".join(str(want.size) for want in wants)))
     return error <= bound
 
 

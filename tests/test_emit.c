@@ -149,6 +149,40 @@ static void forks_and_outputs_stay_in_order(void **state) {
     tool_remove(folder);
 }
 
+/* Inference splices the branches of an If into the graph and chooses between their results. */
+static void a_choice_is_written_as_an_if(void **state) {
+    static const int64_t dims[] = {1, 4};
+    static const char *const ops[2] = {"Relu", "Neg"}, *const names[2] = {"then_branch", "else_branch"};
+    char folder[] = TOOL_FOLDER;
+    (void)state;
+    tool_folder(folder);
+    onnx_model m = onnx_new(17);
+    onnx_input(&m, "x", ONNX_FLOAT, 2, dims);
+    onnx_initializer(&m, "zero", ONNX_FLOAT, 0, NULL, (const float[]){0}, 4);
+    pb axes = {0}, branches = {0};
+    onnx_attribute_ints(&axes, "axes", 2, (const int64_t[]){0, 1});
+    onnx_node(&m, "ReduceMax", "r", ARGS("x"), ARGS("r"), &axes);
+    onnx_node(&m, "Greater", "c", ARGS("r", "zero"), ARGS("c"), NULL);
+    for (int i = 0; i < 2; i++) {
+        onnx_model body = onnx_new(17);
+        onnx_node(&body, ops[i], ops[i], ARGS("x"), ARGS(ops[i]), NULL);
+        onnx_output(&body, ops[i], ONNX_FLOAT, 2, dims);
+        onnx_attribute_graph(&branches, names[i], &body);
+    }
+    onnx_node(&m, "If", "i", ARGS("c"), ARGS("y"), &branches);
+    onnx_output(&m, "y", ONNX_FLOAT, 2, dims);
+    onnx_save(&m, folder, "m.onnx");
+    char *path = tool_path(folder, "m.onnx"), *at = realpath(path, NULL);
+    size_t n;
+    char *data = emitted(folder, at, NULL, &n);
+    assert_int_equal(times(data, n, "then_branch") > 0, 1);
+    assert_int_equal(times(data, n, "Choose"), 0);
+    free(data);
+    free(at);
+    free(path);
+    tool_remove(folder);
+}
+
 static void the_file_appears_only_when_it_is_right(void **state) {
     char folder[] = TOOL_FOLDER;
     (void)state;
@@ -192,6 +226,7 @@ int main(void) {
         cmocka_unit_test(quantisation_points_are_metadata),
         cmocka_unit_test(unfused_every_operator_is_a_function),
         cmocka_unit_test(forks_and_outputs_stay_in_order),
+        cmocka_unit_test(a_choice_is_written_as_an_if),
         cmocka_unit_test(the_file_appears_only_when_it_is_right),
         cmocka_unit_test(numbers_are_written_as_protobuf_has_them),
     };
