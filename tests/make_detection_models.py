@@ -28,8 +28,7 @@ LARGEST_KEPT = 64  # elements: larger tensors lose their data
 NORMS = (nn.BatchNorm2d, FrozenBatchNorm2d)
 NORM_RULES = {"weight": "u 0.5 1.5", "bias": "n 0 0.1", "running_mean": "n 0 0.1", "running_var": "u 0.5 1.5"}
 # What regresses boxes should move them a little, what scores them should tell them apart.
-RMS = {"cls_score.weight": 3, "cls_logits.weight": 3, "fc2.weight": 0.5, "bbox_pred.weight": 0.5,
-       ".1.weight": 1}
+RMS = {"cls_score.weight": 3, "cls_logits.weight": 3, "fc2.weight": 0.5, "bbox_pred.weight": 0.5}
 
 
 def ssdlite320_mobilenet_v3_large():
@@ -122,7 +121,10 @@ def tune(count, set_to, wanted, low, high):
 def tune_ssdlite(model, rules, image):
     """Single stage: a softmax over the background and the classes of each anchor."""
     biases = [n for n in rules.text if "classification_head" in n and n.endswith(".1.bias")]
-    set_to = lambda x: [set_bias(rules, n, 91, x) for n in biases]
+
+    def set_to(background):
+        for name in biases:
+            set_bias(rules, name, 91, background)
 
     def candidates():
         images, _ = model.transform([image])
@@ -179,7 +181,7 @@ def make(folder, name):
         tune_thresholds(model, rules, image)
         found = model([image])[0]
         torch.onnx.export(model, ([image],), path, opset_version=16, input_names=["image"], output_names=list(found), dynamo=False,
-                          training=torch.onnx.TrainingMode.PRESERVE, do_constant_folding=False, keep_initializers_as_inputs=False)
+                          training=torch.onnx.TrainingMode.PRESERVE, do_constant_folding=False)
     strip(path, rules)
     print("%s: %d boxes, %d bytes" % (name, len(found["boxes"]), os.path.getsize(path)))
 
