@@ -8,6 +8,7 @@
 #include "cli/view.h"
 #include "codegen/escape.h"
 #include "codegen/functions.h"
+#include "fusion/rounding.h"
 #include "verify/inputs.h"
 
 #include <inttypes.h>
@@ -179,6 +180,7 @@ static const char *canonical_command(job *j, const char *prefix, const char *tar
                    o->static_arena ? "static" : "caller");
     if (o->optimize != FG_OPTIMIZE_SPEED)
         fg_text_printf(&t, " --optimize %s", fg_optimize_names[o->optimize]);
+    if (o->weights_type) fg_text_printf(&t, " --precision %s", fg_precision_name(o->weights_type));
     if (o->exact || j->direct) fg_text_add(&t, " --exact");
     if (o->no_fuse) fg_text_add(&t, " --no-fuse");
     if (o->threads > 1)
@@ -302,6 +304,19 @@ static void note_module(job *j) {
         fg_console_note(j->session->console, j->ctx, j->model, "the code is not checked (--verify=none)");
 }
 
+/* The user asked for other weights than the model has: what that costs is said even where no report is. */
+static void note_precision(job *j) {
+    const fg_rounding *r = j->module->partition->graph->rounding;
+    fg_console *console = j->session->console;
+    for (int i = 0; r && i < r->n_kept; i++)
+        fg_console_note(console, j->ctx, j->model, "weights '%s' are out of the range of %s and stay fp32",
+                        fg_escape_terminal(j->ctx, r->kept[i]), fg_precision_name(r->type));
+    if (r && j->verdict && j->verdict->rounded)
+        fg_console_note(console, j->ctx, j->model,
+                        "%d tensors of weights are rounded to %s, which moves the outputs by %.1e of RMS",
+                        r->n, fg_precision_name(r->type), j->verdict->rounding.max_rel);
+}
+
 /* ---- tuning ---- */
 
 /* Passes over the kernels in one trial; the shortest counts. */
@@ -315,7 +330,8 @@ typedef struct trial {
 } trial;
 
 static fg_partition *partition(job *j) {
-    fg_fusion_options fusion = {.fuse = !j->options->no_fuse, .optimize = j->options->optimize};
+    fg_fusion_options fusion = {
+        .fuse = !j->options->no_fuse, .optimize = j->options->optimize, .weights = j->options->weights_type};
     fg_graph *g = fg_graph_clone(j->read);
     fg_canonicalise(g, &fusion);
     return fg_partition_graph(g, &fusion);
@@ -434,7 +450,7 @@ static void bench_unfused(job *j) {
 
 static void generate(job *j) {
     const fg_cli_options *o = j->options;
-    fg_fusion_options fusion = {.fuse = !o->no_fuse, .optimize = o->optimize};
+    fg_fusion_options fusion = {.fuse = !o->no_fuse, .optimize = o->optimize, .weights = o->weights_type};
     fg_graph *g = fg_graph_clone(j->read);
     fg_canonicalise(g, &fusion);
     if (!dump(j, FG_DUMP_CANONICAL, g, NULL) && only_dumps(o)) return;
@@ -508,6 +524,7 @@ static void run_job(fg_context *ctx, void *arg) {
     note_module(j);
     measure_footprint(j);
     verify_or_go_direct(j);
+    note_precision(j);
     bench(j);
     bench_unfused(j);
     collect(j);

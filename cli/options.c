@@ -25,8 +25,6 @@ static const struct {
     takes takes;
 } not_available[] = {
     {"--calibrate", NULL, TAKES_VALUE},
-    {"--precision", "bf16", TAKES_VALUE},
-    {"--precision", "fp16", TAKES_VALUE},
     {"--precision", "int8", TAKES_VALUE},
 };
 
@@ -202,8 +200,9 @@ static void set_optimize(parser *p, const char *value) {
 }
 
 static void set_precision(parser *p, const char *value) {
-    static const char *const names[] = {"fp32"};
-    choice(p, value, "fp32, bf16, fp16 or int8", 1, names);
+    static const char *const names[] = {"fp32", "bf16", "fp16"};
+    static const fg_dtype types[] = {FG_UNDEFINED, FG_BFLOAT16, FG_FLOAT16};
+    p->options->weights_type = types[choice(p, value, "fp32, bf16, fp16 or int8", 3, names)];
 }
 
 static void set_threads(parser *p, const char *value) {
@@ -450,7 +449,8 @@ static const fg_option_row rows[] = {
      "what a choice between kernels favours: ram joins convolutions into streams\nthat keep only the rows "
      "still to be read; flash makes less code and no larger\nweights (default: speed)",
      set_optimize},
-    {NULL, "--precision", NULL, TAKES_VALUE, "fp32", "type of computation (default: fp32)", set_precision},
+    {NULL, "--precision", NULL, TAKES_VALUE, "fp32|bf16|fp16",
+     "type that weights are rounded to and stored in; arithmetic stays fp32\n(default: fp32)", set_precision},
     {NULL, "--threads", NULL, TAKES_VALUE, "N",
      "kernels may be run in N parts, by a callback that the caller passes (default: 1)", set_threads},
     {NULL, "--threads-pool", NULL, TAKES_NONE, NULL,

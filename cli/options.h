@@ -90,6 +90,7 @@ typedef struct fg_cli_options {
     fg_file_option *consts, *inputs, *expects;
     int n_consts, n_inputs, n_expects;
     fg_weights_mode weights;
+    fg_dtype weights_type; /* --precision: FG_FLOAT16 or FG_BFLOAT16; FG_UNDEFINED: fp32 */
     bool static_arena, exact, no_fuse;
     fg_optimize optimize;
     int threads; /* 0: not given, one */

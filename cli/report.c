@@ -1,6 +1,7 @@
 #include "cli/report.h"
 
 #include "frontend/frontend.h"
+#include "fusion/rounding.h"
 
 #include <string.h>
 
@@ -176,6 +177,18 @@ static void collect_verdict(fg_context *ctx, const fg_verdict *v, fg_report *r) 
     r->failure = v->first_failure ? copy(ctx, v->first_failure) : NULL;
 }
 
+static void collect_precision(fg_context *ctx, const fg_report_source *s, fg_report_precision *p) {
+    const fg_rounding *rounding = s->module->partition->graph->rounding;
+    if (!rounding) return;
+    p->name = fg_precision_name(rounding->type);
+    p->rounded = rounding->n;
+    p->n_kept = rounding->n_kept;
+    p->kept = FG_ARRAY(ctx, rounding->n_kept + 1, const char *);
+    for (int i = 0; i < rounding->n_kept; i++) p->kept[i] = copy(ctx, rounding->kept[i]);
+    p->known = s->verdict && s->verdict->rounded;
+    if (p->known) p->error = s->verdict->rounding;
+}
+
 static void collect_bench(fg_context *ctx, const fg_bench *b, fg_report *r) {
     r->bench = fg_bench_copy(ctx, b);
     for (int i = 0; !b->why_not && !r->pairwise && i < r->n_kernels && i < b->n_kernels; i++) {
@@ -252,6 +265,7 @@ fg_report *fg_report_collect(fg_context *ctx, const fg_report_source *s) {
         collect_groups(ctx, s, r);
     else
         collect_kernels(ctx, s->module, s->verdict, r);
+    collect_precision(ctx, s, &r->precision);
     if (s->verdict) collect_verdict(ctx, s->verdict, r);
     if (s->bench) collect_bench(ctx, s->bench, r);
     if (s->unfused) {

@@ -89,6 +89,16 @@ typedef struct fg_report_level {
 
 #define FG_REPORT_LEVELS 4
 
+/* --precision: weights in 16 bits. */
+typedef struct fg_report_precision {
+    const char *name;  /* "fp16", "bf16"; NULL: fp32, and nothing else is valid */
+    int rounded;       /* tensors; */
+    const char **kept; /* those that the type has no room for, by name */
+    int n_kept;
+    bool known;     /* by verification: */
+    fg_error error; /* of the outputs, what rounding makes of them against what they were */
+} fg_report_precision;
+
 /* Totals of a grouping, for comparing one with another. */
 typedef struct fg_report_totals {
     int groups, single;
@@ -131,6 +141,7 @@ typedef struct fg_report {
     int classes[FG_CLASS_COUNT];
     /* verification */
     fg_verify_mode mode;
+    fg_report_precision precision;
     bool passed;
     fg_error total;
     double float_run, bound;

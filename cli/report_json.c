@@ -192,6 +192,18 @@ static void add_kernel(builder *b, cJSON *parent, const fg_report_kernel *k, boo
     add_known(b, o, "instructions", k->instructions >= 0, (double)k->instructions);
 }
 
+/* Of networks whose weights are rounded only. */
+static void add_precision(builder *b, cJSON *parent, const fg_report_precision *p) {
+    if (!p->name) return;
+    cJSON *o = attach(b, parent, "precision", cJSON_CreateObject());
+    add_string(b, o, "weights", p->name);
+    add_int(b, o, "rounded", p->rounded);
+    cJSON *kept = attach(b, o, "kept", cJSON_CreateArray());
+    for (int i = 0; i < p->n_kept; i++) add_string(b, kept, NULL, p->kept[i]);
+    add_known(b, o, "max_abs", p->known, p->error.max_abs);
+    add_known(b, o, "max_rel_rms", p->known, p->error.max_rel);
+}
+
 static void add_verify(builder *b, cJSON *parent, const fg_report *r) {
     bool ran = r->mode != FG_VERIFY_NONE;
     cJSON *o = attach(b, parent, "verify", cJSON_CreateObject());
@@ -262,6 +274,7 @@ static void fill_report(builder *b, cJSON *o, const fg_report *r) {
     add_int(b, o, "arena_bytes", r->arena_bytes);
     add_int(b, o, "arena_lower_bound", r->arena_lower_bound);
     add_int(b, o, "weights_bytes", r->weights_bytes);
+    add_precision(b, o, &r->precision);
     add_footprint(b, o, r);
     add_int(b, o, "flops", r->flops);
     add_double(b, o, "predicted_ms", r->predicted_ms);

@@ -129,6 +129,21 @@ static void board_memory(const fg_report *r, fg_text *out) {
         fg_text_printf(out, "          too much for %s: with -o this is an error\n", r->target);
 }
 
+static void precision(fg_context *ctx, const fg_report_precision *p, fg_text *out) {
+    if (!p->name) return;
+    fg_text_printf(out, "precision %s: %d tensor%s of weights rounded and stored in 16 bits", p->name,
+                   p->rounded, p->rounded == 1 ? "" : "s");
+    for (int i = 0; i < p->n_kept && i < 3; i++)
+        fg_text_printf(out, "%s'%s'",
+                       i ? ", " : "; out of its range and kept in 32: ", fg_escape_terminal(ctx, p->kept[i]));
+    if (p->n_kept > 3) fg_text_printf(out, " and %d more", p->n_kept - 3);
+    if (p->known)
+        fg_text_printf(out, "\n          which moves the outputs by %.2e of RMS (max abs %.2e)\n",
+                       p->error.max_rel, p->error.max_abs);
+    else
+        fg_text_add(out, "\n          (by how much that moves the outputs only --verify tells)\n");
+}
+
 static void totals(fg_context *ctx, const fg_report *r, fg_text *out) {
     fg_text_printf(out, "kernels   %d for %d operators (%.2f each), %d of a single operator\n", r->n_kernels,
                    r->operators, fg_report_efficiency(r), r->single_op);
@@ -142,6 +157,7 @@ static void totals(fg_context *ctx, const fg_report *r, fg_text *out) {
     fg_text_printf(out, "arena     %" PRId64 " bytes (at least %" PRId64 " are live at once)\n",
                    r->arena_bytes, r->arena_lower_bound);
     fg_text_printf(out, "weights   %" PRId64 " bytes\n", r->weights_bytes);
+    precision(ctx, &r->precision, out);
     board_memory(r, out);
     if (r->pairwise) pairwise_remarks(r, out);
     if (r->predicted_ms > 0)

@@ -81,10 +81,11 @@ static float weight(const fg_conv_any *q, int64_t oc, int64_t ic, int64_t tap) {
 }
 
 /* [group][panel][tap][input channel][nv vectors]; lanes without a channel are zero. */
-static void pack(fg_conv_any *q) {
+static fg_dtype pack(fg_conv_any *q) {
     const int64_t lanes = q->e->lanes, vectors = (q->ocg + lanes - 1) / lanes;
     const int64_t extents[4] = {q->groups, vectors * lanes, q->taps, q->icg};
-    float *to = fg_emit_weights(q->e, "w", fg_checked_product(q->e->ctx, 4, extents));
+    const int64_t count = fg_checked_product(q->e->ctx, 4, extents);
+    float *const packed = fg_pack_new(q->e, count), *to = packed;
     for (int64_t g = 0; g < q->groups; g++) {
         for (int64_t v = 0; v < vectors; v += q->nv) {
             const int64_t width = (v + q->nv <= vectors ? q->nv : vectors - v) * lanes;
@@ -96,10 +97,12 @@ static void pack(fg_conv_any *q) {
             }
         }
     }
+    const fg_dtype stored = fg_emit_packed(q->e, "w", q->weights->storage, packed, count);
     float *bias = fg_emit_weights(q->e, "bias", q->groups * vectors * lanes);
     for (int64_t oc = 0; q->bias != NULL && oc < q->groups * q->ocg; oc++) {
         bias[oc / q->ocg * vectors * lanes + oc % q->ocg] = ((const float *)q->bias->data)[oc];
     }
+    return stored;
 }
 
 /* ---- text ---- */
@@ -171,12 +174,13 @@ static void emit_vectors(fg_conv_any *q) {
     if (divides(q->nest, loops)) {
         fg_emit_parallel(e);
     }
-    pack(q);
+    const fg_dtype stored = pack(q);
     if (q->spill) {
         fg_emit_scratch(e, "lanes", "float", sizeof(float), q->nv * (int64_t)e->lanes);
     }
     fg_template *t = fg_emit_template(e);
     set_window(q, t);
+    fg_template_weights(t, stored);
     fg_nest_divide(e, t, q->nest, loops);
     fg_template_int(t, "NV", q->nv);
     fg_template_int(t, "NP", vectors * e->lanes);
@@ -195,7 +199,7 @@ static void emit_elements(fg_conv_any *q) {
     const fg_dtype dtype = q->x->dtype;
     int64_t ws[FG_MAX_RANK];
     fg_strides_of(e, q->weights, ws);
-    fg_emit_input(e, "w", q->weights);
+    const fg_dtype stored = fg_emit_stored(e, "w", q->weights);
     if (q->bias != NULL) {
         fg_emit_input(e, "bias", q->bias);
     }
@@ -208,11 +212,12 @@ static void emit_elements(fg_conv_any *q) {
     fg_template_text(t, "BIAS", q->bias != NULL ? fg_load_element(e->ctx, dtype, "bias", at) : "0");
     fg_template_text(t, "TYPE", fg_compute_type(e->ctx, dtype));
     fg_template_text(t, "STORED", fg_dtype_get(dtype)->c_type);
+    fg_template_text(t, "WT", fg_dtype_get(stored)->c_type);
     const int64_t xc = fg_layout_of(e, q->x)->stride[1], wc = ws[q->transposed ? 0 : 1];
     fg_template_text(t, "XK",
                      fg_load_element(e->ctx, dtype, "xk", fg_format(e->ctx, "k * %lld", (long long)xc)));
     fg_template_text(t, "WK",
-                     fg_load_element(e->ctx, dtype, "wk", fg_format(e->ctx, "k * %lld", (long long)wc)));
+                     fg_load_element(e->ctx, stored, "wk", fg_format(e->ctx, "k * %lld", (long long)wc)));
     fg_template_hook(t, "finish", hook_element, q);
     fg_template_render(t, "conv_any_elements", e->out);
     fg_describe(e, "", "one sum per element");

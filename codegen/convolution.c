@@ -273,12 +273,13 @@ void fg_source_fill(fg_emit *e, const fg_source *s, const fg_convolution *c) {
 
 /* ---- weights ---- */
 
-void fg_pack_panels(fg_emit *e, const char *name, const fg_convolution *c, int64_t merged, int nv) {
+fg_dtype fg_pack_panels(fg_emit *e, const char *name, const fg_convolution *c, int64_t merged, int nv) {
     const int64_t icg = c->ic / c->groups, ocg = c->oc / c->groups, lanes = e->lanes;
     const int64_t blocks = c->groups / merged, ocm = ocg * merged, icm = icg * merged;
     const int64_t vectors = (ocm + lanes - 1) / lanes, taps = c->kh * c->kw;
     const int64_t extents[4] = {blocks, vectors * lanes, taps, icm};
-    float *to = fg_emit_weights(e, name, fg_checked_product(e->ctx, 4, extents));
+    const int64_t count = fg_checked_product(e->ctx, 4, extents);
+    float *const packed = fg_pack_new(e, count), *to = packed;
     for (int64_t block = 0; block < blocks; block++)
         for (int64_t v0 = 0; v0 < vectors; v0 += nv) {
             const int64_t width = (v0 + nv <= vectors ? nv : vectors - v0) * lanes;
@@ -290,6 +291,7 @@ void fg_pack_panels(fg_emit *e, const char *name, const fg_convolution *c, int64
                         *to = fg_convolution_weight(c, block * ocm + o, ic % icg, tap / c->kw, tap % c->kw);
                     }
         }
+    return fg_emit_packed(e, name, c->w->storage, packed, count);
 }
 
 void fg_pack_bias(fg_emit *e, const char *name, const fg_convolution *c, int64_t merged) {

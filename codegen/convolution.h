@@ -55,7 +55,7 @@ void fg_source_fill(fg_emit *e, const fg_source *s, const fg_convolution *c);
 /* Packs weights into panels of nv vectors (the last panel is narrower): [panel][ky][kx][ic][nv * lanes] for
  * output channels first .. first + count of group g0 .. (groups merged: see merged). Declares them as `name`.
  */
-void fg_pack_panels(fg_emit *e, const char *name, const fg_convolution *c, int64_t merged, int nv);
+fg_dtype fg_pack_panels(fg_emit *e, const char *name, const fg_convolution *c, int64_t merged, int nv);
 /* Bias, padded to whole vectors per merged group. */
 void fg_pack_bias(fg_emit *e, const char *name, const fg_convolution *c, int64_t merged);
 

@@ -201,6 +201,76 @@ float *fg_emit_weights(fg_emit *e, const char *name, int64_t count) {
     return fg_emit_table(e, name, "float", sizeof(float), count);
 }
 
+/* ---- weights of 16 bits ---- */
+
+/* The code of x in that type; *exact: it stands for x and nothing else. */
+static uint16_t code_of(fg_dtype t, float x, bool *exact) {
+    const uint16_t code = t == FG_FLOAT16 ? fg_half_from_float(x) : fg_bfloat_from_float(x);
+    *exact = (t == FG_FLOAT16 ? fg_half_to_float(code) : fg_bfloat_to_float(code)) == x;
+    return code;
+}
+
+static bool all_exact(fg_dtype t, const float *x, int64_t n) {
+    bool exact = true;
+    for (int64_t i = 0; i < n && exact; i++) (void)code_of(t, x[i], &exact);
+    return exact;
+}
+
+static void store_codes(fg_dtype t, const float *x, int64_t n, uint8_t *to) {
+    for (int64_t i = 0; i < n; i++) {
+        bool exact;
+        const uint16_t code = code_of(t, x[i], &exact);
+        to[2 * i] = (uint8_t)code;
+        to[2 * i + 1] = (uint8_t)(code >> 8);
+    }
+}
+
+float *fg_pack_new(const fg_emit *e, int64_t count) {
+    const int64_t extents[2] = {count, sizeof(float)};
+    return fg_big_alloc(e->ctx, (size_t)fg_checked_product(e->ctx, 2, extents) + 1);
+}
+
+fg_dtype fg_emit_packed(fg_emit *e, const char *name, fg_dtype storage, float *packed, int64_t count) {
+    const bool half = storage != FG_UNDEFINED && all_exact(storage, packed, count);
+    if (half)
+        store_codes(storage, packed, count, fg_emit_table(e, name, "uint16_t", 2, count));
+    else if (count > 0)
+        memcpy(fg_emit_weights(e, name, count), packed, (size_t)count * sizeof(float));
+    else
+        (void)fg_emit_weights(e, name, count);
+    fg_big_free(e->ctx, packed);
+    return half ? storage : FG_FLOAT;
+}
+
+fg_dtype fg_emit_stored(fg_emit *e, const char *name, fg_value *v) {
+    const int64_t n = fg_shape_count(&v->shape);
+    if (v->data == NULL || v->storage == FG_UNDEFINED || !all_exact(v->storage, v->data, n)) {
+        fg_emit_input(e, name, v);
+        return v->dtype;
+    }
+    fg_planner *p = e->planner;
+    if (p->stored_at[v->id] < 0) {
+        p->stored_at[v->id] = reserve(p, 2 * n);
+        store_codes(v->storage, v->data, n, p->m->weights + p->stored_at[v->id]);
+    }
+    e->kt->weight_bytes += 2 * n;
+    declare(e, true, "uint16_t", name, at_bytes(e, true, "weights", p->stored_at[v->id]), "");
+    return v->storage;
+}
+
+const char *fg_weight_type(fg_dtype stored) {
+    return stored == FG_FLOAT16 || stored == FG_BFLOAT16 ? "uint16_t" : "float";
+}
+
+const char *fg_weight_load(fg_dtype stored) {
+    return stored == FG_FLOAT16 ? "fg_load_fp16" : stored == FG_BFLOAT16 ? "fg_load_bf16" : "fg_load";
+}
+
+void fg_template_weights(fg_template *t, fg_dtype stored) {
+    fg_template_text(t, "WT", fg_weight_type(stored));
+    fg_template_text(t, "LOADW", fg_weight_load(stored));
+}
+
 bool fg_emit_parallel(fg_emit *e) {
     e->parallel = e->m->options.threads > 1;
     e->kt->parallel = e->parallel;
@@ -235,6 +305,7 @@ fg_template *fg_emit_template(fg_emit *e) {
     fg_template *t = fg_template_new(e->ctx);
     const fg_target *target = e->m->target;
     fg_template_int(t, "VL", e->lanes);
+    fg_template_weights(t, FG_FLOAT);
     /* Bodies beyond a hundred and some multiply-adds gain nothing, and fill instruction caches. */
     const int most = target->unroll_budget / 2;
     fg_template_int(t, "UNROLL", !target->issue ? 0 : most < 128 ? most : 128);

@@ -130,7 +130,8 @@ fg_module *fg_generate(fg_partition *partition, const fg_target *target, const f
     fg_tuning_check_names(m);
     fg_plan_borders(p);
     p->constant_at = FG_ARRAY(ctx, p->n_values, int64_t);
-    for (int i = 0; i < p->n_values; i++) p->constant_at[i] = -1;
+    p->stored_at = FG_ARRAY(ctx, p->n_values, int64_t);
+    for (int i = 0; i < p->n_values; i++) p->constant_at[i] = p->stored_at[i] = -1;
     m->n_kernels = partition->n_kernels;
     m->kernels = FG_ARRAY(ctx, m->n_kernels + 1, fg_kernel_text);
     char **bodies = FG_ARRAY(ctx, m->n_kernels + 1, char *);

@@ -125,6 +125,21 @@ const char *fg_c_pointer(fg_context *ctx, const char *c_type, bool constant);
 /* Reserves room for `count` floats among the weights, zeroed, aligned to 64 bytes, and declares `const float
  * *NAME = ...;`. The result is valid until the next reservation: fill it at once. */
 float *fg_emit_weights(fg_emit *e, const char *name, int64_t count);
+/* Learned weights, packed: room for `count` floats, zeroed, and their way into the file, which may be in the
+ * 16 bits of `storage` (see fg_value; FG_UNDEFINED: as floats) if every one of them is such a number.
+ * Declares `const float *NAME = ...;` or `const uint16_t *NAME = ...;` and returns the type stored, for
+ * fg_template_weights. packed is freed. */
+float *fg_pack_new(const fg_emit *e, int64_t count);
+fg_dtype fg_emit_packed(fg_emit *e, const char *name, fg_dtype storage, float *packed, int64_t count);
+/* A constant as fg_emit_input declares it, but as it is stored: returns its storage, else its type. */
+fg_dtype fg_emit_stored(fg_emit *e, const char *name, fg_value *v);
+
+/* Sets the texts WT, the C type of weights that are stored so, and LOADW, the word that loads a vector of
+ * them. Every template has them, for floats. */
+void fg_template_weights(fg_template *t, fg_dtype stored);
+const char *fg_weight_type(fg_dtype stored);
+const char *fg_weight_load(fg_dtype stored);
+
 /* The same for raw bytes of any type. */
 void *fg_emit_table(fg_emit *e, const char *name, const char *c_type, size_t element_bytes, int64_t count);
 

@@ -1,6 +1,8 @@
 /* Moving elements between strided places. */
 #include "codegen/moves.h"
 
+#include "codegen/expr.h"
+
 void fg_emit_moves(fg_emit *e, const fg_nest *n, int first, int to, const char *to_pointer, int from,
                    const char *from_pointer, fg_dtype t) {
     const int inner = n->rank - 1;
@@ -17,6 +19,15 @@ void fg_emit_moves(fg_emit *e, const fg_nest *n, int first, int to, const char *
         fg_line(e, "*(%s) = *(%s);", a, b);
     }
     fg_nest_close(last - first, e->out);
+}
+
+void fg_emit_widened(fg_emit *e, const fg_nest *n, int first, int to, const char *to_pointer, int from,
+                     const char *from_pointer, fg_dtype stored) {
+    const char *a = fg_pointer_to(e->ctx, to_pointer, fg_nest_at(e->ctx, n, to, first, n->rank, "i"));
+    const char *b = fg_pointer_to(e->ctx, from_pointer, fg_nest_at(e->ctx, n, from, first, n->rank, "i"));
+    fg_nest_open(n, first, n->rank, "i", e->out);
+    fg_line(e, "*(%s) = %s;", a, fg_load_element(e->ctx, stored, fg_format(e->ctx, "(%s)", b), "0"));
+    fg_nest_close(n->rank - first, e->out);
 }
 
 void fg_emit_fill(fg_emit *e, const fg_nest *n, int to, const char *to_pointer, const char *value) {

@@ -10,6 +10,10 @@
 void fg_emit_moves(fg_emit *e, const fg_nest *n, int first, int to, const char *to_pointer, int from,
                    const char *from_pointer, fg_dtype t);
 
+/* The same where the elements of `from` are of type `stored` and those of `to` are float. */
+void fg_emit_widened(fg_emit *e, const fg_nest *n, int first, int to, const char *to_pointer, int from,
+                     const char *from_pointer, fg_dtype stored);
+
 /* Loops that set operand `to` of the nest, simplified by it before, to `value`. */
 void fg_emit_fill(fg_emit *e, const fg_nest *n, int to, const char *to_pointer, const char *value);
 

@@ -50,6 +50,7 @@ struct fg_planner {
     fg_place_plan *values; /* by value id */
     int n_values;
     int64_t *constant_at; /* by value id: byte offset of a raw constant among the weights, -1: not placed */
+    int64_t *stored_at;   /* the same of those that are stored in 16 bits */
     size_t weights_capacity;
     fg_scratch_plan *scratch;
     int n_scratch, cap_scratch;

@@ -19,13 +19,20 @@ void fg_window_row_uses(fg_template *t, fg_context *ctx, int tx, int64_t kw, int
     fg_template_ints(t, "USES", (int)n, uses);
 }
 
-void fg_window_row_pack(fg_emit *e, const fg_convolution *c) {
+fg_dtype fg_window_row_pack(fg_emit *e, const fg_convolution *c) {
     const int64_t lanes = e->lanes, taps = c->kh * c->kw, vectors = (c->oc + lanes - 1) / lanes;
-    float *to = fg_emit_weights(e, "dw", vectors * taps * lanes);
+    float *to = fg_pack_new(e, vectors * taps * lanes);
     for (int64_t oc = 0; oc < c->oc; oc++)
         for (int64_t tap = 0; tap < taps; tap++)
             to[(oc / lanes * taps + tap) * lanes + oc % lanes] =
                 fg_convolution_weight(c, oc, 0, tap / c->kw, tap % c->kw);
+    const fg_dtype stored = fg_emit_packed(e, "dw", c->w->storage, to, vectors * taps * lanes);
     float *bias = fg_emit_weights(e, "dbias", vectors * lanes);
     for (int64_t oc = 0; oc < c->oc; oc++) bias[oc] = fg_convolution_bias(c, oc);
+    return stored;
+}
+
+void fg_window_row_weights(fg_template *t, fg_dtype stored) {
+    fg_template_text(t, "DT", fg_weight_type(stored));
+    fg_template_text(t, "LOADD", fg_weight_load(stored));
 }

@@ -13,7 +13,9 @@ int fg_window_row_tile(const fg_target *t, int64_t ow, int64_t kw);
 void fg_window_row_uses(fg_template *t, fg_context *ctx, int tx, int64_t kw, int64_t sx, int64_t dx);
 
 /* Packs the weights of a depthwise convolution by vector, [vector][ky][kx][lanes], as `dw`, and its bias as
- * `dbias`. */
-void fg_window_row_pack(fg_emit *e, const fg_convolution *c);
+ * `dbias`. Returns the type that the weights are stored in. */
+fg_dtype fg_window_row_pack(fg_emit *e, const fg_convolution *c);
+/* Sets DT, their C type, and LOADD, the word that loads a vector of them. */
+void fg_window_row_weights(fg_template *t, fg_dtype stored);
 
 #endif

@@ -311,6 +311,9 @@ fg_winograd fg_winograd_plan(fg_context *ctx, const fg_module *m, const fg_kerne
     const fg_winograd direct = {.m = 0};
     if (c->kh != 3 || c->kw != 3 || c->sy != c->sx || c->sx > 2 || c->dy != 1 || c->dx != 1 || c->groups != 1)
         return direct;
+    /* In 16 bits the transformed weights would be rounded once more, and there are up to four times as many.
+     */
+    if (c->w->storage != FG_UNDEFINED) return direct;
     if (c->ic < 16 || c->oc < lanes || c->in.y < 0 || c->ih < 4 || c->iw < 4 || c->x->is_input) return direct;
     const site q = {ctx, t, c, m->options.threads > 1 ? m->options.threads : 1, k->tap != NULL};
     const double direct_cost = direct_cycles(t, c, divide_up(c->oc, lanes));

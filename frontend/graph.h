@@ -94,10 +94,13 @@ struct fg_value {
     bool shape_declared; /* the file declares a full static shape (graph input, output or value_info) */
     const void *data;    /* constant elements, or NULL */
     bool synthetic;      /* data was made by a fill rule, not read */
-    bool is_input;       /* graph input without initializer */
-    bool is_output;      /* graph output */
-    bool is_sequence;    /* sequence or optional: not a tensor */
-    bool is_optional;    /* an optional, of a tensor or of a sequence */
+    /* in a rewritten graph, of float32 constants: a type of 16 bits that has every element, and in which code
+     * may store them; FG_UNDEFINED: none */
+    fg_dtype storage;
+    bool is_input;    /* graph input without initializer */
+    bool is_output;   /* graph output */
+    bool is_sequence; /* sequence or optional: not a tensor */
+    bool is_optional; /* an optional, of a tensor or of a sequence */
     /* Elements of a sequence, or the one of an optional that has one. Sequences exist in inference only: what
      * reads them is resolved to nodes that read their elements (see expand.h). */
     bool items_known;
@@ -180,8 +183,9 @@ struct fg_graph {
     int n_synthetic;    /* tensors made by fill rules */
     int64_t n_items;    /* elements of sequences, */
     int n_replaced;     /* and nodes replaced by others: how far inference has gone */
-    uint8_t sha256[32]; /* of the model file's bytes */
-    fg_symbol *symbols; /* extents that depend on data */
+    const struct fg_rounding *rounding; /* of a rewritten graph: what --precision did; NULL: nothing */
+    uint8_t sha256[32];                 /* of the model file's bytes */
+    fg_symbol *symbols;                 /* extents that depend on data */
     int n_symbols, cap_symbols;
     struct fg_graph_own *own; /* names taken and scratch of graph.c */
 };

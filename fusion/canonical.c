@@ -2,6 +2,7 @@
 #include "fusion/expand.h"
 #include "fusion/extents.h"
 #include "fusion/kernel.h"
+#include "fusion/rounding.h"
 
 #include <string.h>
 
@@ -157,5 +158,8 @@ void fg_canonicalise(fg_graph *g, const fg_fusion_options *options) {
         FG_REQUIRE(g->ctx, "canonical forms", budget-- > 0);
     }
     fg_context_set_node(g->ctx, NULL);
+    if (options->weights != FG_UNDEFINED) {
+        g->rounding = fg_round_weights(rw, options->weights);
+    }
     fg_rw_finish(rw);
 }

@@ -20,8 +20,8 @@ fg_kernel *fg_kernel_new(fg_context *ctx, int n_stages) {
 }
 
 static int64_t value_bytes(const fg_value *v) {
-    return v->is_sequence || !v->shape_known ? 0
-                                             : (int64_t)fg_dtype_bytes(v->dtype, fg_shape_count(&v->shape));
+    const fg_dtype stored = v->storage != FG_UNDEFINED ? v->storage : v->dtype;
+    return v->is_sequence || !v->shape_known ? 0 : (int64_t)fg_dtype_bytes(stored, fg_shape_count(&v->shape));
 }
 
 int64_t fg_kernel_bytes(const fg_kernel *k) {

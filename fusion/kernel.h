@@ -86,6 +86,7 @@ typedef struct fg_partition {
 typedef struct fg_fusion_options {
     bool fuse; /* false: --no-fuse, one kernel per node, no rewriting beyond constants and no-ops */
     fg_optimize optimize; /* RAM: kernels are joined into streams, see stream.h */
+    fg_dtype weights;     /* --precision: FG_FLOAT16 or FG_BFLOAT16, which weights are rounded to; else 0 */
 } fg_fusion_options;
 
 /* A kernel with room for so many stages, all else zero. */

@@ -16,6 +16,8 @@ typedef struct fg_check {
     fg_memory *mem;
     const fg_tensor *inputs; /* of the graph as read */
     fg_run *reference;       /* in double */
+    fg_tensor
+        *rounded;    /* by value id of the graph as read: what weights of --precision make of it; or NULL */
     fg_tensor *made; /* by value id of the rewritten graph: what is not simply a tensor of `reference` */
     /* By output: what it holds hangs on choices among counted elements that a plain float32 run of the
      * interpreter takes otherwise, too; such an output is not compared end to end. */
@@ -26,7 +28,8 @@ typedef struct fg_check {
     fg_verdict *verdict;
 } fg_check;
 
-/* The reference of a value of the graph as read; data NULL if it was not kept. */
+/* The reference of a value of the graph as read; data NULL if it was not kept. Under --precision it is that
+ * of the network whose weights are rounded. */
 fg_tensor fg_check_reference(const fg_check *c, const fg_value *v);
 
 /* The shape that a value of the rewritten graph has in this run. */
@@ -36,6 +39,15 @@ fg_shape fg_check_shape(const fg_check *c, const fg_value *v);
  * the interpreter makes of the rewritten nodes on reference inputs; where those have no reference kernel,
  * what its own kernel made (c->made). Data NULL: it cannot be told yet. */
 fg_tensor fg_check_value(fg_check *c, const fg_value *v);
+
+/* Runs node n of the rewritten graph on what its operands hold; out: n->n_out tensors, owned by the caller.
+ * False if it cannot be run yet, or has no reference kernel. */
+bool fg_check_evaluate(fg_check *c, const fg_node *n, fg_tensor *out);
+
+/* --precision: the rewritten graph is run with its weights as they were, which has to agree with the graph as
+ * read, and with rounded ones, which is what all else is compared with from then on. Fills verdict->rounding.
+ */
+void fg_check_rounding(fg_check *c);
 
 /* fg_compare, and the rule about indices; v: of the graph as read, NULL if none. */
 fg_error fg_check_compare(const fg_check *c, const fg_value *v, const fg_tensor *want, const fg_tensor *got,

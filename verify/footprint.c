@@ -281,9 +281,10 @@ void fg_check_footprint(const fg_module *m, const fg_footprint *f) {
     }
     if (t->flash_bytes > 0 && f->flash > t->flash_bytes) {
         fg_remedy(m->ctx,
-                  "try %sa smaller network, or a board with more: a copy of the target file with its "
+                  "try %s%sa smaller network, or a board with more: a copy of the target file with its "
                   "flash_bytes",
-                  m->options.optimize == FG_OPTIMIZE_FLASH ? "" : "--optimize flash, ");
+                  m->options.optimize == FG_OPTIMIZE_FLASH ? "" : "--optimize flash, ",
+                  m->partition->graph->rounding ? "" : "--precision fp16 (weights in half the bytes), ");
         fg_raise(m->ctx, FG_UNSUPPORTED,
                  "%" PRId64 " bytes of flash are needed (weights %" PRId64 ", code %" PRId64 "): %" PRId64
                  " more than '%s' has",

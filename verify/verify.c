@@ -42,6 +42,7 @@ static bool *values_to_keep(const fg_check *c) {
 }
 
 fg_tensor fg_check_reference(const fg_check *c, const fg_value *v) {
+    if (c->rounded && c->rounded[v->id].data) return c->rounded[v->id];
     const fg_tensor *t = fg_run_value(c->reference, v);
     if (t) return *t;
     fg_tensor found = {v->dtype, v->shape, (void *)v->data};
@@ -103,23 +104,28 @@ static bool can_evaluate(const fg_node *n) {
     return n && n->op && n->op->reference;
 }
 
-/* The graph as read does not have the value: the interpreter runs the node of the rewritten graph on what
- * that one reads. */
-static fg_tensor evaluated(fg_check *c, const fg_value *v) {
-    const fg_node *n = v->producer;
+bool fg_check_evaluate(fg_check *c, const fg_node *n, fg_tensor *out) {
     fg_graph *g = c->m->partition->graph;
-    if (!can_evaluate(n)) return c->made[v->id];
-    fg_tensor *in = FG_ARRAY(c->ctx, n->n_in + 1, fg_tensor),
-              *out = FG_ARRAY(c->ctx, n->n_out + 1, fg_tensor);
+    if (!can_evaluate(n)) return false;
+    fg_tensor *in = FG_ARRAY(c->ctx, n->n_in + 1, fg_tensor);
     bool bounds = true; /* nothing is smaller than planned for */
     for (int i = 0; i < n->n_in; i++) {
         if (!n->in[i]) continue;
         in[i] = fg_check_value(c, n->in[i]);
-        if (!in[i].data) return c->made[v->id];
+        if (!in[i].data) return false;
         bounds = bounds && fg_shape_equal(&in[i].shape, &n->in[i]->shape);
     }
     fg_spend_work(g, n, &c->spent);
     fg_evaluate(g, bounds ? n : fg_infer_again(g, n, in), in, out, false);
+    return true;
+}
+
+/* The graph as read does not have the value: the interpreter runs the node of the rewritten graph on what
+ * that one reads. */
+static fg_tensor evaluated(fg_check *c, const fg_value *v) {
+    const fg_node *n = v->producer;
+    fg_tensor *out = n ? FG_ARRAY(c->ctx, n->n_out + 1, fg_tensor) : NULL;
+    if (!fg_check_evaluate(c, n, out)) return c->made[v->id];
     for (int i = 0; i < n->n_out; i++) {
         if (n->out[i] && !c->made[n->out[i]->id].data)
             c->made[n->out[i]->id] = out[i];
@@ -277,13 +283,13 @@ static const char *compare_expected(fg_check *c, int i, const fg_tensor *got) {
     const fg_value *v = c->read->outputs[i];
     const fg_tensor *expected = c->options->expected ? &c->options->expected[i] : NULL;
     if (!expected || !expected->data) return NULL;
-    fg_error e = fg_check_compare(c, v, expected, got, c->verdict->bound);
+    const double bound = c->verdict->bound + c->verdict->rounding.max_rel; /* the data know no rounding */
+    fg_error e = fg_check_compare(c, v, expected, got, bound);
     if (e.passed) return NULL;
     c->verdict->total.passed = false;
     fg_tensor exact = fg_check_reference(c, v);
-    fg_error own = fg_check_compare(c, v, expected, &exact, c->verdict->bound);
-    const char *text =
-        fg_check_difference(c, "expected data: output", v->name, expected, got, &e, c->verdict->bound);
+    fg_error own = fg_check_compare(c, v, expected, &exact, bound);
+    const char *text = fg_check_difference(c, "expected data: output", v->name, expected, got, &e, bound);
     return fg_format(c->ctx, "%s; the reference interpreter %s", text,
                      own.passed ? "agrees with the data" : "differs from the data too");
 }
@@ -413,6 +419,7 @@ static void check_all(fg_check *c) {
     c->undecided = FG_ARRAY(c->ctx, c->read->n_outputs + 1, bool);
     v->float_run = float_run(c);
     v->bound = fmax(c->options->tolerance, 4 * v->float_run);
+    fg_check_rounding(c);
     fg_progress(c->ctx, "compile", 0, 1);
     c->mem = fg_memory_new(c->m, c->inputs, FG_MEMORY_WATCHED);
     c->lib = load(c);

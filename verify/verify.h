@@ -37,6 +37,8 @@ typedef struct fg_verdict {
     fg_error total;            /* worst over graph outputs, end to end */
     double float_run;          /* error / RMS of a plain float32 run of the interpreter */
     double bound;              /* max(tolerance, 4 * float_run): what total.max_rel is held to */
+    bool rounded;              /* --precision: everything is held to the network of rounded weights, */
+    fg_error rounding;         /* whose outputs differ from those of the network as read by that much */
     int64_t *instructions;     /* that each kernel executed in the emulator; -1: not counted */
     int64_t all_instructions;  /* the same of the whole; -1: not counted */
     const char *checked;       /* what was checked and what was not, one line */

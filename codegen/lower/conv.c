@@ -248,8 +248,8 @@ static void choose(fg_conv_kernel *q) {
     q->w = q->flat ? c->oh * c->ow : c->ow;
     const fg_target *target = q->e->m->target;
     const int64_t last = (q->ocm - 1) % q->e->lanes + 1;
-    q->halves =
-        target->half_fma_per_cycle > target->fma_per_cycle && q->e->lanes >= 4 && last <= q->e->lanes / 2;
+    q->halves = target->half_fma_per_cycle > target->fma_per_cycle && q->e->lanes >= 4 &&
+                last <= q->e->lanes / 2 && c->w->storage == FG_UNDEFINED;
     q->product = (fg_product){.rows = q->h,
                               .width = q->w,
                               .k = c->kh * c->kw * q->icm,
@@ -369,7 +369,7 @@ static void emit(fg_emit *e) {
         return;
     }
     if (k->n_prologue) emit_prologue(&q);
-    fg_pack_panels(e, q.scale_weights ? "packed" : "w", &q.c, q.merged, q.tile.nv);
+    const fg_dtype stored = fg_pack_panels(e, q.scale_weights ? "packed" : "w", &q.c, q.merged, q.tile.nv);
     fg_pack_bias(e, "bias", &q.c, q.merged);
     q.epilogue =
         fg_epilogue_new(e, "p", k->stage[0].epilogue, k->stage[0].n_epilogue, q.c.y, q.c.out, q.flat);
@@ -377,6 +377,9 @@ static void emit(fg_emit *e) {
     set_shape(&q, t);
     set_source(&q, t);
     set_split(&q, t);
+    if (!q.scale_weights) fg_template_weights(t, stored);
+    fg_template_text(t, "FROMT", fg_weight_type(stored));
+    fg_template_text(t, "LOADFROM", fg_weight_load(stored));
     fg_template_int(t, "STORE", q.stored);
     fg_template_int(t, "TAP", k->tap != NULL);
     fg_template_int(t, "PROLOGUE", q.prologue != NULL);

@@ -13,6 +13,7 @@ typedef struct fg_dense {
     fg_convolution c[FG_MAX_STAGES];
     fg_epilogue *epilogue[FG_MAX_STAGES];
     int nv[FG_MAX_STAGES];
+    const char *type[FG_MAX_STAGES], *load[FG_MAX_STAGES]; /* of weights */
 } fg_dense;
 
 static bool is_pool(const fg_node *n) {
@@ -45,7 +46,9 @@ static void open_layer(fg_dense *q, int l, const fg_stage *s) {
     fg_emit *e = q->e;
     const fg_convolution *c = &q->c[l];
     q->nv[l] = fg_row_vectors(e->m->target, (c->oc + e->lanes - 1) / e->lanes);
-    fg_pack_panels(e, fg_format(e->ctx, "weights%d", l), c, 1, q->nv[l]);
+    const fg_dtype stored = fg_pack_panels(e, fg_format(e->ctx, "weights%d", l), c, 1, q->nv[l]);
+    q->type[l] = fg_weight_type(stored);
+    q->load[l] = fg_weight_load(stored);
     fg_pack_bias(e, fg_format(e->ctx, "bias%d", l), c, 1);
     if (l > 0)
         fg_emit_scratch(e, fg_format(e->ctx, "h%d", l), "float", sizeof(float),
@@ -84,6 +87,8 @@ static void set_layers(const fg_dense *q, fg_template *t) {
     fg_template_ints(t, "PANELS", q->layers, panels);
     fg_template_ints(t, "REST", q->layers, rest);
     fg_template_ints(t, "LANES", q->layers, lanes);
+    fg_template_texts(t, "TYPES", q->layers, q->type);
+    fg_template_texts(t, "LOADS", q->layers, q->load);
 }
 
 static void emit(fg_emit *e) {

@@ -101,7 +101,7 @@ static void emit(fg_emit *e) {
         return;
     }
     fg_gather g = {.e = e};
-    fg_emit_input(e, "x", n->in[0]);
+    const fg_dtype stored = fg_emit_stored(e, "x", n->in[0]);
     fg_emit_input(e, "idx", n->in[1]);
     fg_emit_output(e, "y", n->out[0]);
     plan(&g, n);
@@ -115,7 +115,12 @@ static void emit(fg_emit *e) {
     fg_emit_indices(e, &g.indices, fg_nest_at(e->ctx, g.nest, INDEX, 0, g.outer, "i"));
     const char *from = fg_pointer_to(e->ctx, "x", fg_nest_at(e->ctx, g.nest, FROM, 0, g.outer, "i"));
     const char *to = fg_pointer_to(e->ctx, "y", fg_nest_at(e->ctx, g.nest, TO, 0, g.outer, "i"));
-    fg_emit_moves(e, g.nest, g.outer, TO, to, FROM, fg_indexed(e->ctx, &g.indices, from), n->in[0]->dtype);
+    from = fg_indexed(e->ctx, &g.indices, from);
+    if (stored == n->in[0]->dtype) {
+        fg_emit_moves(e, g.nest, g.outer, TO, to, FROM, from, stored);
+    } else {
+        fg_emit_widened(e, g.nest, g.outer, TO, to, FROM, from, stored);
+    }
     fg_nest_close(g.outer == 0 ? 1 : g.outer, e->out);
     fg_describe(e, "", "indices outside are taken to the nearest end");
 }

@@ -29,6 +29,7 @@ typedef struct fg_recur {
     int64_t pitch, columns, block;
     int n_matrices;
     fg_matrix m[MATRICES];
+    const char *weight_type[MATRICES], *weight_load[MATRICES]; /* of constant weights, once they are packed */
 } fg_recur;
 
 /* ---- activations ---- */
@@ -147,15 +148,19 @@ static int64_t matrix_size(const fg_recur *u, const fg_matrix *m) {
     return m->vectors * u->e->lanes * m->k;
 }
 
-static void place_constants(const fg_recur *u) {
+static void place_constants(fg_recur *u) {
     const int64_t h = u->q.hidden, rows = u->q.gates * h;
     const int n = u->q.directions;
     for (int i = 0; i < u->n_matrices; i++) {
         const int64_t size = matrix_size(u, &u->m[i]);
-        float *to = fg_emit_weights(u->e, fg_format(u->e->ctx, "pack%d", i), n * size);
+        float *to = fg_pack_new(u->e, n * size);
         for (int d = 0; d < n; d++) {
             pack_matrix(u, &u->m[i], d, to + d * size);
         }
+        const fg_dtype stored =
+            fg_emit_packed(u->e, fg_format(u->e->ctx, "pack%d", i), u->m[i].v->storage, to, n * size);
+        u->weight_type[i] = fg_weight_type(stored);
+        u->weight_load[i] = fg_weight_load(stored);
     }
     float *bias = fg_emit_weights(u->e, "bias", n * u->columns);
     for (int d = 0; d < n; d++) {
@@ -401,6 +406,8 @@ static void set_matrices(const fg_recur *u, fg_template *t, bool copy, bool merg
     fg_template_ints(t, "START_PITCH", MATRICES, start);
     fg_template_ints(t, "PITCH_OUT", MATRICES, out);
     fg_template_texts(t, "WEIGHTS", MATRICES, weights);
+    fg_template_texts(t, "TYPES", MATRICES, u->weight_type);
+    fg_template_texts(t, "LOADS", MATRICES, u->weight_load);
     fg_template_int(t, "XT", xt);
     fg_template_int(t, "XB", xb);
 }
@@ -414,6 +421,10 @@ static void emit_vectors(fg_recur *u) {
     const bool copy = u->dtype != FG_FLOAT, batch_first = q->batch_first;
     const bool merged = q->batch == 1 || xs[batch_first ? 1 : 0] == q->batch * xs[batch_first ? 0 : 1] ||
                         (q->steps == 1 && u->block == 1);
+    for (int i = 0; i < MATRICES; i++) {
+        u->weight_type[i] = fg_weight_type(FG_FLOAT);
+        u->weight_load[i] = fg_weight_load(FG_FLOAT);
+    }
     if (u->constant) {
         place_constants(u);
     } else {

@@ -28,6 +28,7 @@ typedef struct fg_rowbuffer {
     int ahead; /* floats of weights fetched ahead in each step */
     int tx;
     int64_t cb, ring, pitch;
+    fg_dtype packed_as, window_as; /* types of the weights */
     fg_epilogue *produced, *epilogue;
     const fg_value *stored;
     const char *split; /* what the parts of the kernel divide: "none", "block", "vector" or "row" */
@@ -221,7 +222,7 @@ static void open_producer(fg_rowbuffer *q) {
     q->ahead = fg_tile_ahead(e->m->target, &product, &q->tile);
     q->cb = q->tile.nv * e->lanes;
     q->pitch = (q->v.pl + q->v.iw + q->v.pr) * q->cb;
-    fg_pack_panels(e, "w", &q->p, 1, q->tile.nv);
+    q->packed_as = fg_pack_panels(e, "w", &q->p, 1, q->tile.nv);
     fg_pack_bias(e, "bias", &q->p, 1);
     fg_emit_scratch(e, "ring", "float", sizeof(float), q->ring * q->pitch);
     q->produced = fg_epilogue_new(e, "e", s->epilogue, s->n_epilogue, q->p.y, q->p.out, false);
@@ -287,6 +288,8 @@ static void set_window(const fg_rowbuffer *q, fg_template *t) {
     fg_template_text(t, "YROW", "y");
     fg_template_int(t, "POOL", v->pool);
     fg_template_int(t, "TAP", q->e->k->tap != NULL);
+    fg_template_weights(t, q->packed_as);
+    fg_window_row_weights(t, q->window_as);
     fg_template_text(t, "FILL", v->pool ? "fg_set1(-FG_INF)" : "fg_zero()");
     fg_template_text(t, "MEAN", fg_format(q->e->ctx, "1.0f / %lld.0f", (long long)(v->oh * v->ow)));
     fg_window_row_uses(t, q->e->ctx, q->tx, v->kw, v->sx, v->dx);
@@ -311,7 +314,7 @@ void fg_rowbuffer_emit(fg_emit *e) {
     q.pick = fg_pick_of(e->m, k);
     if (q.producer) open_producer(&q);
     choose_window_tile(&q);
-    if (!q.v.pool) fg_window_row_pack(e, &q.v.c);
+    if (!q.v.pool) q.window_as = fg_window_row_pack(e, &q.v.c);
     q.epilogue = fg_epilogue_new(e, "p", last->epilogue, last->n_epilogue, q.v.y, q.v.out, false);
     fg_template *t = fg_emit_template(e);
     fg_template_text(t, "XNAME", q.source.pointer);

@@ -165,7 +165,7 @@ static void set_dense(fg_row_stage *q, fg_template *t) {
     fg_template_int(t, "REST", vectors % q->tile.nv);
     fg_template_int(t, "LANES", (c->oc - 1) % e->lanes + 1);
     fg_template_int(t, "K", c->kh * c->kw * c->ic);
-    fg_pack_panels(e, "w", c, 1, q->tile.nv);
+    fg_template_weights(t, fg_pack_panels(e, "w", c, 1, q->tile.nv));
     fg_pack_bias(e, "bias", c, 1);
 }
 
@@ -183,7 +183,7 @@ static void set_window(fg_row_stage *q, fg_template *t) {
     fg_template_text(t, "SPLIT", "none");
     fg_template_text(t, "ONLY_LAST_VECTOR", "");
     fg_window_row_uses(t, q->e->ctx, q->tx, c->kw, c->sx, c->dx);
-    fg_window_row_pack(q->e, c);
+    fg_window_row_weights(t, fg_window_row_pack(q->e, c));
 }
 
 static void emit_convolution(fg_row_stage *q, fg_template *t) {
