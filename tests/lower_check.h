@@ -7,13 +7,13 @@
 #include "verify/verify.h"
 
 /* Generates code for a graph that has been inferred, and verifies it; *module: what was generated. */
-static inline const fg_verdict *generate_and_verify(fg_graph *read, const char *target, bool fuse,
-                                                    int threads, const fg_module **module) {
+static inline const fg_verdict *generate_and_verify_as(fg_graph *read, const char *target,
+                                                       const fg_fusion_options *fusion, int threads,
+                                                       const fg_module **module) {
     fg_context *ctx = read->ctx;
     fg_graph *g = fg_graph_clone(read);
-    const fg_fusion_options fusion = {.fuse = fuse};
-    fg_canonicalise(g, &fusion);
-    fg_partition *p = fg_partition_graph(g, &fusion);
+    fg_canonicalise(g, fusion);
+    fg_partition *p = fg_partition_graph(g, fusion);
     const fg_codegen_options codegen = {.prefix = "t",
                                         .file_stem = "t",
                                         .model_file = "t.onnx",
@@ -25,6 +25,12 @@ static inline const fg_verdict *generate_and_verify(fg_graph *read, const char *
     const fg_verify_options options = {.mode = FG_VERIFY_TCC, .tolerance = 1e-4, .seed = 7};
     *module = m;
     return fg_verify(read, m, &options);
+}
+
+static inline const fg_verdict *generate_and_verify(fg_graph *read, const char *target, bool fuse,
+                                                    int threads, const fg_module **module) {
+    const fg_fusion_options fusion = {.fuse = fuse};
+    return generate_and_verify_as(read, target, &fusion, threads, module);
 }
 
 static inline void check_for(fg_graph *read, const char *target, bool fuse, int threads) {

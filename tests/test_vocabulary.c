@@ -2,6 +2,8 @@
  * against pages that may not be touched. */
 #include "prelude_support.h"
 
+#include "frontend/graph.h"
+
 #include <math.h>
 #include <sys/mman.h>
 
@@ -72,6 +74,25 @@ static float constant(float a, float b, float c) {
     return (void)a, (void)b, (void)c, 1.5f;
 }
 
+static uint32_t bits_of(float a) {
+    uint32_t u;
+    memcpy(&u, &a, sizeof u);
+    return u;
+}
+static float upper_half(float a, float b, float c) {
+    return (void)b, (void)c, fg_bfloat_to_float((uint16_t)(bits_of(a) >> 16));
+}
+/* As random as it gets, subnormal numbers among them, but finite. */
+static float lower_half(float a, float b, float c) {
+    const uint16_t code = (uint16_t)(bits_of(a) & 0xffff);
+    return (void)b, (void)c, fg_half_to_float((code & 0x7c00) == 0x7c00 ? code ^ 0x4000 : code);
+}
+
+/* What loads of 16 bits are tried on: a part of the bits of a. */
+#define FG_CODES(expression)                                                                                 \
+    "uint16_t h[FG_VL]; for (int i = 0; i < FG_VL; i++) { union { float f; uint32_t u; } x; x.f = pa[i]; "   \
+    "const uint32_t n = " expression "; h[i] = (uint16_t)n; } "
+
 static const struct word {
     const char *name;
     const char *text; /* statement over vectors a, b, c that sets vector y; pointers pa, pb, pc */
@@ -79,6 +100,9 @@ static const struct word {
     bool rounded_twice; /* may round the product first */
 } words[] = {
     {"load", "y = fg_load(pa);", first, false},
+    {"load_bf16", FG_CODES("x.u >> 16") "y = fg_load_bf16(h);", upper_half, false},
+    {"load_fp16", FG_CODES("(x.u & 0x7c00u) == 0x7c00u ? x.u ^ 0x4000u : x.u") "y = fg_load_fp16(h);",
+     lower_half, false},
     {"zero", "y = fg_zero();", nothing, false},
     {"set1", "y = fg_set1(1.5f);", constant, false},
     {"add", "y = fg_add(a, b);", add, false},
