@@ -293,6 +293,16 @@ static void all_forms_of_weights_are_compiled(void **state) {
     }
 }
 
+static void streams_of_rows_take_them(void **state) {
+    static const char *const favoured[] = {"ram", "flash"};
+    for (size_t i = 0; i < 2; i++) {
+        tool_result r = tool_run(*state, ARGS(model, "-o", "m.c", "--target", "generic", "--optimize",
+                                              favoured[i], "--precision", "bf16"));
+        tool_expect(&r, 0);
+        tool_free(&r);
+    }
+}
+
 static void other_precisions_are_refused(void **state) {
     tool_result r = tool_run(*state, ARGS(model, "--precision", "int8"));
     assert_int_equal(r.status, 1);
@@ -332,6 +342,7 @@ int main(void) {
         cmocka_unit_test(the_report_says_what_rounding_costs),
         cmocka_unit_test(fp32_is_the_default_and_changes_nothing),
         cmocka_unit_test(all_forms_of_weights_are_compiled),
+        cmocka_unit_test(streams_of_rows_take_them),
         cmocka_unit_test(other_precisions_are_refused),
         cmocka_unit_test(too_little_flash_suggests_it),
     };
