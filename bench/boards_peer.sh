@@ -3,6 +3,11 @@
 # target's emulator as tests/boards.sh counts ours.
 #
 #     bench/boards_peer.sh EMX-ONNX-CGEN FULL-MODEL.onnx MULTIPLY-ADDS TARGET...
+#     bench/boards_peer.sh --ram FUSEGEN EMX-ONNX-CGEN FULL-MODEL.onnx TARGET...
+#
+# The second form compares bytes of RAM, inputs and outputs aside: what the object files claim (.data, .bss), the arena, and the stack of
+# the deepest call by the compiler's -fstack-usage. emx-onnx-cgen keeps its tensors on the stack (or, by another option, on the heap,
+# as much); ours is the code by default and by --optimize ram.
 #
 # FULL-MODEL: tests/fill_model.py makes it of a graph-only file. Sums are kept in float32 (--fp32-accumulation-strategy simple): the
 # default, double, would be unfair where doubles are made in software. Weights stand in the C file, up to 64 MB.
@@ -10,11 +15,17 @@ set -eu
 
 root=$(cd "$(dirname "$0")/.." && pwd)
 [ $# -ge 4 ] || {
-    sed -n '2,6p' "$0" >&2
+    sed -n '2,7p' "$0" >&2
     exit 2
 }
-emx=$1 model=$2 macs=$3
-shift 3
+ram=
+if [ "$1" = --ram ]; then
+    ram=yes fusegen=$2 emx=$3 model=$4
+    shift 4
+else
+    emx=$1 model=$2 macs=$3
+    shift 3
+fi
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 
@@ -47,8 +58,32 @@ memory_map() { # TARGET: as verify/emulator_build.c has it
     done
 }
 
+claims() { # COMPILER OBJECT: bytes of .data and .bss
+    size=$(printf '%s' "$1" | sed 's/gcc.*/size/')
+    "$size" -A "$2" | awk '/^\.(s?data|s?bss)/ { n += $2 } END { print n + 0 }'
+}
+
+deepest() { # FILE.su: the largest frame, which is that of the function that calls all others, and the largest of the others
+    sort -n -t '	' -k 2 "$1" | tail -n 2 | awk -F '	' '{ n += $2 } END { print n + 0 }'
+}
+
+ours() { # TARGET OPTIMIZE
+    "$fusegen" "$model" --target "$1" --optimize "$2" --verify=none -q --report=json |
+        awk -F '[:,]' '/"arena_bytes"|"stack_bytes"|"data_bytes"/ { n += $2 } END { print n + 0 }'
+}
+
 "$emx" compile --fp32-accumulation-strategy simple --large-temp-threshold 0 --large-weight-threshold $((64 << 20)) \
     --model-name model "$model" "$folder/model.c" >/dev/null 2>&1
+if [ -n "$ram" ]; then
+    for target in "$@"; do
+        compiler=$(key "$target" compiler)
+        # shellcheck disable=SC2046,SC2086  # flags are words
+        $compiler -w $(key "$target" flags) -fstack-usage -c "$folder/model.c" -o "$folder/model.o"
+        peer=$(($(claims "$compiler" "$folder/model.o") + $(deepest "$folder/model.su")))
+        printf '%s emx-onnx-cgen %d fusegen %d ram %d\n' "$target" "$peer" "$(ours "$target" speed)" "$(ours "$target" ram)"
+    done
+    exit 0
+fi
 cp "$root"/targets/board/* "$folder"
 cat >"$folder/program.c" <<'PROGRAM'
 #include "board.h"

@@ -308,7 +308,8 @@ fg_template *fg_emit_template(fg_emit *e) {
     fg_template_weights(t, FG_FLOAT);
     /* Bodies beyond a hundred and some multiply-adds gain nothing, and fill instruction caches. */
     const int most = target->unroll_budget / 2;
-    fg_template_int(t, "UNROLL", !target->issue ? 0 : most < 128 ? most : 128);
+    const bool unroll = target->issue && e->m->options.optimize != FG_OPTIMIZE_FLASH;
+    fg_template_int(t, "UNROLL", !unroll ? 0 : most < 128 ? most : 128);
     return t;
 }
 

@@ -113,8 +113,19 @@ bool fg_tile_fits(const fg_target *t, const fg_product *p, int64_t mr, int64_t n
            mr * nv + nv <= registers;
 }
 
+/* Accumulators in the text: those of the tile, and of the tiles that are left over on either side. */
+static double text_size(const fg_product *p, int mr, int nv) {
+    const double pixels = (double)((p->width >= mr ? mr : 0) + p->width % mr),
+                 vectors = (double)((p->vectors >= nv ? nv : 0) + p->vectors % nv);
+    return pixels * vectors;
+}
+
+/* As much text as of so many accumulators is worth half of the time. */
+#define TEXT_WORTH 16
+
 fg_tile fg_tile_of(const fg_target *t, const fg_product *p, int mr, int nv) {
-    return (fg_tile){mr, nv, product_cycles(t, p, mr, nv)};
+    const double cycles = product_cycles(t, p, mr, nv);
+    return (fg_tile){mr, nv, p->compact ? cycles * (1 + text_size(p, mr, nv) / TEXT_WORTH) : cycles};
 }
 
 /* Tiles whose times the model tells apart as well as a measurement would. */

@@ -22,6 +22,7 @@ typedef struct fg_product {
     int parts;       /* threads that share the product; 0 and 1: one */
     bool by_pixel;   /* what they may share: tiles of pixels (rows if there are several), */
     bool by_panel;   /* panels of vectors */
+    bool compact;    /* less text counts too: --optimize flash */
 } fg_product;
 
 /* The most pixels of a tile whose input has them `pitch` bytes apart. */

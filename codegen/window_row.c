@@ -1,8 +1,9 @@
 #include "codegen/window_row.h"
 
-int fg_window_row_tile(const fg_target *t, int64_t ow, int64_t kw) {
+int fg_window_row_tile(const fg_target *t, int64_t ow, int64_t kw, bool compact) {
     int64_t most = t->vector_registers - kw - 1;
-    if (most > 14) most = 14;
+    const int64_t cap = compact ? 6 : 14;
+    if (most > cap) most = cap;
     if (most < 1) most = 1;
     if (ow <= most) return (int)ow;
     for (int64_t tx = most; tx >= 4 && tx > most / 2; tx--)

@@ -5,8 +5,8 @@
 #include "codegen/convolution.h"
 
 /* Pixels whose accumulators, a row of taps and one input vector fit into the registers, dividing the row if
- * possible. */
-int fg_window_row_tile(const fg_target *t, int64_t ow, int64_t kw);
+ * possible; compact: few of them, for less text. */
+int fg_window_row_tile(const fg_target *t, int64_t ow, int64_t kw, bool compact);
 
 /* Sets USES: which input pixels of a tile of tx pixels meet any tap (with strides wider than the window some
  * do not). */

@@ -237,6 +237,16 @@ static void the_output_compiles_without_warnings(void **state) {
     tool_free(&r);
 }
 
+/* The number behind `macro` in a header just written. */
+static long header_number(void *folder, const char *macro) {
+    char *header = tool_read(folder, "out.h", NULL);
+    const char *at = strstr(header, macro);
+    assert_non_null(at);
+    const long n = strtol(at + strlen(macro), NULL, 10);
+    free(header);
+    return n;
+}
+
 /* The networks for microcontrollers in less memory than by default: at most so many bytes, on one of the
  * smallest targets; and code without warnings. */
 static void networks_for_boards_take_less_ram_where_asked(void **state) {
@@ -253,16 +263,33 @@ static void networks_for_boards_take_less_ram_where_asked(void **state) {
         tool_free(&r);
         char *header = tool_read(*state, "out.h", NULL);
         tool_expect_text(header, "--optimize ram");
-        const char *bytes = strstr(header, "ARENA_BYTES ");
-        assert_non_null(bytes);
-        assert_in_range(strtol(bytes + strlen("ARENA_BYTES "), NULL, 10), 1, networks[i].most);
         free(header);
+        assert_in_range(header_number(*state, "ARENA_BYTES "), 1, networks[i].most);
         r = tool_run_program(*state, "cc",
                              ARGS("-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Wpedantic",
                                   "-Werror", "-c", "out.c"));
         tool_expect(&r, 0);
         tool_free(&r);
     }
+}
+
+/* ResNet-8 by Winograd has three times the weights; the tiles for speed are most of its text. */
+static void networks_for_boards_take_less_flash_where_asked(void **state) {
+    static const char *const model = FG_SOURCE_DIR "/tests/models/resnet8.graph.onnx";
+    long weights[2];
+    size_t text[2];
+    for (int i = 0; i < 2; i++) {
+        tool_result r =
+            run(*state, 0,
+                ARGS(model, "--target=cortex-m4f", i == 0 ? "--optimize=speed" : "--optimize=flash",
+                     "--weights=blob", "-o", "out.c"));
+        tool_free(&r);
+        weights[i] = header_number(*state, "WEIGHTS_BYTES ");
+        char *source = tool_read(*state, "out.c", &text[i]);
+        free(source);
+    }
+    assert_true(weights[1] * 2 < weights[0]);
+    assert_true(text[1] * 2 < text[0]);
 }
 
 static void the_name_is_the_prefix(void **state) {
@@ -492,6 +519,7 @@ int main(void) {
         TEST(output_is_a_header_and_a_source),
         TEST(the_output_compiles_without_warnings),
         TEST(networks_for_boards_take_less_ram_where_asked),
+        TEST(networks_for_boards_take_less_flash_where_asked),
         TEST(the_name_is_the_prefix),
         TEST(a_stem_that_is_no_identifier_becomes_one),
         TEST(the_same_model_gives_the_same_bytes),

@@ -52,6 +52,7 @@ static void check_streams(fg_graph *g, fg_value *result, int streams) {
     for (size_t i = 0; i < FG_COUNT(targets); i++) {
         const fg_module *m = generate(g, targets[i], FG_OPTIMIZE_RAM, i == 1 ? 3 : 1),
                         *fast = generate(g, targets[i], FG_OPTIMIZE_SPEED, i == 1 ? 3 : 1);
+        assert_agrees(g, generate(g, targets[i], FG_OPTIMIZE_FLASH, 1), "flash");
         const int n = count_streams(m->partition);
         if (streams < 0 ? n == 0 : n != streams) {
             fail_msg("%s: %d streams", targets[i], n);

@@ -259,7 +259,8 @@ static void choose(fg_conv_kernel *q) {
                               .streams = streams(q->e),
                               .parts = q->e->m->options.threads,
                               .by_pixel = !q->e->k->tap,
-                              .by_panel = true};
+                              .by_panel = true,
+                              .compact = q->e->m->options.optimize == FG_OPTIMIZE_FLASH};
     q->tile = fg_pick_tile(q->e->m->target, &q->product, &q->pick);
     /* With a prologue every row tile meets all panels. */
     q->ahead = q->e->k->n_prologue ? 0 : fg_tile_ahead(q->e->m->target, &q->product, &q->tile);

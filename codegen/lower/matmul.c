@@ -258,8 +258,12 @@ static void emit_vectors(fg_matmul *q) {
     const fg_nest *n = q->nest;
     const int64_t rows = n->extent[row_dim(q)], columns = n->extent[column_dim(q)],
                   vectors = (columns + e->lanes - 1) / e->lanes;
-    const fg_product product = {
-        .rows = 1, .width = rows, .k = q->k, .vectors = vectors, .pitch = 4 * n->stride[q->a][row_dim(q)]};
+    const fg_product product = {.rows = 1,
+                                .width = rows,
+                                .k = q->k,
+                                .vectors = vectors,
+                                .pitch = 4 * n->stride[q->a][row_dim(q)],
+                                .compact = e->m->options.optimize == FG_OPTIMIZE_FLASH};
     const fg_pick pick = fg_pick_of(e->m, e->k);
     q->tile = fg_pick_tile(e->m->target, &product, &pick);
     e->kt->choice = fg_format(e->ctx, "%dx%d", q->tile.mr, q->tile.nv);

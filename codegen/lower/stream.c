@@ -171,7 +171,7 @@ static void set_dense(fg_row_stage *q, fg_template *t) {
 
 static void set_window(fg_row_stage *q, fg_template *t) {
     const fg_convolution *c = &q->c;
-    q->tx = fg_window_row_tile(q->e->m->target, c->ow, c->kw);
+    q->tx = fg_window_row_tile(q->e->m->target, c->ow, c->kw, false);
     fg_template_text(t, "KIND", "window");
     fg_template_int(t, "POOL", 0);
     fg_template_int(t, "SAFE", 0);
