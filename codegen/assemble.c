@@ -218,12 +218,16 @@ static void kernel_comment(fg_planner *p, const fg_kernel_text *t, fg_text *out)
     fg_text_add(out, " */\n");
 }
 
-static void call_kernels(const fg_module *m, fg_text *out) {
+static void call_kernels(const fg_planner *p, fg_text *out) {
+    const fg_module *m = p->m;
     const char *x = m->options.prefix;
-    for (int i = 0; i < m->n_kernels; i++)
-        fg_text_printf(out,
-                       m->kernels[i].parallel ? "    fg_split(c, parallel, %s_%s);\n" : "    %s_%s(c);\n", x,
+    int depth = 1; /* of loops around */
+    for (int i = 0; i < m->n_kernels; i++) {
+        fg_text_printf(out, "%*s", 4 * depth, "");
+        fg_text_printf(out, m->kernels[i].parallel ? "fg_split(c, parallel, %s_%s);\n" : "%s_%s(c);\n", x,
                        m->kernels[i].symbol);
+        depth += fg_loop_text(p, i, depth, out);
+    }
     if (m->n_kernels == 0) fg_text_add(out, "    (void)c;\n");
 }
 
@@ -270,7 +274,7 @@ static void run_function(fg_planner *p, fg_text *out) {
     if (m->can_fail) fg_text_add(out, "    int status = 0;\n    call.status = &status;\n");
     if (m->options.threads > 1 && !any_parallel(m))
         fg_text_add(out, "    (void)parallel;\n    (void)fg_split;\n");
-    call_kernels(m, out);
+    call_kernels(p, out);
     for (int i = 0; i < g->n_outputs; i++) fg_output_copies(p, i, out);
     fg_text_printf(out, "    return %s;\n}\n", m->can_fail ? "status" : "0");
 }

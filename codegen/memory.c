@@ -37,6 +37,7 @@ static void lifetimes(fg_planner *p) {
         for (int j = 0; j < k->n_in; j++) touch(p, k->in[j], i);
         for (int j = 0; j < k->n_out; j++) touch(p, k->out[j], i);
     }
+    fg_loop_lifetimes(p);
 }
 
 /* Scratch of one kernel stands together in the table, in kernel order, and is one block; what is kept is a

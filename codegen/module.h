@@ -91,6 +91,9 @@ typedef struct fg_module {
 /* Plans, packs and emits. */
 fg_module *fg_generate(fg_partition *p, const fg_target *target, const fg_codegen_options *options);
 
+/* True if some kernels are called again and again, by numbers of iterations that only a run knows. */
+bool fg_has_loops(const fg_partition *p);
+
 /* Appends the weight literals that complete `source` for FG_WEIGHTS_INLINE, by chunks through write (user's
  * file). */
 void fg_emit_inline_weights(const fg_module *m, void (*write)(void *user, const char *text, size_t n),

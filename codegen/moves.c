@@ -30,6 +30,21 @@ void fg_emit_widened(fg_emit *e, const fg_nest *n, int first, int to, const char
     fg_nest_close(n->rank - first, e->out);
 }
 
+void fg_emit_value_copy(fg_emit *e, const char *to_pointer, const fg_value *to, const char *from_pointer,
+                        const fg_value *from) {
+    enum { TO, FROM, OPERANDS };
+    int64_t stride[FG_MAX_RANK];
+    if (fg_shape_count(&from->shape) == 0) {
+        return;
+    }
+    fg_strides_of(e, to, stride);
+    fg_nest *nest = fg_nest_new(e->ctx, &from->shape, OPERANDS);
+    fg_nest_add(e->ctx, nest, stride);
+    fg_nest_add_value(e, nest, from);
+    fg_nest_simplify(nest, TO, 0, nest->rank);
+    fg_emit_moves(e, nest, 0, TO, to_pointer, FROM, from_pointer, to->dtype);
+}
+
 void fg_emit_fill(fg_emit *e, const fg_nest *n, int to, const char *to_pointer, const char *value) {
     fg_nest_open(n, 0, n->rank, "i", e->out);
     fg_line(e, "%s[%s] = %s;", to_pointer, fg_nest_at(e->ctx, n, to, 0, n->rank, "i"), value);

@@ -14,6 +14,11 @@ void fg_emit_moves(fg_emit *e, const fg_nest *n, int first, int to, const char *
 void fg_emit_widened(fg_emit *e, const fg_nest *n, int first, int to, const char *to_pointer, int from,
                      const char *from_pointer, fg_dtype stored);
 
+/* Copies all of `from`, addressed by from_pointer, to `to`, as both lie in memory; `to` may be larger in some
+ * extents. */
+void fg_emit_value_copy(fg_emit *e, const char *to_pointer, const fg_value *to, const char *from_pointer,
+                        const fg_value *from);
+
 /* Loops that set operand `to` of the nest, simplified by it before, to `value`. */
 void fg_emit_fill(fg_emit *e, const fg_nest *n, int to, const char *to_pointer, const char *value);
 

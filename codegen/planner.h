@@ -82,6 +82,11 @@ void fg_emit_borders(fg_emit *e);
 /* memory.c: lifetimes -> offsets; fills slots' base, m->arena_bytes and the lower bound. */
 void fg_plan_memory(fg_planner *p);
 
+/* loops.c: the text behind the call of a kernel that begins a loop or ends an iteration; returns how much
+ * deeper what follows stands. Lifetimes of what loops need. */
+int fg_loop_text(const fg_planner *p, int kernel, int depth, fg_text *out);
+void fg_loop_lifetimes(const fg_planner *p);
+
 /* assemble.c: bodies -> header and source text. bodies[i]: finished body of kernel i with places filled in.
  */
 void fg_assemble(fg_planner *p, char *const *bodies);

@@ -49,6 +49,10 @@ void fg_out_same_extent(fg_node *n, int i, int d, const fg_value *v, int k);
 /* Domain of operators that only rewritten graphs have. */
 #define FG_OWN_DOMAIN "fusegen"
 
+/* The most that extent d of v, or an element of it, is as the user says; -1: nothing is said. */
+int64_t fg_bound_of(const fg_value *v, int d);
+int64_t fg_most_of(const fg_value *v);
+
 bool fg_is_dynamic(const fg_value *v);         /* some extent depends on data */
 bool fg_has_dynamic_operand(const fg_node *n); /* or its elements follow from such extents */
 int64_t fg_form_at(const fg_form *f, const int64_t *symbols);

@@ -112,6 +112,9 @@ struct fg_value {
     int symbol;    /* in a rewritten graph: this int64 is the value of symbol `symbol - 1`; 0: of none */
     int tail;      /* likewise: beyond the true extents lies this fg_fill, plus 1; 0: anything */
     bool packed;   /* likewise: elements lie side by side by the true extents */
+    /* What the user says of it: the most that each extent is and, behind these, its elements; -1: nothing.
+     * NULL: nothing at all. */
+    const int64_t *most;
     int64_t bound; /* integer inputs: exclusive upper bound of an index, as inference knows it; 0 unknown */
     /* symbolic dimensions of graph inputs as declared; NULL where numeric */
     const char *dim_name[FG_MAX_RANK];

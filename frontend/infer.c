@@ -154,13 +154,22 @@ static bool has_outputs(const fg_node *n) {
     return false;
 }
 
+/* Other nodes take its place, which are inferred for themselves. */
+static bool is_control_flow(const fg_node *n) {
+    bool has_graph = false;
+    for (int a = 0; a < n->n_attr; a++) {
+        has_graph = has_graph || n->attr[a].graph != NULL;
+    }
+    return has_graph && n->op->reference == NULL && n->op->lowering == NULL;
+}
+
 /* True if other nodes, appended to the graph, have taken the node's place. */
 static bool infer_bound(fg_graph *g, fg_node *n, int64_t *spent) {
     check_arity(g, n);
     check_inputs(g, n);
     bool replaced = false;
     if (has_outputs(n)) {
-        if (fg_has_dynamic_operand(n)) {
+        if (fg_has_dynamic_operand(n) && !is_control_flow(n)) {
             fg_infer_extents(g, n);
         } else {
             n->op->infer(g->ctx, g, n);

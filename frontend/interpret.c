@@ -2,9 +2,10 @@
  * fusion, layouts or generated code; that is what makes its answer worth comparing with. */
 #include "frontend/interpret.h"
 
-#include "frontend/extent.h"
-
 #include <string.h>
+
+#include "frontend/extent.h"
+#include "frontend/run.h"
 
 /* ---- the cost of a node ---- */
 
@@ -120,8 +121,12 @@ int64_t fg_node_work(const fg_node *n) {
 }
 
 void fg_spend_work(fg_graph *g, const fg_node *n, int64_t *spent) {
-    int64_t limit = fg_context_limits(g->ctx)->work;
-    *spent = add_sat(*spent, fg_node_work(n));
+    fg_spend(g, fg_node_work(n), spent);
+}
+
+void fg_spend(fg_graph *g, int64_t work, int64_t *spent) {
+    const int64_t limit = fg_context_limits(g->ctx)->work;
+    *spent = add_sat(*spent, work);
     if (*spent <= limit) {
         return;
     }
@@ -163,18 +168,6 @@ void fg_evaluate(fg_graph *g, const fg_node *n, const fg_tensor *in, fg_tensor *
 
 /* ---- a run ---- */
 
-struct fg_run {
-    fg_context *ctx;
-    int n_values;
-    fg_tensor *tensors; /* by value id; data NULL: not (or no longer) there */
-    bool *owned;        /* data is ours to free */
-    int *pending;       /* uses still to come */
-};
-
-static bool kept(const bool *keep, const fg_value *v) {
-    return keep == NULL || keep[v->id];
-}
-
 static void release(fg_run *r, const fg_value *v) {
     if (!r->owned[v->id]) {
         return;
@@ -182,6 +175,28 @@ static void release(fg_run *r, const fg_value *v) {
     fg_big_free(r->ctx, r->tensors[v->id].data);
     r->tensors[v->id].data = NULL;
     r->owned[v->id] = false;
+}
+
+static void release_used(fg_run *r, const fg_value *v) {
+    if (r->pending[v->id] == 0 && (r->keep == NULL ? false : !r->keep[v->id])) {
+        release(r, v);
+    }
+}
+
+void fg_run_put(fg_run *r, const fg_value *v, const fg_tensor *t) {
+    release(r, v); /* of the iteration before */
+    r->tensors[v->id] = *t;
+    r->owned[v->id] = true;
+    r->pending[v->id] = r->uses[v->id];
+    release_used(r, v);
+}
+
+void fg_run_used(fg_run *r, const fg_node *n) {
+    for (int i = 0; i < n->n_in; i++) {
+        if (n->in[i] != NULL && --r->pending[n->in[i]->id] == 0) {
+            release_used(r, n->in[i]);
+        }
+    }
 }
 
 static void start_run(fg_graph *g, fg_run *r, const fg_tensor *inputs) {
@@ -204,10 +219,12 @@ static void start_run(fg_graph *g, fg_run *r, const fg_tensor *inputs) {
     for (int i = 0; i < g->n_nodes; i++) {
         for (int k = 0; k < g->nodes[i]->n_in; k++) {
             if (g->nodes[i]->in[k] != NULL) {
-                r->pending[g->nodes[i]->in[k]->id]++;
+                r->uses[g->nodes[i]->in[k]->id]++;
             }
         }
     }
+    r->loops = fg_loops_begin(g, r);
+    memcpy(r->pending, r->uses, (size_t)g->n_values * sizeof *r->pending);
 }
 
 /* True of a node without outputs too. */
@@ -242,7 +259,7 @@ static bool depends_on_data(const fg_node *n) {
     return depends;
 }
 
-static void run_node(fg_graph *g, fg_run *r, const fg_node *n, const bool *keep, bool float_accumulate) {
+static void run_node(fg_graph *g, fg_run *r, const fg_node *n, bool float_accumulate) {
     fg_tensor *in = (fg_tensor *)fg_big_alloc(g->ctx, (size_t)(n->n_in + n->n_out + 1) * sizeof(fg_tensor));
     fg_tensor *out = in + n->n_in;
     gather_inputs(r, n, in);
@@ -256,39 +273,35 @@ static void run_node(fg_graph *g, fg_run *r, const fg_node *n, const bool *keep,
             fg_big_free(g->ctx, out[i].data);
             continue;
         }
-        r->tensors[v->id] = out[i];
-        r->owned[v->id] = true;
-        if (r->pending[v->id] == 0 && !kept(keep, v)) {
-            release(r, v);
-        }
+        fg_run_put(r, v, &out[i]);
     }
-    for (int i = 0; i < n->n_in; i++) {
-        const fg_value *v = n->in[i];
-        if (v != NULL && --r->pending[v->id] == 0 && !kept(keep, v)) {
-            release(r, v);
-        }
-    }
+    fg_run_used(r, n);
     fg_big_free(g->ctx, in);
 }
 
 fg_run *fg_interpret(fg_graph *g, const fg_tensor *inputs, const bool *keep, bool float_accumulate) {
     fg_run *r = FG_NEW(g->ctx, fg_run);
     r->ctx = g->ctx;
+    r->keep = keep;
     r->n_values = g->n_values;
     r->tensors = FG_ARRAY(g->ctx, g->n_values + 1, fg_tensor);
     r->owned = FG_ARRAY(g->ctx, g->n_values + 1, bool);
     r->pending = FG_ARRAY(g->ctx, g->n_values + 1, int);
+    r->uses = FG_ARRAY(g->ctx, g->n_values + 1, int);
     start_run(g, r, inputs);
-    int64_t spent = 0;
-    for (int i = 0; i < g->n_nodes; i++) {
+    for (int i = 0; i < g->n_nodes;) {
         const fg_node *n = g->nodes[i];
         fg_progress(g->ctx, "reference", i, g->n_nodes);
-        if (all_constant(n)) {
-            continue;
-        }
         fg_context_set_node(g->ctx, n);
-        fg_spend_work(g, n, &spent);
-        run_node(g, r, n, keep, float_accumulate);
+        if (all_constant(n) || fg_loops_skip(r, i)) {
+            i++;
+        } else if (fg_loops_have(r, i)) {
+            i = fg_loops_step(g, r, i);
+        } else {
+            fg_spend_work(g, n, &r->spent);
+            run_node(g, r, n, float_accumulate);
+            i++;
+        }
     }
     fg_context_set_node(g->ctx, NULL);
     fg_progress(g->ctx, "reference", g->n_nodes, g->n_nodes);

@@ -14,6 +14,7 @@
 
 #include "frontend/extent.h"
 #include "frontend/interpret.h"
+#include "frontend/loops.h"
 #include "fusion/rewrite.h"
 
 typedef struct lowerer {
@@ -653,6 +654,9 @@ static bool is_choice(const fg_node *n) {
 
 static void lower_node(lowerer *l, fg_node *n) {
     fg_context_set_node(l->ctx, n);
+    if (fg_is_loop_enter(n) || fg_is_loop_next(n)) {
+        return; /* states are carried as far as their bounds go */
+    }
     if (is_choice(n)) {
         choose(l, n);
         return;

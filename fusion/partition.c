@@ -474,6 +474,7 @@ fg_partition *fg_partition_graph(fg_graph *g, const fg_fusion_options *options) 
     if (options->fuse && options->optimize == FG_OPTIMIZE_RAM) {
         form_streams(gr, p);
     }
+    fg_order_loops(p);
     fg_names *names = fg_names_new(g->ctx, p->n_kernels);
     for (int i = 0; i < p->n_kernels; i++) {
         p->kernels[i]->name = fg_kernel_name(names, p->kernels[i]);

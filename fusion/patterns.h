@@ -43,6 +43,9 @@ int fg_node_key(const fg_node *n);
 /* The kernel that row p forms from node n on, or NULL. Nothing is marked as taken. */
 fg_kernel *fg_match_pattern(fg_grouping *gr, const fg_pattern *p, fg_node *n);
 
+/* Brings the kernels of loops together (see frontend/loops.h). */
+void fg_order_loops(fg_partition *p);
+
 /* What a kernel's stage i computes last: the result of its chain or its anchor. */
 fg_value *fg_stage_result(const fg_stage *s);
 

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "frontend/extent.h"
+#include "frontend/loops.h"
 #include "frontend/reference/access.h"
 #include "verify/check.h"
 #include "verify/place.h"
@@ -99,7 +100,31 @@ static void fill_tail(trial *t, const fg_slot *s) {
     fg_fill_slot(s, root_in(t->c, s, false), element);
 }
 
-static void feed(trial *t) {
+/* What a kernel adds an element to in each iteration of a loop has, before the last one, all but that. */
+static void feed_collected(trial *t, int i) {
+    const fg_slot *s = output_slot(t, i);
+    const fg_tensor all = fg_check_value(t->c, s->value);
+    int piece;
+    if (!fg_is_collected(s->value, &piece) || !is_memory(s) || all.data == NULL) return;
+    const int axis = fg_loop_axis(t->c->ctx, s->value->producer, piece, all.shape.rank - 1);
+    fg_tensor before = {all.dtype, all.shape, NULL};
+    const size_t bytes = fg_dtype_bytes(all.dtype, fg_shape_count(&all.shape));
+    before.data = fg_big_alloc(t->c->ctx, bytes + 1);
+    memcpy(before.data, all.data, bytes);
+    int64_t inner = 1, outer = 1;
+    for (int d = 0; d < all.shape.rank; d++) *(d < axis ? &outer : &inner) *= all.shape.dim[d];
+    const int64_t rounds = all.shape.dim[axis];
+    const size_t part = rounds > 0 ? fg_dtype_bytes(all.dtype, inner / rounds) : 0;
+    for (int64_t o = 0; o < outer && rounds > 0; o++)
+        memset((char *)before.data + fg_dtype_bytes(all.dtype, inner) * (size_t)o + part * (size_t)(rounds - 1),
+               FG_POISON, part);
+    fg_scatter(s, root_in(t->c, s, false), &before);
+    fg_scatter(s, root_in(t->c, s, true), &before);
+    fg_big_free(t->c->ctx, before.data);
+}
+
+/* False if an operand was not made: inside a loop of no iterations. */
+static bool feed(trial *t) {
     for (int i = 0; i < t->kernel->n_in; i++) {
         const fg_slot *s = fed_slot(t, i);
         if (s && fg_slot_is_sparse(s)) memset(root_in(t->c, s, false), 0, fg_slot_span(s));
@@ -108,6 +133,7 @@ static void feed(trial *t) {
         const fg_slot *s = fed_slot(t, i);
         if (!s) continue;
         fg_tensor value = fg_check_value(t->c, s->value);
+        if (!value.data && fg_has_loops(t->c->m->partition)) return false;
         if (!value.data)
             fg_raise(t->c->ctx, FG_INTERNAL, "fusion: '%s' is read before it is made", s->value->name);
         if (s->value->tail) fill_tail(t, s);
@@ -117,6 +143,8 @@ static void feed(trial *t) {
         const fg_slot *s = fed_slot(t, i);
         if (s) memcpy(root_in(t->c, s, true), root_in(t->c, s, false), fg_slot_span(s));
     }
+    for (int i = 0; i < t->kernel->n_out; i++) feed_collected(t, i);
+    return true;
 }
 
 static void collect(trial *t) {
@@ -146,10 +174,19 @@ static void copy_kept(const trial *t, unsigned char *to, const unsigned char *fr
         memcpy(to + t->text->kept_base, from + t->text->kept_base, (size_t)t->text->kept_bytes);
 }
 
+static bool ends_iteration(const trial *t) {
+    return fg_is_loop_next(t->kernel->nodes[0]);
+}
+
 static void put_back(const trial *t) {
     for (int i = 0; i < t->kernel->n_out; i++) {
         const fg_slot *s = output_slot(t, i);
         if (is_memory(s)) fg_copy_slot(s, root_in(t->c, s, false), root_in(t->c, s, true));
+    }
+    for (int i = 0; i < t->kernel->n_in; i++) { /* the end of an iteration rewrites states */
+        const fg_slot *s = fed_slot(t, i);
+        if (s && fg_is_carried(s->value) && ends_iteration(t))
+            fg_copy_slot(s, root_in(t->c, s, false), root_in(t->c, s, true));
     }
     fg_space *arena = t->c->mem->arena;
     copy_kept(t, arena->data, arena->shadow);
@@ -235,7 +272,8 @@ static const char *judge(trial *t, double bound, fg_error *worst) {
     *worst = (fg_error){.at = -1, .passed = true};
     for (int i = 0; i < t->kernel->n_out; i++) {
         const fg_value *v = t->kernel->out[i];
-        if (!t->got[i].data) continue;
+        /* The reference is of the last iteration, and what begins a loop makes them for the first. */
+        if (!t->got[i].data || fg_is_carried(v)) continue;
         fg_tensor want = fg_check_value(t->c, v);
         if (!want.data) {
             t->c->made[v->id] = t->got[i];
@@ -253,7 +291,12 @@ static void check_kernel(fg_check *c, int index) {
     trial t = trial_new(c, index);
     fg_error *e = &c->verdict->kernels[index];
     bool dirty = false;
-    feed(&t);
+    if (!feed(&t)) {
+        *e = (fg_error){.at = -1, .passed = true};
+        c->verdict->instructions[index] = -1;
+        clean_up(&t, true);
+        return;
+    }
     fg_fault fault = run(&t);
     fg_check_instruction(c->ctx, c->m->target, fault);
     c->verdict->instructions[index] = t.fn && c->lib->call ? c->lib->instructions : -1;
@@ -283,6 +326,7 @@ void fg_check_kernels(fg_check *c) {
 
 const char *fg_check_first_divergence(fg_check *c, double bound) {
     const char *text = NULL;
+    if (fg_has_loops(c->m->partition)) return "a loop, of which no kernel can be named";
     fg_memory_fill(c->mem, FG_POISON);
     for (int i = 0; i < c->m->n_kernels && !text; i++) {
         trial t = trial_new(c, i);

@@ -1,20 +1,7 @@
 /* Choose: one of two tensors, by a condition that only a run knows. */
 #include "codegen/extents.h"
 
-enum { TO, FROM, OPERANDS = 3 };
-
-static void emit_copy(fg_emit *e, const char *name, fg_value *x, fg_value *y) {
-    int64_t to[FG_MAX_RANK];
-    if (fg_shape_count(&x->shape) == 0) {
-        return;
-    }
-    fg_strides_of(e, y, to);
-    fg_nest *nest = fg_nest_new(e->ctx, &x->shape, 2);
-    fg_nest_add(e->ctx, nest, to);
-    fg_nest_add_value(e, nest, x);
-    fg_nest_simplify(nest, TO, 0, nest->rank);
-    fg_emit_moves(e, nest, 0, TO, "y", FROM, name, y->dtype);
-}
+enum { OPERANDS = 3 };
 
 static void emit(fg_emit *e) {
     const fg_node *n = e->k->stage[0].anchor;
@@ -32,12 +19,12 @@ static void emit(fg_emit *e) {
         if (fg_shape_count(&n->in[1]->shape) > 0) {
             fg_emit_input(e, "x", n->in[1]);
         }
-        emit_copy(e, "x", n->in[1], y);
+        fg_emit_value_copy(e, "y", y, "x", n->in[1]);
         fg_line(e, "} else {");
         if (fg_shape_count(&n->in[2]->shape) > 0) {
             fg_emit_input(e, "x", n->in[2]);
         }
-        emit_copy(e, "x", n->in[2], y);
+        fg_emit_value_copy(e, "y", y, "x", n->in[2]);
         fg_line(e, "}");
     }
     if (told) {

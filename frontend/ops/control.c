@@ -1,11 +1,15 @@
-/* Control flow, resolved while shapes are inferred: a branch is chosen, a loop unrolled. */
+/* Control flow, resolved while shapes are inferred: a branch is chosen, a loop unrolled, or its body put
+ * between two nodes that make a loop of it (see frontend/loops.h). */
 #include "frontend/expand.h"
 #include "frontend/extent.h"
+#include "frontend/loops.h"
 #include "frontend/reference/elements.h"
 
 #include <string.h>
 
-#define MAX_TRIPS 4096 /* of one loop; code for each would be made */
+/* Loops are unrolled where that makes no more nodes than these: then shapes may differ from iteration to
+ * iteration, and what the iteration's number decides is constant. */
+#define MAX_UNROLLED 4096
 
 static const fg_graph *graph_of(fg_context *ctx, const fg_node *n, const char *attr) {
     const fg_attr *a = fg_node_attr(n, attr);
@@ -15,12 +19,48 @@ static const fg_graph *graph_of(fg_context *ctx, const fg_node *n, const char *a
     return a->graph;
 }
 
+static bool is_short(const fg_graph *body, int64_t trips) {
+    return trips <= MAX_UNROLLED / (body->n_nodes > 0 ? body->n_nodes : 1);
+}
+
 static void need_trips(fg_context *ctx, int64_t trips) {
-    if (trips <= MAX_TRIPS) {
+    if (trips <= MAX_UNROLLED) {
         return;
     }
     fg_remedy(ctx, "export the model for shorter input");
-    fg_raise(ctx, FG_UNSUPPORTED, "more than %d iterations would have to be unrolled", MAX_TRIPS);
+    fg_raise(ctx, FG_UNSUPPORTED, "more than %d iterations would have to be unrolled", MAX_UNROLLED);
+}
+
+/* ---- what is inside a loop ---- */
+
+/* Attribute of control flow that stands inside a loop: the id, plus one, of the value that is the iteration.
+ * A loop there has to begin in each iteration anew, even if what it starts from does not change. */
+#define INSIDE "1inside"
+
+static fg_value *iteration_around(const fg_graph *g, const fg_node *n) {
+    const int64_t id = fg_attr_int(n, INSIDE, 0);
+    return id > 0 && id <= g->n_values ? g->values[id - 1] : NULL;
+}
+
+static bool has_graph(const fg_node *n) {
+    for (int a = 0; a < n->n_attr; a++) {
+        if (n->attr[a].graph != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* fg_graph_splice; control flow in the body is inside the loop of that iteration. */
+static void splice(fg_graph *g, const fg_graph *body, fg_value *const *args, fg_value **results,
+                   const fg_value *iteration) {
+    const int before = g->n_nodes;
+    fg_graph_splice(g, body, args, results);
+    for (int i = before; iteration != NULL && i < g->n_nodes; i++) {
+        if (has_graph(g->nodes[i])) {
+            fg_node_set_attr(g->ctx, g->nodes[i], INSIDE, FG_ATTR_INT)->i = iteration->id + 1;
+        }
+    }
 }
 
 /* ---- If ---- */
@@ -31,7 +71,7 @@ static fg_value **branch_results(fg_graph *g, const fg_node *n, const fg_graph *
                  body->n_inputs, body->n_outputs, n->n_out);
     }
     fg_value **results = FG_ARRAY(g->ctx, body->n_outputs + 1, fg_value *);
-    fg_graph_splice(g, body, NULL, results);
+    splice(g, body, NULL, results, iteration_around(g, n));
     return results;
 }
 
@@ -66,6 +106,8 @@ static void infer_if(fg_context *ctx, fg_graph *g, fg_node *n) {
 /* A loop is peeled: the first iteration, then the same node with one iteration less to go, whose further
  * inputs are the sequences of what the scan outputs have collected so far. */
 #define ITERATION "1iteration"
+
+enum { SOME_TRIPS = 8 }; /* fewer than these are tried where nothing is known of how many there are */
 
 typedef struct loop {
     fg_graph *g;
@@ -117,7 +159,7 @@ static void peel(const loop *l) {
     for (int i = 0; i < l->states; i++) {
         args[2 + i] = operand(l, 2 + i);
     }
-    fg_graph_splice(g, l->body, args, results);
+    splice(g, l->body, args, results, iteration_around(g, n));
     fg_value **in = FG_ARRAY(ctx, 2 + l->states + l->scans, fg_value *);
     in[0] = operand(l, 0);
     in[1] = results[0];
@@ -134,15 +176,78 @@ static void peel(const loop *l) {
     fg_replaced(n);
 }
 
+/* Sequences exist while a loop is unrolled only. */
+static bool unrolls(const loop *l, int64_t trips) {
+    bool needed = false;
+    for (int i = 0; i < l->states; i++) {
+        needed = needed || operand(l, 2 + i)->is_sequence;
+    }
+    return needed || trips == INT64_MAX || is_short(l->body, trips);
+}
+
+/* -1: only a run knows. */
 static int64_t trip_count(fg_context *ctx, const fg_node *n) {
     if (n->n_in == 0 || n->in[0] == NULL) {
         return INT64_MAX;
     }
-    fg_require_const(ctx, n, 0, "M");
     if (fg_shape_count(&n->in[0]->shape) != 1 || n->in[0]->dtype != FG_INT64) {
         fg_raise(ctx, FG_BAD_MODEL, "operand 'M' must be one int64");
     }
-    return fg_const_int(n->in[0], 0);
+    const int64_t trips = n->in[0]->data == NULL ? 0 : fg_const_int(n->in[0], 0);
+    return n->in[0]->data == NULL ? -1 : trips < 0 ? 0 : trips;
+}
+
+/* What the loop collected before its first iteration that a run counts comes first. */
+static void put_collected(const loop *l, int i, fg_value *rest) {
+    const fg_value *items = collected(l, i);
+    if (items->n_items == 0) {
+        fg_put_output(l->g, l->n, l->states + i, rest);
+        return;
+    }
+    fg_value *parts[2] = {fg_put_stacked(l->g, l->n, items->n_items, items->items, 0), rest};
+    fg_value *all = fg_put(l->g, l->n, "Concat", 2, parts);
+    fg_put_int(l->g, all, "axis", 0);
+    fg_put_output(l->g, l->n, l->states + i, all);
+}
+
+/* The body becomes part of the graph, once. */
+static void roll(const loop *l) {
+    fg_graph *g = l->g;
+    fg_context *ctx = g->ctx;
+    fg_node *n = l->n;
+    const fg_new_loop made = {.trips = operand(l, 0),
+                              .condition = operand(l, 1),
+                              .first = l->iteration,
+                              .states = l->states,
+                              .state = n->in + 2,
+                              .around = iteration_around(g, n)};
+    fg_value **args = FG_ARRAY(ctx, l->body->n_inputs, fg_value *);
+    fg_value **results = FG_ARRAY(ctx, l->body->n_outputs, fg_value *);
+    fg_value **last = FG_ARRAY(ctx, l->states + 1, fg_value *);
+    fg_value **scans = FG_ARRAY(ctx, l->scans + 1, fg_value *);
+    const fg_node *enter = fg_put_loop_enter(g, n, &made);
+    if (made.trips != NULL && made.trips->bound == 0) {
+        fg_bound_index(made.trips, fg_most_of(made.trips) >= 0 ? fg_most_of(made.trips) + 1 : SOME_TRIPS);
+    }
+    args[0] = enter->out[FG_ENTERED_ITERATION];
+    args[1] = fg_put_bool(g, n, true);
+    memcpy(args + 2, enter->out + FG_ENTERED_STATES, (size_t)l->states * sizeof *args);
+    splice(g, l->body, args, results, args[0]);
+    for (int i = 0; i < l->scans; i++) { /* the user's name, by which a bound is given */
+        const bool direct = collected(l, i)->n_items == 0 && l->states + i < n->n_out;
+        scans[i] = direct ? n->out[l->states + i] : NULL;
+    }
+    fg_put_loop_next(g, n, &made, enter, results[0], results + 1, l->scans, results + 1 + l->states, NULL,
+                     last, scans);
+    for (int i = 0; i < l->states; i++) {
+        fg_put_output(g, n, i, last[i]);
+    }
+    for (int i = 0; i < l->scans; i++) {
+        if (l->states + i < n->n_out && n->out[l->states + i] != scans[i]) {
+            put_collected(l, i, scans[i]);
+        }
+    }
+    fg_replaced(n);
 }
 
 static void infer_loop(fg_context *ctx, fg_graph *g, fg_node *n) {
@@ -157,17 +262,17 @@ static void infer_loop(fg_context *ctx, fg_graph *g, fg_node *n) {
     if (!fits) {
         fg_raise(ctx, FG_BAD_MODEL, "the body does not fit the operator's operands and results");
     }
-    int64_t trips = trip_count(ctx, n);
-    if (l.iteration < trips) {
-        fg_require_const(ctx, n, 1, "cond");
-    }
-    bool on = l.iteration < trips && (operand(&l, 1) == NULL || fg_const_int(operand(&l, 1), 0) != 0);
-    if (!on) {
+    const int64_t trips = trip_count(ctx, n);
+    const fg_value *condition = operand(&l, 1);
+    const bool unknown = trips < 0 || (condition != NULL && condition->data == NULL);
+    if (l.iteration == trips || (condition != NULL && condition->data != NULL && fg_const_int(condition, 0) == 0)) {
         finish(&l);
-        return;
+    } else if (unknown || (l.iteration == 0 && !unrolls(&l, trips))) {
+        roll(&l);
+    } else {
+        need_trips(ctx, trips == INT64_MAX ? l.iteration + 1 : trips);
+        peel(&l);
     }
-    need_trips(ctx, trips == INT64_MAX ? l.iteration + 1 : trips);
-    peel(&l);
 }
 
 /* ---- Scan ---- */
@@ -218,7 +323,7 @@ static void unroll(const scan *s, fg_value **state, fg_value **const *pieces, fg
         for (int i = 0; i < s->inputs; i++) {
             args[s->states + i] = pieces[i][t];
         }
-        fg_graph_splice(s->g, s->body, args, results);
+        splice(s->g, s->body, args, results, iteration_around(s->g, s->n));
         memcpy(state, results, (size_t)s->states * sizeof *state);
         for (int o = 0; o < s->outputs; o++) {
             made[o][t] = results[s->states + o];
@@ -264,17 +369,97 @@ static void count_trips(fg_context *ctx, scan *s, int i, int64_t extent) {
         fg_raise(ctx, FG_UNSUPPORTED, "a scan over no elements");
     }
     s->trips = extent;
-    need_trips(ctx, extent);
+}
+
+/* Piece of scan input i that an iteration reads. */
+static fg_value *rolled_piece(const scan *s, int i, fg_value *iteration, fg_value *trips) {
+    fg_graph *g = s->g;
+    fg_value *x = s->n->in[s->first + s->states + i], *at = iteration;
+    if (listed(g->ctx, s->n, "scan_input_directions", i) != 0) {
+        fg_value *last = fg_put(g, s->n, "Sub", 2, (fg_value *[]){trips, fg_put_ints(g, s->n, -1, (int64_t[]){1})});
+        at = fg_put(g, s->n, "Sub", 2, (fg_value *[]){last, iteration});
+    }
+    fg_value *piece = fg_put(g, s->n, "Gather", 2, (fg_value *[]){x, at});
+    fg_put_int(g, piece, "axis", fg_axis(g->ctx, s->n, listed(g->ctx, s->n, "scan_input_axes", i), x->shape.rank));
+    return piece;
+}
+
+static fg_value *trips_of(const scan *s) {
+    fg_graph *g = s->g;
+    fg_value *x = s->n->in[s->first + s->states];
+    const int64_t axis = fg_axis(g->ctx, s->n, listed(g->ctx, s->n, "scan_input_axes", 0), x->shape.rank);
+    if (x->extent[axis] == NULL) {
+        return fg_put_ints(g, s->n, -1, &x->shape.dim[axis]);
+    }
+    fg_value *shape = fg_put(g, s->n, "Shape", 1, &x);
+    return fg_put(g, s->n, "Gather", 2, (fg_value *[]){shape, fg_put_ints(g, s->n, -1, &axis)});
+}
+
+static void put_scanned(const scan *s, int o, fg_value *all, int64_t axis) {
+    fg_graph *g = s->g;
+    fg_node *n = s->n;
+    if (listed(g->ctx, n, "scan_output_directions", o) != 0) {
+        const int64_t from = -1, to = INT64_MIN, step = -1;
+        fg_value *in[] = {all, fg_put_ints(g, n, 1, &from), fg_put_ints(g, n, 1, &to),
+                          fg_put_ints(g, n, 1, &axis), fg_put_ints(g, n, 1, &step)};
+        all = fg_put(g, n, "Slice", 5, in);
+    }
+    fg_put_output(g, n, s->states + o, all);
+}
+
+static void roll_scan(const scan *s) {
+    fg_graph *g = s->g;
+    fg_context *ctx = g->ctx;
+    fg_node *n = s->n;
+    const fg_new_loop made = {.trips = trips_of(s),
+                              .states = s->states,
+                              .state = n->in + s->first,
+                              .around = iteration_around(g, n)};
+    fg_value **args = FG_ARRAY(ctx, s->states + s->inputs + 1, fg_value *);
+    fg_value **results = FG_ARRAY(ctx, s->states + s->outputs + 1, fg_value *);
+    fg_value **last = FG_ARRAY(ctx, s->states + 1, fg_value *);
+    fg_value **all = FG_ARRAY(ctx, s->outputs + 1, fg_value *);
+    int64_t *axes = FG_ARRAY(ctx, s->outputs + 1, int64_t);
+    for (int o = 0; o < s->outputs; o++) {
+        axes[o] = listed(ctx, n, "scan_output_axes", o);
+    }
+    const fg_node *enter = fg_put_loop_enter(g, n, &made);
+    fg_value *iteration = enter->out[FG_ENTERED_ITERATION];
+    memcpy(args, enter->out + FG_ENTERED_STATES, (size_t)s->states * sizeof *args);
+    for (int i = 0; i < s->inputs; i++) {
+        args[s->states + i] = rolled_piece(s, i, iteration, made.trips);
+    }
+    splice(g, s->body, args, results, iteration);
+    fg_put_loop_next(g, n, &made, enter, NULL, results, s->outputs, results + s->states, axes, last, all);
+    for (int i = 0; i < s->states; i++) {
+        fg_put_output(g, n, i, last[i]);
+    }
+    for (int o = 0; o < s->outputs && s->states + o < n->n_out; o++) {
+        if (n->out[s->states + o] != NULL) {
+            put_scanned(s, o, all[o], axes[o]);
+        }
+    }
+    fg_replaced(n);
 }
 
 static void infer_scan(fg_context *ctx, fg_graph *g, fg_node *n) {
     scan s;
     begin_scan(ctx, &s, g, n, 0);
     fg_value ***pieces = FG_ARRAY(ctx, s.inputs, fg_value **), ***made;
+    bool known = true;
     for (int i = 0; i < s.inputs; i++) {
         fg_value *x = n->in[s.states + i];
         int axis = fg_axis(ctx, n, listed(ctx, n, "scan_input_axes", i), x->shape.rank);
         count_trips(ctx, &s, i, x->shape.dim[axis]);
+        known = known && x->extent[axis] == NULL;
+    }
+    if (!known || !is_short(s.body, s.trips)) {
+        roll_scan(&s);
+        return;
+    }
+    for (int i = 0; i < s.inputs; i++) {
+        fg_value *x = n->in[s.states + i];
+        int axis = fg_axis(ctx, n, listed(ctx, n, "scan_input_axes", i), x->shape.rank);
         pieces[i] = pieces_of(&s, x, axis, listed(ctx, n, "scan_input_directions", i) != 0);
     }
     fg_value **state = FG_ARRAY(ctx, s.states + 1, fg_value *);
@@ -313,6 +498,7 @@ static void infer_scan_8(fg_context *ctx, fg_graph *g, fg_node *n) {
         }
         if (i >= s.states) {
             count_trips(ctx, &s, i - s.states, x->dim[1]);
+            need_trips(ctx, s.trips);
         }
     }
     need_trips(ctx, batches);
@@ -358,8 +544,8 @@ static void infer_scan_8(fg_context *ctx, fg_graph *g, fg_node *n) {
 const fg_op fg_ops_control[] = {
     ROW("If", 1, 0, 1, 1, FG_T(FG_BOOL), infer_if,
         "both branches are computed where the condition is not constant"),
-    ROW("Loop", 1, 0, 0, -1, FG_T_ANY, infer_loop, "number of iterations must be constant; unrolled"),
+    ROW("Loop", 1, 0, 0, -1, FG_T_ANY, infer_loop, "a loop of many iterations, or of a number that only a run knows, has states of fixed shapes"),
     ROW("Scan", 8, 8, 0, -1, FG_T_ANY, infer_scan_8, "no sequence_lens; unrolled"),
-    ROW("Scan", 9, 0, 1, -1, FG_T_ANY, infer_scan, "unrolled"),
+    ROW("Scan", 9, 0, 1, -1, FG_T_ANY, infer_scan, NULL),
 };
 const int fg_ops_control_count = FG_COUNT(fg_ops_control);
