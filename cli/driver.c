@@ -128,7 +128,9 @@ static fg_graph *read_graph(job *j) {
                             .shapes = j->shapes,
                             .n_shapes = j->n_shapes,
                             .consts = consts,
-                            .n_consts = o->n_consts};
+                            .n_consts = o->n_consts,
+                            .bounds = o->bounds,
+                            .n_bounds = o->n_bounds};
     return fg_read_model(j->ctx, j->model, &read);
 }
 
@@ -164,6 +166,8 @@ static void add_bindings(fg_text *t, const job *j) {
         fg_text_printf(t, " --dim %s=%" PRId64, j->dims[i].name, j->dims[i].extent);
     for (int i = 0; i < j->n_shapes; i++)
         fg_text_printf(t, " --shape %s=%s", j->shapes[i].input, fg_shape_text(t->ctx, &j->shapes[i].shape));
+    for (int i = 0; i < o->n_bounds; i++)
+        fg_text_printf(t, " --bound %s=%" PRId64, o->bounds[i].name, o->bounds[i].most);
     for (int i = 0; i < o->n_consts; i++) {
         const char *slash = strrchr(o->consts[i].file, '/');
         fg_text_printf(t, " --const %s=%s", o->consts[i].name, slash ? slash + 1 : o->consts[i].file);
@@ -226,6 +230,15 @@ static int find_value(fg_value *const *values, int n, const char *name) {
     return -1;
 }
 
+/* Extents that depend on data may be less than planned for. */
+static bool has_shape(const fg_tensor *t, const fg_value *v) {
+    bool fits = t->shape.rank == v->shape.rank;
+    for (int d = 0; fits && d < t->shape.rank; d++)
+        fits =
+            t->shape.dim[d] == v->shape.dim[d] || (v->extent[d] != NULL && t->shape.dim[d] < v->shape.dim[d]);
+    return fits;
+}
+
 /* Reads the files of --input or --expect into one tensor per value; data NULL where there is no file. */
 static fg_tensor *read_tensors(job *j, const char *option, const fg_file_option *files, int n_files,
                                fg_value *const *values, int n_values) {
@@ -238,7 +251,7 @@ static fg_tensor *read_tensors(job *j, const char *option, const fg_file_option 
         }
         const fg_value *v = values[at];
         t[at] = fg_read_tensor_file(j->ctx, files[i].file);
-        if (t[at].dtype != v->dtype || !fg_shape_equal(&t[at].shape, &v->shape))
+        if (t[at].dtype != v->dtype || !has_shape(&t[at], v))
             fg_raise(j->ctx, FG_USAGE, "%s %s: the file holds %s %s, the model has %s %s", option, v->name,
                      fg_dtype_get(t[at].dtype)->name, fg_shape_text(j->ctx, &t[at].shape),
                      fg_dtype_get(v->dtype)->name, fg_shape_text(j->ctx, &v->shape));

@@ -151,7 +151,19 @@ static void set_shape(parser *p, const char *value) {
     fg_shape_binding *b = &p->options->shapes[p->options->n_shapes++];
     const char *rest;
     b->input = split(p, value, true, wanted, &rest);
-    if (!parse_extents(rest, &b->shape)) bad_value(p, value, wanted);
+    if (strcmp(rest, "none") == 0)
+        b->shape = (fg_shape){.rank = -1};
+    else if (!parse_extents(rest, &b->shape))
+        bad_value(p, value, wanted);
+}
+
+static void set_bound(parser *p, const char *value) {
+    static const char wanted[] = "TENSOR=N or TENSOR:AXIS=N";
+    fg_bound_binding *b = &p->options->bounds[p->options->n_bounds++];
+    const char *rest;
+    b->name = split(p, value, true, wanted, &rest);
+    b->most = integer(p, rest, 0, 0, wanted);
+    if (b->most > INT32_MAX) bad_value(p, value, "a bound below 2^31");
 }
 
 /* MODEL.onnx, or MODEL.onnx@INPUT=1x3x240x240: the shape is this model's own. What is no shape belongs to the
@@ -466,6 +478,11 @@ static const fg_option_row rows[] = {
      set_shape},
     {NULL, "--const", NULL, TAKES_VALUE, "INPUT=FILE",
      "bind an input to the tensor in FILE (.npy or .pb) and remove it", set_const},
+    {NULL, "--bound", NULL, TAKES_VALUE, "TENSOR[:AXIS]=N",
+     "what only a run knows is N at most: the extent of a result that depends on\ndata (along AXIS, if "
+     "several "
+     "do), or the elements of an int64 tensor that\ndecides on shapes or iterations; the code checks it",
+     set_bound},
     {NULL, "--max-bytes", NULL, TAKES_VALUE, "N",
      "refuse models that plan more than N bytes of tensors (default: 8G)", set_max_bytes},
     {NULL, "--max-work", NULL, TAKES_VALUE, "N", "refuse more than N multiply-adds of checking (default: 1T)",
@@ -685,6 +702,7 @@ void fg_options_parse(fg_context *ctx, int argc, char **argv, fg_cli_options *o)
     o->dims = FG_ARRAY(ctx, most, fg_dim_option);
     o->shapes = FG_ARRAY(ctx, most, fg_shape_binding);
     o->consts = FG_ARRAY(ctx, most, fg_file_option);
+    o->bounds = FG_ARRAY(ctx, most, fg_bound_binding);
     o->inputs = FG_ARRAY(ctx, most, fg_file_option);
     o->expects = FG_ARRAY(ctx, most, fg_file_option);
     o->reports = FG_ARRAY(ctx, most, fg_report_option);

@@ -89,6 +89,8 @@ typedef struct fg_cli_options {
     int n_shapes;
     fg_file_option *consts, *inputs, *expects;
     int n_consts, n_inputs, n_expects;
+    fg_bound_binding *bounds; /* --bound */
+    int n_bounds;
     fg_weights_mode weights;
     fg_dtype weights_type; /* --precision: FG_FLOAT16 or FG_BFLOAT16; FG_UNDEFINED: fp32 */
     bool static_arena, exact, no_fuse;

@@ -3,13 +3,9 @@
 
 #include "codegen/planner.h"
 
-static const fg_node *only_node(const fg_kernel *k) {
-    return k->n_nodes == 1 ? k->nodes[0] : NULL;
-}
-
 /* The LoopNext that ends what this kernel begins; NULL if it begins nothing. */
 static const fg_node *loop_begun(const fg_kernel *k) {
-    const fg_node *n = only_node(k);
+    const fg_node *n = k->stage[0].anchor;
     const fg_value *iteration = n != NULL && fg_is_loop_enter(n) ? n->out[FG_ENTERED_ITERATION] : NULL;
     for (int i = 0; iteration != NULL && i < iteration->n_users; i++) {
         if (fg_is_loop_next(iteration->users[i])) {
@@ -32,12 +28,13 @@ static bool is_there(const fg_value *v) {
 
 int fg_loop_text(const fg_planner *p, int kernel, int depth, fg_text *out) {
     const fg_kernel *k = p->partition->kernels[kernel];
-    const fg_node *next = loop_begun(k), *own = only_node(k);
+    const fg_node *next = loop_begun(k), *own = k->stage[0].anchor;
     const int pad = 4 * depth;
     if (next != NULL) {
         const fg_value *ran = next->out[FG_NEXT_RAN], *count = next->out[FG_NEXT_COUNT];
         if (is_there(ran)) fg_text_printf(out, "%*s*%s = 0;\n", pad, "", at_value(p, ran));
-        if (is_there(count)) fg_text_printf(out, "%*s*(int64_t *)(void *)%s = 0;\n", pad, "", at_value(p, count));
+        if (is_there(count))
+            fg_text_printf(out, "%*s*(int64_t *)(void *)%s = 0;\n", pad, "", at_value(p, count));
         fg_text_printf(out, "%*swhile (*%s) {\n", pad, "", at_value(p, own->out[FG_ENTERED_ON]));
         return 1;
     }
@@ -71,8 +68,9 @@ static void check_kept(const fg_planner *p, int first, int last) {
         if (p->scratch[i].kept && p->scratch[i].kernel > first && p->scratch[i].kernel < last) {
             fg_context_set_node(p->ctx, p->partition->kernels[p->scratch[i].kernel]->nodes[0]);
             fg_remedy(p->ctx, "bind the number of iterations with --const, so that the loop is unrolled");
-            fg_raise(p->ctx, FG_UNSUPPORTED,
-                     "makes strings in a loop that only a run counts, and each iteration's would have to stay");
+            fg_raise(
+                p->ctx, FG_UNSUPPORTED,
+                "makes strings in a loop that only a run counts, and each iteration's would have to stay");
         }
     }
 }
@@ -81,7 +79,7 @@ void fg_loop_lifetimes(const fg_planner *p) {
     for (int a = p->partition->n_kernels - 1; a >= 0; a--) { /* from the last: inner loops first */
         const fg_node *next = loop_begun(p->partition->kernels[a]);
         int b = a;
-        while (next != NULL && only_node(p->partition->kernels[b]) != next) b++;
+        while (next != NULL && p->partition->kernels[b]->stage[0].anchor != next) b++;
         if (next != NULL) {
             check_kept(p, a, b);
             stretch(p, a, b);

@@ -83,7 +83,7 @@ bool fg_shape_equal(const fg_shape *a, const fg_shape *b) {
 const char *fg_shape_text(fg_context *ctx, const fg_shape *s) {
     char text[FG_MAX_RANK * 24];
     int n = 0;
-    if (s->rank == 0) return "scalar";
+    if (s->rank <= 0) return s->rank == 0 ? "scalar" : "none";
     for (int i = 0; i < s->rank; i++)
         n += snprintf(text + n, sizeof text - (size_t)n, "%s%lld", i ? "x" : "", (long long)s->dim[i]);
     return fg_strdup(ctx, text);

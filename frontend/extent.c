@@ -56,10 +56,6 @@ int64_t fg_bound_of(const fg_value *v, int d) {
     return v->most == NULL ? -1 : v->most[d] >= 0 ? v->most[d] : v->most[FG_MAX_RANK];
 }
 
-int64_t fg_most_of(const fg_value *v) {
-    return v->most == NULL ? -1 : v->most[FG_MAX_RANK];
-}
-
 bool fg_is_dynamic(const fg_value *v) {
     for (int d = 0; d < v->shape.rank; d++) {
         if (v->extent[d] != NULL) {

@@ -31,8 +31,8 @@ struct fg_form {
 
 struct fg_symbol {
     int64_t most;
-    const fg_value *value; /* dimension `dim` of this value is the symbol; dim -1: its only element is */
-    int dim;
+    const fg_value *value;   /* dimension `dim` of this value is the symbol */
+    int dim;                 /* -1 - k: element k of it */
     const fg_form *least_of; /* the symbol is the lesser of this and `most`; NULL: counted */
     const fg_node *sum;      /* a concatenation of so many parts that the sum of their extents is a symbol */
 };
@@ -49,9 +49,8 @@ void fg_out_same_extent(fg_node *n, int i, int d, const fg_value *v, int k);
 /* Domain of operators that only rewritten graphs have. */
 #define FG_OWN_DOMAIN "fusegen"
 
-/* The most that extent d of v, or an element of it, is as the user says; -1: nothing is said. */
+/* The most that extent d of v is, as the user says; -1: nothing is said. */
 int64_t fg_bound_of(const fg_value *v, int d);
-int64_t fg_most_of(const fg_value *v);
 
 bool fg_is_dynamic(const fg_value *v);         /* some extent depends on data */
 bool fg_has_dynamic_operand(const fg_node *n); /* or its elements follow from such extents */

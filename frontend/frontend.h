@@ -18,6 +18,11 @@ typedef struct fg_const_binding {
     fg_tensor tensor;
 } fg_const_binding; /* --const in=file */
 
+typedef struct fg_bound_binding {
+    const char *name; /* of a tensor, or NAME:AXIS */
+    int64_t most;
+} fg_bound_binding; /* --bound boxes:0=100 */
+
 typedef struct fg_read_options {
     const fg_dim_binding *dims;
     int n_dims;
@@ -25,6 +30,8 @@ typedef struct fg_read_options {
     int n_shapes;
     const fg_const_binding *consts;
     int n_consts;
+    const fg_bound_binding *bounds;
+    int n_bounds;
 } fg_read_options;
 
 /* Reads a model file: scan, unpack, graph, external data, fill rules, local functions inlined, bindings

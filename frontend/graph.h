@@ -109,9 +109,9 @@ struct fg_value {
     /* Extents that depend on data (see extent.h): shape has their bounds. */
     const fg_form *extent[FG_MAX_RANK]; /* NULL: as shape says */
     const fg_form *elements; /* of an integer tensor whose elements follow from extents; NULL: of no such */
-    int symbol;    /* in a rewritten graph: this int64 is the value of symbol `symbol - 1`; 0: of none */
-    int tail;      /* likewise: beyond the true extents lies this fg_fill, plus 1; 0: anything */
-    bool packed;   /* likewise: elements lie side by side by the true extents */
+    int symbol;  /* in a rewritten graph: this int64 is the value of symbol `symbol - 1`; 0: of none */
+    int tail;    /* likewise: beyond the true extents lies this fg_fill, plus 1; 0: anything */
+    bool packed; /* likewise: elements lie side by side by the true extents */
     /* What the user says of it: the most that each extent is and, behind these, its elements; -1: nothing.
      * NULL: nothing at all. */
     const int64_t *most;

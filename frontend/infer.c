@@ -2,6 +2,7 @@
  * shape computed from constants (Shape, Gather, Concat, Reshape) is known by the time it is needed. */
 #include <string.h>
 
+#include "frontend/bounds.h"
 #include "frontend/draw.h"
 #include "frontend/expand.h"
 #include "frontend/extent.h"
@@ -194,6 +195,7 @@ static bool infer_one(fg_graph *g, fg_node *n, int64_t *spent) {
 /* Everything may have become constant, so that no node is left that reads an input. */
 void fg_infer(fg_graph *g) {
     fg_graph_link(g);
+    fg_bound_inputs(g);
     int64_t spent = 0;
     bool replaced = false;
     for (int i = 0; i < g->n_nodes;) {
@@ -202,6 +204,8 @@ void fg_infer(fg_graph *g) {
             fg_take_place(g, i, before);
             replaced = true;
         } else {
+            fg_bound_results(g, i);
+            replaced = replaced || g->n_nodes > before;
             i++;
         }
         if (i == g->n_nodes) {
@@ -212,6 +216,7 @@ void fg_infer(fg_graph *g) {
     if (replaced) {
         fg_renumber(g);
     }
+    fg_check_bounds(g);
 }
 
 void fg_infer_node(fg_graph *g, fg_node *n) {

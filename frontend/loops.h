@@ -23,8 +23,8 @@
 #define FG_LOOP_STATES "states"
 #define FG_LOOP_AXES   "axes" /* of what is collected */
 
-enum { FG_ENTER_TRIPS, FG_ENTER_CONDITION, FG_ENTER_STATES };                      /* operands */
-enum { FG_ENTERED_ITERATION, FG_ENTERED_ON, FG_ENTERED_STATES };                   /* results */
+enum { FG_ENTER_TRIPS, FG_ENTER_CONDITION, FG_ENTER_STATES };    /* operands */
+enum { FG_ENTERED_ITERATION, FG_ENTERED_ON, FG_ENTERED_STATES }; /* results */
 enum { FG_NEXT_ITERATION, FG_NEXT_ON, FG_NEXT_TRIPS, FG_NEXT_CONDITION, FG_NEXT_STATES };
 enum { FG_NEXT_RAN, FG_NEXT_COUNT, FG_NEXT_LAST };
 
@@ -71,8 +71,9 @@ typedef struct fg_new_loop {
 
 /* Its results stand in ->out. */
 fg_node *fg_put_loop_enter(fg_graph *g, const fg_node *n, const fg_new_loop *loop);
-/* condition: for another iteration, NULL: none. axes: along which pieces are collected, NULL: 0. last: the states afterwards, whether iterations ran or not.
- * collected: values to be made or NULL entries, which are filled in. */
+/* condition: for another iteration, NULL: none. axes: along which pieces are collected, NULL: 0. last: the
+ * states afterwards, whether iterations ran or not. collected: values to be made or NULL entries, which are
+ * filled in. */
 void fg_put_loop_next(fg_graph *g, const fg_node *n, const fg_new_loop *loop, const fg_node *enter,
                       fg_value *condition, fg_value *const *next, int pieces, fg_value *const *piece,
                       const int64_t *axes, fg_value **last, fg_value **collected);

@@ -1,6 +1,8 @@
 /* The model reader: file, versions, graph. */
 #include "frontend/reader.h"
 
+#include "frontend/bounds.h"
+
 #include <string.h>
 
 static void read_opsets(fg_reader *r) {
@@ -78,5 +80,6 @@ fg_graph *fg_read_model(fg_context *ctx, const char *path, const fg_read_options
     fg_file_digest(ctx, r.file, g->sha256);
     g->n_synthetic = r.n_synthetic;
     count_parameters(g, r.model->graph);
+    if (options != NULL) fg_note_bounds(g, options->bounds, options->n_bounds);
     return g;
 }

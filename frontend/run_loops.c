@@ -100,8 +100,7 @@ static bool goes_on(const fg_run *r, const fg_value *trips, const fg_value *cond
 
 static void enter(fg_run *r, loop_run *run, const fg_node *n) {
     const int64_t first = fg_attr_int(n, FG_LOOP_FIRST, 0);
-    run->on =
-        goes_on(r, fg_loop_operand(n, FG_ENTER_TRIPS), fg_loop_operand(n, FG_ENTER_CONDITION), first);
+    run->on = goes_on(r, fg_loop_operand(n, FG_ENTER_TRIPS), fg_loop_operand(n, FG_ENTER_CONDITION), first);
     run->rounds = 0;
     put_scalar(r, n->out[FG_ENTERED_ITERATION], first);
     put_scalar(r, n->out[FG_ENTERED_ON], run->on);
@@ -147,7 +146,8 @@ static void put_collected(fg_run *r, loop_run *run, int i, const fg_value *piece
         t.shape.dim[d] = d == axis ? run->rounds : s->dim[d < axis ? d : d - 1];
         outer *= d < axis ? t.shape.dim[d] : 1;
     }
-    const size_t bytes = fg_dtype_bytes(out->dtype, fg_shape_count(s)), part = outer > 0 ? bytes / (size_t)outer : 0;
+    const size_t bytes = fg_dtype_bytes(out->dtype, fg_shape_count(s)),
+                 part = outer > 0 ? bytes / (size_t)outer : 0;
     t.data = fg_big_alloc(r->ctx, bytes * (size_t)run->rounds + 1);
     for (int64_t o = 0; o < outer; o++) {
         for (int64_t k = 0; k < run->rounds; k++) {

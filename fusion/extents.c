@@ -26,6 +26,7 @@ typedef struct lowerer {
 /* ---- symbols ---- */
 
 static fg_value *symbol_value(lowerer *l, int k);
+static fg_value *int_constant(lowerer *l, const fg_value *like_name, int count, const int64_t *values);
 
 /* Symbols of some forms, and the forms as rows over them. */
 typedef struct rows {
@@ -136,6 +137,23 @@ static fg_value *least_value(lowerer *l, int k, const fg_value *v) {
     return y;
 }
 
+/* An element that the graph computes. */
+static fg_value *element_value(lowerer *l, fg_value *v, int64_t i) {
+    if (fg_shape_count(&v->shape) == 1) {
+        return v;
+    }
+    fg_value *in[2] = {v, int_constant(l, v, 1, &i)},
+             *y = fg_graph_value(l->g, fg_format(l->ctx, "%s/element", v->name));
+    fg_node *n = fg_graph_node(l->g, "Gather", 2, in, 1, &y);
+    n->op = fg_op_find("", "Gather", l->g->opset > 0 ? l->g->opset : 13);
+    n->name = v->producer->name;
+    n->index = v->producer->index;
+    y->dtype = FG_INT64;
+    y->shape = (fg_shape){1, {1}};
+    y->shape_known = true;
+    return y;
+}
+
 static fg_value *symbol_value(lowerer *l, int k) {
     if (l->symbol[k] != NULL) {
         return l->symbol[k];
@@ -143,7 +161,7 @@ static fg_value *symbol_value(lowerer *l, int k) {
     const fg_symbol *s = &l->g->symbols[k];
     fg_value *v = s->value == NULL ? NULL : l->g->values[s->value->id];
     FG_REQUIRE(l->ctx, "extents", v != NULL && v->ref == s->value && v->producer != NULL);
-    fg_value *held = s->dim < 0            ? v /* an element that the graph computes */
+    fg_value *held = s->dim < 0            ? element_value(l, v, -1 - s->dim)
                      : s->least_of != NULL ? least_value(l, k, v)
                                            : counted_value(l, k, v);
     return l->symbol[k] = held;
@@ -648,12 +666,34 @@ static bool is_constant(const fg_node *n) {
     return all;
 }
 
+static bool is_limit(const fg_node *n) {
+    return strcmp(n->op_type, "Limit") == 0 && strcmp(n->domain, FG_OWN_DOMAIN) == 0;
+}
+
+/* The true extent is told, and counted anew. */
+static void limit(lowerer *l, fg_node *n) {
+    const fg_form form = fg_extent_form(n->in[0], (int)fg_attr_int(n, "axis", 0));
+    const rows r = rows_of(l, &form, 1);
+    fg_value **in = FG_ARRAY(l->ctx, 1 + r.n, fg_value *);
+    in[0] = n->in[0];
+    for (int i = 0; i < r.n; i++) {
+        in[1 + i] = symbol_value(l, r.symbol[i]);
+    }
+    n->in = in;
+    n->n_in = 1 + r.n;
+    set_ints(l, n, "forms", r.count * (r.n + 1), r.ints);
+}
+
 static bool is_choice(const fg_node *n) {
     return strcmp(n->op_type, "Choose") == 0 && strcmp(n->domain, FG_OWN_DOMAIN) == 0;
 }
 
 static void lower_node(lowerer *l, fg_node *n) {
     fg_context_set_node(l->ctx, n);
+    if (is_limit(n)) {
+        limit(l, n);
+        return;
+    }
     if (fg_is_loop_enter(n) || fg_is_loop_next(n)) {
         return; /* states are carried as far as their bounds go */
     }

@@ -41,7 +41,8 @@ static void check_readers(const owners *o, const fg_loop *l, const fg_kernel *k)
         if (!kept) {
             fg_context_set_node(o->ctx, k->nodes[0]);
             fg_remedy(o->ctx, "--no-fuse");
-            fg_raise(o->ctx, FG_UNSUPPORTED, "is fused with what stands inside a loop that only a run counts");
+            fg_raise(o->ctx, FG_UNSUPPORTED,
+                     "is fused with what stands inside a loop that only a run counts");
         }
     }
 }

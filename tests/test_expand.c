@@ -1,35 +1,5 @@
 /* Control flow and sequences: what they resolve to, by the interpreter and in generated code. */
-#include "lower_check.h"
-
-/* A graph inside an attribute, with inputs of those names. */
-static fg_graph *body_of(fg_graph *g, const char *const *inputs, int n) {
-    fg_graph *b = new_graph(g->ctx, g->opset);
-    for (int i = 0; i < n; i++) {
-        fg_value *v = fg_graph_value(b, inputs[i]);
-        v->is_input = true;
-        b->inputs[b->n_inputs++] = v;
-    }
-    return b;
-}
-
-static void set_body(fg_graph *g, fg_value *v, const char *attr, fg_graph *body) {
-    fg_graph_link(body);
-    fg_node_set_attr(g->ctx, v->producer, attr, FG_ATTR_GRAPH)->graph = body;
-}
-
-static fg_value *number(fg_graph *g, int64_t i) {
-    const fg_shape s = {0};
-    int64_t *data = FG_NEW(g->ctx, int64_t);
-    *data = i;
-    return fg_graph_const(g, "number", FG_INT64, &s, data);
-}
-
-static fg_value *truth(fg_graph *g, bool b) {
-    const fg_shape s = {0};
-    unsigned char *data = FG_NEW(g->ctx, unsigned char);
-    *data = b;
-    return fg_graph_const(g, "truth", FG_BOOL, &s, data);
-}
+#include "body_builder.h"
 
 /* Loop of x = x + captured, which also collects x. Returns the node's two results. */
 static void make_loop(fg_graph *g, fg_value *trips, fg_value *x, fg_value *captured, fg_value **results) {
@@ -118,12 +88,6 @@ TEST(a_sequence_that_is_an_output_becomes_its_elements) {
     check(g, NODE(g, "Optional", s));
     assert_int_equal(g->n_outputs, 2);
     assert_string_equal(g->outputs[1]->name, "Optional[0][1]");
-}
-
-static void infer_graph(fg_context *ctx, void *g) {
-    (void)ctx;
-    fg_graph_link(g);
-    fg_infer(g);
 }
 
 TEST(what_cannot_be_resolved_is_refused) {

@@ -100,6 +100,11 @@ static void fill_tail(trial *t, const fg_slot *s) {
     fg_fill_slot(s, root_in(t->c, s, false), element);
 }
 
+static bool ends_iteration(const trial *t) {
+    const fg_node *n = t->kernel->stage[0].anchor;
+    return n != NULL && fg_is_loop_next(n);
+}
+
 /* What a kernel adds an element to in each iteration of a loop has, before the last one, all but that. */
 static void feed_collected(trial *t, int i) {
     const fg_slot *s = output_slot(t, i);
@@ -116,15 +121,24 @@ static void feed_collected(trial *t, int i) {
     const int64_t rounds = all.shape.dim[axis];
     const size_t part = rounds > 0 ? fg_dtype_bytes(all.dtype, inner / rounds) : 0;
     for (int64_t o = 0; o < outer && rounds > 0; o++)
-        memset((char *)before.data + fg_dtype_bytes(all.dtype, inner) * (size_t)o + part * (size_t)(rounds - 1),
+        memset((char *)before.data + fg_dtype_bytes(all.dtype, inner) * (size_t)o +
+                   part * (size_t)(rounds - 1),
                FG_POISON, part);
     fg_scatter(s, root_in(t->c, s, false), &before);
     fg_scatter(s, root_in(t->c, s, true), &before);
     fg_big_free(t->c->ctx, before.data);
 }
 
+/* The end of an iteration, and there was none. */
+static bool never_happens(const trial *t) {
+    if (!ends_iteration(t)) return false;
+    const fg_tensor ran = fg_check_value(t->c, t->kernel->stage[0].anchor->out[FG_NEXT_RAN]);
+    return ran.data != NULL && *(const uint8_t *)ran.data == 0;
+}
+
 /* False if an operand was not made: inside a loop of no iterations. */
 static bool feed(trial *t) {
+    if (never_happens(t)) return false;
     for (int i = 0; i < t->kernel->n_in; i++) {
         const fg_slot *s = fed_slot(t, i);
         if (s && fg_slot_is_sparse(s)) memset(root_in(t->c, s, false), 0, fg_slot_span(s));
@@ -172,10 +186,6 @@ static void release(trial *t) {
 static void copy_kept(const trial *t, unsigned char *to, const unsigned char *from) {
     if (t->text->kept_bytes > 0)
         memcpy(to + t->text->kept_base, from + t->text->kept_base, (size_t)t->text->kept_bytes);
-}
-
-static bool ends_iteration(const trial *t) {
-    return fg_is_loop_next(t->kernel->nodes[0]);
 }
 
 static void put_back(const trial *t) {

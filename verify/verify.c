@@ -58,7 +58,7 @@ static void find_symbols(fg_check *c) {
         if (!s->value) continue;
         fg_tensor t = fg_check_reference(c, s->value);
         fg_value view = {.name = "", .dtype = t.dtype, .shape = t.shape, .data = t.data};
-        c->symbols[i] = s->dim < 0 ? fg_const_int(&view, 0) : t.shape.dim[s->dim];
+        c->symbols[i] = s->dim < 0 ? fg_const_int(&view, -1 - s->dim) : t.shape.dim[s->dim];
     }
 }
 

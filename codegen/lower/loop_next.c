@@ -40,8 +40,8 @@ static void emit_piece(const fg_next *x, int i) {
     fg_emit_input(e, "piece", piece);
     fg_emit_output(e, "all", all);
     fg_nest *nest = fg_nest_around(e, &all->shape, axis, 2, v, step);
-    fg_emit_moves(e, nest, 0, TO, fg_format(e->ctx, "(all + number * %lld)", (long long)step[TO]), FROM, "piece",
-                  all->dtype);
+    fg_emit_moves(e, nest, 0, TO, fg_format(e->ctx, "(all + number * %lld)", (long long)step[TO]), FROM,
+                  "piece", all->dtype);
     fg_line(e, "}");
 }
 
@@ -106,8 +106,7 @@ static void emit_states(const fg_next *x) {
             fg_line(e, "{");
             fg_emit_input(e, "from", from);
             fg_nest *nest = fg_nest_of_value(e, from);
-            fg_nest_add_value(e, nest, from);
-            fg_emit_moves(e, nest, 0, TO, aside, FROM, "from", from->dtype);
+            fg_emit_moves(e, nest, 0, 0, aside, 0, "from", from->dtype); /* as it lies */
             fg_line(e, "}");
         }
     }

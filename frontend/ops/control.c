@@ -227,7 +227,7 @@ static void roll(const loop *l) {
     fg_value **scans = FG_ARRAY(ctx, l->scans + 1, fg_value *);
     const fg_node *enter = fg_put_loop_enter(g, n, &made);
     if (made.trips != NULL && made.trips->bound == 0) {
-        fg_bound_index(made.trips, fg_most_of(made.trips) >= 0 ? fg_most_of(made.trips) + 1 : SOME_TRIPS);
+        fg_bound_index(made.trips, SOME_TRIPS);
     }
     args[0] = enter->out[FG_ENTERED_ITERATION];
     args[1] = fg_put_bool(g, n, true);
@@ -265,7 +265,8 @@ static void infer_loop(fg_context *ctx, fg_graph *g, fg_node *n) {
     const int64_t trips = trip_count(ctx, n);
     const fg_value *condition = operand(&l, 1);
     const bool unknown = trips < 0 || (condition != NULL && condition->data == NULL);
-    if (l.iteration == trips || (condition != NULL && condition->data != NULL && fg_const_int(condition, 0) == 0)) {
+    if (l.iteration == trips ||
+        (condition != NULL && condition->data != NULL && fg_const_int(condition, 0) == 0)) {
         finish(&l);
     } else if (unknown || (l.iteration == 0 && !unrolls(&l, trips))) {
         roll(&l);
@@ -376,11 +377,13 @@ static fg_value *rolled_piece(const scan *s, int i, fg_value *iteration, fg_valu
     fg_graph *g = s->g;
     fg_value *x = s->n->in[s->first + s->states + i], *at = iteration;
     if (listed(g->ctx, s->n, "scan_input_directions", i) != 0) {
-        fg_value *last = fg_put(g, s->n, "Sub", 2, (fg_value *[]){trips, fg_put_ints(g, s->n, -1, (int64_t[]){1})});
+        fg_value *last =
+            fg_put(g, s->n, "Sub", 2, (fg_value *[]){trips, fg_put_ints(g, s->n, -1, (int64_t[]){1})});
         at = fg_put(g, s->n, "Sub", 2, (fg_value *[]){last, iteration});
     }
     fg_value *piece = fg_put(g, s->n, "Gather", 2, (fg_value *[]){x, at});
-    fg_put_int(g, piece, "axis", fg_axis(g->ctx, s->n, listed(g->ctx, s->n, "scan_input_axes", i), x->shape.rank));
+    fg_put_int(g, piece, "axis",
+               fg_axis(g->ctx, s->n, listed(g->ctx, s->n, "scan_input_axes", i), x->shape.rank));
     return piece;
 }
 
@@ -544,7 +547,8 @@ static void infer_scan_8(fg_context *ctx, fg_graph *g, fg_node *n) {
 const fg_op fg_ops_control[] = {
     ROW("If", 1, 0, 1, 1, FG_T(FG_BOOL), infer_if,
         "both branches are computed where the condition is not constant"),
-    ROW("Loop", 1, 0, 0, -1, FG_T_ANY, infer_loop, "a loop of many iterations, or of a number that only a run knows, has states of fixed shapes"),
+    ROW("Loop", 1, 0, 0, -1, FG_T_ANY, infer_loop,
+        "a loop of many iterations, or of a number that only a run knows, has states of fixed shapes"),
     ROW("Scan", 8, 8, 0, -1, FG_T_ANY, infer_scan_8, "no sequence_lens; unrolled"),
     ROW("Scan", 9, 0, 1, -1, FG_T_ANY, infer_scan, NULL),
 };

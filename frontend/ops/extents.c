@@ -48,6 +48,38 @@ static void infer_choose(fg_context *ctx, fg_graph *g, fg_node *n) {
     }
 }
 
+/* A list of integers that decide on extents, each from 0 to `most`: every one is a symbol. */
+static void infer_at_most(fg_context *ctx, fg_graph *g, fg_node *n) {
+    const fg_value *x = n->in[0];
+    const int64_t most = fg_attr_int(n, "most", 0), count = fg_shape_count(&x->shape);
+    fg_out_shape(ctx, n, 0, x->dtype, &x->shape);
+    fg_form *forms = FG_ARRAY(ctx, count + 1, fg_form);
+    for (int64_t i = 0; i < count; i++) {
+        const int k = fg_new_symbol(g, most);
+        g->symbols[k].value = n->out[0];
+        g->symbols[k].dim = -1 - (int)i;
+        forms[i] = (fg_form){.n = 1, .term = {{k, 1}}};
+    }
+    n->out[0]->elements = forms;
+    n->out[0]->bound = most < INT64_MAX ? most + 1 : most;
+}
+
+/* A tensor of which one extent, which depends on data, is `most` at most. */
+static void infer_limit(fg_context *ctx, fg_graph *g, fg_node *n) {
+    const fg_value *x = n->in[0];
+    const int axis = (int)fg_attr_int(n, "axis", 0);
+    const int64_t most = fg_attr_int(n, "most", 0);
+    fg_shape y = x->shape;
+    y.dim[axis] = y.dim[axis] < most ? y.dim[axis] : most;
+    fg_out_symbol(ctx, g, n, 0, x->dtype, &y, axis, fg_new_symbol(g, most));
+    for (int d = 0; d < y.rank; d++) {
+        if (d != axis) {
+            fg_out_same_extent(n, 0, d, x, d);
+        }
+    }
+    n->out[0]->bound = x->bound;
+}
+
 #define ROW(NAME, INFER, REFERENCE, LOWERING)                                                                \
     {                                                                                                        \
         .name = NAME, .domain = FG_OWN_DOMAIN, .since = 1, .min_in = 1, .max_in = -1, .max_out = 1,          \
@@ -57,9 +89,11 @@ static void infer_choose(fg_context *ctx, fg_graph *g, fg_node *n) {
 const fg_op fg_ops_extents[] = {
     ROW("Extents", infer_told, fg_ref_extents, "extents"), /* of nothing but symbols */
     ROW("FillTail", fg_infer_same, fg_ref_same, "fill_tail"),
-    ROW("Pack", fg_infer_same, fg_ref_same, "pack"),      /* elements side by side, row-major */
-    ROW("Unpack", fg_infer_same, fg_ref_same, "pack"),    /* and back */
-    ROW("Choose", infer_choose, fg_ref_choose, "choose"), /* of both branches of an If */
-    ROW("Join", fg_infer_same, NULL, "join"),             /* Concat along such an extent */
+    ROW("Pack", fg_infer_same, fg_ref_same, "pack"),         /* elements side by side, row-major */
+    ROW("Unpack", fg_infer_same, fg_ref_same, "pack"),       /* and back */
+    ROW("Choose", infer_choose, fg_ref_choose, "choose"),    /* of both branches of an If */
+    ROW("AtMost", infer_at_most, fg_ref_at_most, "at_most"), /* what the user says of data */
+    ROW("Limit", infer_limit, fg_ref_limit, "limit"),
+    ROW("Join", fg_infer_same, NULL, "join"), /* Concat along such an extent */
 };
 const int fg_ops_extents_count = FG_COUNT(fg_ops_extents);

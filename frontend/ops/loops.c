@@ -76,13 +76,26 @@ void fg_put_loop_next(fg_graph *g, const fg_node *n, const fg_new_loop *loop, co
 
 /* ---- rows ---- */
 
-static void need_tensor(fg_context *ctx, const fg_value *v, const char *what) {
+/* Why the loop could not be unrolled. */
+static const char *uncounted(fg_context *ctx, const fg_node *n) {
+    const bool enters = fg_is_loop_enter(n);
+    const fg_value *trips = fg_loop_operand(n, enters ? FG_ENTER_TRIPS : FG_NEXT_TRIPS),
+                   *condition = fg_loop_operand(n, enters ? FG_ENTER_CONDITION : FG_NEXT_CONDITION);
+    if (trips != NULL && trips->data == NULL) {
+        return fg_format(ctx, "the number of iterations ('%s') is not constant", trips->name);
+    }
+    return condition == NULL
+               ? "the loop is too long to be unrolled"
+               : fg_format(ctx, "the condition of the loop ('%s') is not constant", condition->name);
+}
+
+static void need_tensor(fg_context *ctx, const fg_node *n, const fg_value *v) {
     if (v == NULL) {
-        fg_raise(ctx, FG_BAD_MODEL, "%s of a loop is absent", what);
+        fg_raise(ctx, FG_BAD_MODEL, "a state or a result of a loop is absent");
     }
     if (v->is_sequence) {
-        fg_remedy(ctx, "bind what decides on the number of iterations with --const, so that it is known");
-        fg_raise(ctx, FG_UNSUPPORTED, "%s '%s' of a loop that only a run counts is a sequence", what, v->name);
+        fg_remedy(ctx, "bind what decides on it with --const, so that the loop is unrolled");
+        fg_raise(ctx, FG_UNSUPPORTED, "%s, and '%s' is a sequence", uncounted(ctx, n), v->name);
     }
 }
 
@@ -94,7 +107,7 @@ static void infer_enter(fg_context *ctx, fg_graph *g, fg_node *n) {
     n->out[FG_ENTERED_ITERATION]->bound = INT32_MAX; /* never negative */
     for (int i = FG_ENTERED_STATES; i < n->n_out; i++) {
         const fg_value *from = n->in[FG_ENTER_STATES + i - FG_ENTERED_STATES];
-        need_tensor(ctx, from, "state");
+        need_tensor(ctx, n, from);
         fg_out_shape(ctx, n, i, from->dtype, &from->shape);
         for (int d = 0; d < from->shape.rank; d++) {
             fg_out_same_extent(n, i, d, from, d);
@@ -103,8 +116,8 @@ static void infer_enter(fg_context *ctx, fg_graph *g, fg_node *n) {
 }
 
 /* A state is in every iteration what it was in the first one. */
-static void check_state(fg_context *ctx, const fg_value *state, const fg_value *next) {
-    need_tensor(ctx, next, "state");
+static void check_state(fg_context *ctx, const fg_node *n, const fg_value *state, const fg_value *next) {
+    need_tensor(ctx, n, next);
     bool same = next->dtype == state->dtype && fg_shape_equal(&next->shape, &state->shape);
     for (int d = 0; same && d < state->shape.rank; d++) {
         same = fg_form_equal(next->extent[d], state->extent[d]);
@@ -113,10 +126,10 @@ static void check_state(fg_context *ctx, const fg_value *state, const fg_value *
         fg_remedy(ctx, "export the model with states of one shape, or bind the number of iterations with "
                        "--const, so that the loop is unrolled");
         fg_raise(ctx, FG_UNSUPPORTED,
-                 "state '%s' goes into an iteration as %s %s and comes out as %s %s, and only a run counts "
-                 "the iterations",
-                 next->name, fg_dtype_get(state->dtype)->name, fg_shape_text(ctx, &state->shape),
-                 fg_dtype_get(next->dtype)->name, fg_shape_text(ctx, &next->shape));
+                 "%s, and state '%s' goes into an iteration as %s %s and comes out as %s %s",
+                 uncounted(ctx, n), next->name, fg_dtype_get(state->dtype)->name,
+                 fg_shape_text(ctx, &state->shape), fg_dtype_get(next->dtype)->name,
+                 fg_shape_text(ctx, &next->shape));
     }
 }
 
@@ -137,13 +150,16 @@ static int64_t most_trips(const fg_graph *g, const fg_value *trips) {
         }
         return m < 0 ? 0 : m;
     }
-    return fg_most_of(trips);
+    return -1;
 }
 
-static int64_t planned_trips(fg_context *ctx, const fg_graph *g, const fg_node *n, const fg_value *out) {
+static int64_t planned_trips(fg_context *ctx, const fg_graph *g, const fg_node *n, int i) {
+    const fg_value *out = n->out[FG_NEXT_LAST + fg_loop_states(n) + i],
+                   *piece = n->in[FG_NEXT_STATES + 2 * fg_loop_states(n) + i];
+    const int axis = fg_loop_axis(ctx, n, i, piece->shape.rank);
     const fg_value *trips = fg_loop_operand(n, FG_NEXT_TRIPS),
                    *condition = fg_loop_operand(n, FG_NEXT_CONDITION);
-    const int64_t first = fg_attr_int(n, FG_LOOP_FIRST, 0), own = fg_bound_of(out, 0);
+    const int64_t first = fg_attr_int(n, FG_LOOP_FIRST, 0), own = fg_bound_of(out, axis);
     int64_t most = most_trips(g, trips);
     most = most > first ? most - first : most >= 0 ? 0 : -1;
     if (condition != NULL && condition->data != NULL && fg_const_int(condition, 0) == 0) {
@@ -152,10 +168,16 @@ static int64_t planned_trips(fg_context *ctx, const fg_graph *g, const fg_node *
     if (own >= 0 && (most < 0 || own < most)) {
         most = own;
     }
+    if (most < 0 && out->shape_declared && out->shape.rank == piece->shape.rank + 1) {
+        most = out->shape.dim[axis];
+    }
     if (most < 0 || most == INT64_MAX - first) {
-        fg_remedy(ctx, "say how many there are at most, for example --bound '%s=100'", out->name);
-        fg_raise(ctx, FG_UNSUPPORTED,
-                 "'%s' holds an element of each iteration, and only a run counts the iterations", out->name);
+        fg_remedy(
+            ctx,
+            "say how many there are at most, for example --bound '%s=100', or bind what decides with --const",
+            out->name);
+        fg_raise(ctx, FG_UNSUPPORTED, "'%s' holds an element of each iteration, and %s", out->name,
+                 uncounted(ctx, n));
     }
     return most;
 }
@@ -167,11 +189,11 @@ static bool is_counted(const fg_node *n) {
     return always && fg_attr_int(n, BEGINS_ALWAYS, 0) != 0;
 }
 
-static void check_piece(fg_context *ctx, const fg_value *piece) {
-    need_tensor(ctx, piece, "result");
+static void check_piece(fg_context *ctx, const fg_node *n, const fg_value *piece) {
+    need_tensor(ctx, n, piece);
     if (piece->shape.rank == FG_MAX_RANK || fg_dtype_is_packed(piece->dtype) || fg_is_dynamic(piece)) {
-        fg_raise(ctx, FG_UNSUPPORTED, "'%s' cannot be collected over iterations that only a run counts: %s",
-                 piece->name, fg_is_dynamic(piece) ? "its shape depends on data" : "of this type or rank");
+        fg_raise(ctx, FG_UNSUPPORTED, "%s, and '%s' cannot be collected: %s", uncounted(ctx, n), piece->name,
+                 fg_is_dynamic(piece) ? "its shape depends on data" : "not of this type or rank");
     }
 }
 
@@ -179,7 +201,7 @@ static void infer_states(fg_context *ctx, fg_node *n) {
     const int states = fg_loop_states(n);
     for (int i = 0; i < states; i++) {
         const fg_value *next = n->in[FG_NEXT_STATES + states + i];
-        check_state(ctx, n->in[FG_NEXT_STATES + i], next);
+        check_state(ctx, n, n->in[FG_NEXT_STATES + i], next);
         fg_out_shape(ctx, n, FG_NEXT_LAST + i, next->dtype, &next->shape);
         for (int d = 0; d < next->shape.rank; d++) {
             fg_out_same_extent(n, FG_NEXT_LAST + i, d, next, d);
@@ -197,14 +219,14 @@ static void infer_next(fg_context *ctx, fg_graph *g, fg_node *n) {
     infer_states(ctx, n);
     int64_t most = INT64_MAX;
     for (int i = 0; i < pieces; i++) {
-        const int64_t own = planned_trips(ctx, g, n, n->out[FG_NEXT_LAST + states + i]);
+        check_piece(ctx, n, n->in[FG_NEXT_STATES + 2 * states + i]);
+        const int64_t own = planned_trips(ctx, g, n, i);
         most = own < most ? own : most;
     }
     const int symbol = pieces > 0 && !exact ? fg_new_symbol(g, most) : -1;
     for (int i = 0; i < pieces; i++) {
         const fg_value *piece = n->in[FG_NEXT_STATES + 2 * states + i];
         const int at = FG_NEXT_LAST + states + i;
-        check_piece(ctx, piece);
         const int rank = piece->shape.rank, axis = fg_loop_axis(ctx, n, i, rank);
         fg_shape y = {.rank = rank + 1};
         for (int d = 0; d <= rank; d++) {

@@ -29,3 +29,30 @@ void fg_ref_choose(const fg_eval *e) {
 void fg_ref_same(const fg_eval *e) {
     fg_ref_copy(e);
 }
+
+static _Noreturn void beyond(const fg_eval *e, long long is, long long most) {
+    fg_remedy(e->ctx, "give a larger bound with --bound, or smaller data with --input");
+    fg_raise(e->ctx, FG_UNSUPPORTED, "'%s' is %lld in this run, and its bound is %lld", e->node->out[0]->name,
+             is, most);
+}
+
+void fg_ref_at_most(const fg_eval *e) {
+    const int64_t most = fg_attr_int(e->node, "most", 0), n = fg_shape_count(&e->in[0].shape);
+    for (int64_t i = 0; i < n; i++) {
+        const int64_t x = fg_tensor_int(&e->in[0], i);
+        if (x < 0 || x > most) {
+            beyond(e, (long long)x, (long long)most);
+        }
+    }
+    fg_ref_copy(e);
+}
+
+void fg_ref_limit(const fg_eval *e) {
+    const int64_t most = fg_attr_int(e->node, "most", 0),
+                  extent = e->in[0].shape.dim[fg_attr_int(e->node, "axis", 0)];
+    if (extent > most) {
+        beyond(e, (long long)extent, (long long)most);
+    }
+    e->out[0].shape = e->in[0].shape;
+    fg_ref_copy(e);
+}
