@@ -69,6 +69,7 @@ typedef float fg_v;
 #define fg_zero() 0.0f
 #define fg_set1(s) ((float)(s))
 #define fg_load(p) (*(const float *)(p))
+#define fg_fetch(p) fg_load(p)
 #define fg_store(p, v) ((void)(*(p) = (v)))
 #define fg_add(a, b) ((a) + (b))
 #define fg_mul(a, b) ((a) * (b))
@@ -211,7 +212,7 @@ FG_KERNEL void head_generic_branch1_conv_1x1_relu(const fg_call *c)
                         {
                             const float *xk = xt;
                             for (int k = 0; k < 6; k++, xk += 1, wt += 5) {
-                                const fg_v w0 = fg_load(wt), w1 = fg_load(wt + 1), w2 = fg_load(wt + 2), w3 = fg_load(wt + 3), w4 = fg_load(wt + 4);
+                                const fg_v w0 = fg_fetch(wt), w1 = fg_fetch(wt + 1), w2 = fg_fetch(wt + 2), w3 = fg_fetch(wt + 3), w4 = fg_fetch(wt + 4);
                                 FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1); FG_FMAS(c0_2, xk[0], w2); FG_FMAS(c0_3, xk[0], w3); FG_FMAS(c0_4, xk[0], w4);
                                 FG_FMAS(c1_0, xk[6], w0); FG_FMAS(c1_1, xk[6], w1); FG_FMAS(c1_2, xk[6], w2); FG_FMAS(c1_3, xk[6], w3); FG_FMAS(c1_4, xk[6], w4);
                             }
@@ -278,7 +279,7 @@ FG_KERNEL void head_generic_branch2_conv_3x3_hardswish(const fg_call *c)
                             const float *xk = xt + ky * 60;
                             for (int k = 0; k < 18; k++, xk += 1, wt += 5, ahead += 1) {
                                 FG_PREFETCH(ahead);
-                                const fg_v w0 = fg_load(wt), w1 = fg_load(wt + 1), w2 = fg_load(wt + 2), w3 = fg_load(wt + 3), w4 = fg_load(wt + 4);
+                                const fg_v w0 = fg_fetch(wt), w1 = fg_fetch(wt + 1), w2 = fg_fetch(wt + 2), w3 = fg_fetch(wt + 3), w4 = fg_fetch(wt + 4);
                                 FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1); FG_FMAS(c0_2, xk[0], w2); FG_FMAS(c0_3, xk[0], w3); FG_FMAS(c0_4, xk[0], w4);
                                 FG_FMAS(c1_0, xk[6], w0); FG_FMAS(c1_1, xk[6], w1); FG_FMAS(c1_2, xk[6], w2); FG_FMAS(c1_3, xk[6], w3); FG_FMAS(c1_4, xk[6], w4);
                             }
@@ -324,7 +325,7 @@ FG_KERNEL void head_generic_branch2_conv_3x3_hardswish(const fg_call *c)
                             const float *xk = xt + ky * 60;
                             for (int k = 0; k < 18; k++, xk += 1, wt += 4, ahead += 1) {
                                 FG_PREFETCH(ahead);
-                                const fg_v w0 = fg_load(wt), w1 = fg_load(wt + 1), w2 = fg_load(wt + 2), w3 = fg_load(wt + 3);
+                                const fg_v w0 = fg_fetch(wt), w1 = fg_fetch(wt + 1), w2 = fg_fetch(wt + 2), w3 = fg_fetch(wt + 3);
                                 FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1); FG_FMAS(c0_2, xk[0], w2); FG_FMAS(c0_3, xk[0], w3);
                                 FG_FMAS(c1_0, xk[6], w0); FG_FMAS(c1_1, xk[6], w1); FG_FMAS(c1_2, xk[6], w2); FG_FMAS(c1_3, xk[6], w3);
                             }

@@ -73,6 +73,7 @@ FG_INLINE fg_v fg_set1(float s)
 }
 
 FG_INLINE fg_v fg_load(const float *p) { return *(const fg_v_in_memory *)(const void *)p; }
+#define fg_fetch(p) fg_load(p)
 FG_INLINE void fg_store(float *p, fg_v v) { *(fg_v_in_memory *)(void *)p = v; }
 FG_INLINE fg_v fg_loadn(const float *p, int n)
 {
@@ -125,6 +126,7 @@ FG_INLINE fg_v fg_set1(float s)
 }
 
 FG_INLINE fg_v fg_load(const float *p) { return *(const fg_v_in_memory *)(const void *)p; }
+#define fg_fetch(p) fg_load(p)
 FG_INLINE void fg_store(float *p, fg_v v) { *(fg_v_in_memory *)(void *)p = v; }
 FG_INLINE fg_v fg_loadn(const float *p, int n)
 {
@@ -182,6 +184,7 @@ FG_INLINE fg_v fg_set1(float s)
 }
 
 #define fg_load(p) (*(const fg_v *)(const void *)(p))
+#define fg_fetch(p) fg_load(p)
 FG_INLINE void fg_store(float *p, fg_v v) { *(fg_v *)(void *)p = v; }
 FG_INLINE fg_v fg_loadn(const float *p, int n)
 {
@@ -311,7 +314,7 @@ FG_KERNEL void head_x86_64_stem_conv_3x3_relu(const fg_call *c)
                             const float *xk = xt + ky * 17 + kx * 1;
                             FG_OPAQUE(xk);
                             for (int k = 0; k < 3; k++, xk += 238, wt += 8) {
-                                const fg_v w0 = fg_load(wt), w1 = fg_load(wt + 4);
+                                const fg_v w0 = fg_fetch(wt), w1 = fg_fetch(wt + 4);
                                 FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1);
                                 FG_FMAS(c1_0, xk[2], w0); FG_FMAS(c1_1, xk[2], w1);
                                 FG_FMAS(c2_0, xk[4], w0); FG_FMAS(c2_1, xk[4], w1);
@@ -373,7 +376,7 @@ FG_KERNEL void head_x86_64_branch1_conv_1x1_relu(const fg_call *c)
                         {
                             const float *xk = xt;
                             for (int k = 0; k < 6; k++, xk += 1, wt += 8) {
-                                const fg_v w0 = fg_load(wt), w1 = fg_load(wt + 4);
+                                const fg_v w0 = fg_fetch(wt), w1 = fg_fetch(wt + 4);
                                 FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1);
                                 FG_FMAS(c1_0, xk[6], w0); FG_FMAS(c1_1, xk[6], w1);
                                 FG_FMAS(c2_0, xk[12], w0); FG_FMAS(c2_1, xk[12], w1);
@@ -437,7 +440,7 @@ FG_KERNEL void head_x86_64_branch2_conv_3x3_hardswish(const fg_call *c)
                         {
                             const float *xk = xt + ky * 60;
                             for (int k = 0; k < 18; k++, xk += 1, wt += 12) {
-                                const fg_v w0 = fg_load(wt), w1 = fg_load(wt + 4), w2 = fg_load(wt + 8);
+                                const fg_v w0 = fg_fetch(wt), w1 = fg_fetch(wt + 4), w2 = fg_fetch(wt + 8);
                                 FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1); FG_FMAS(c0_2, xk[0], w2);
                                 FG_FMAS(c1_0, xk[6], w0); FG_FMAS(c1_1, xk[6], w1); FG_FMAS(c1_2, xk[6], w2);
                                 FG_FMAS(c2_0, xk[12], w0); FG_FMAS(c2_1, xk[12], w1); FG_FMAS(c2_2, xk[12], w2);

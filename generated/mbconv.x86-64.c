@@ -148,6 +148,7 @@ FG_INLINE fg_v fg_set1(float s)
 }
 
 FG_INLINE fg_v fg_load(const float *p) { return *(const fg_v_in_memory *)(const void *)p; }
+#define fg_fetch(p) fg_load(p)
 FG_INLINE void fg_store(float *p, fg_v v) { *(fg_v_in_memory *)(void *)p = v; }
 FG_INLINE void fg_storen(float *p, fg_v v, int n)
 {
@@ -246,6 +247,7 @@ FG_INLINE fg_v fg_set1(float s)
 }
 
 FG_INLINE fg_v fg_load(const float *p) { return *(const fg_v_in_memory *)(const void *)p; }
+#define fg_fetch(p) fg_load(p)
 FG_INLINE void fg_store(float *p, fg_v v) { *(fg_v_in_memory *)(void *)p = v; }
 FG_INLINE void fg_storen(float *p, fg_v v, int n)
 {
@@ -349,6 +351,7 @@ FG_INLINE fg_v fg_set1(float s)
 }
 
 #define fg_load(p) (*(const fg_v *)(const void *)(p))
+#define fg_fetch(p) fg_load(p)
 FG_INLINE void fg_store(float *p, fg_v v) { *(fg_v *)(void *)p = v; }
 FG_INLINE void fg_storen(float *p, fg_v v, int n)
 {
@@ -708,7 +711,7 @@ FG_KERNEL void mbconv_x86_64_project(const fg_call *c)
                         {
                             const float *xk = xt;
                             for (int k = 0; k < 20; k++, xk += 1, wt += 12) {
-                                const fg_v w0 = fg_load(wt), w1 = fg_load(wt + 4), w2 = fg_load(wt + 8);
+                                const fg_v w0 = fg_fetch(wt), w1 = fg_fetch(wt + 4), w2 = fg_fetch(wt + 8);
                                 FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1); FG_FMAS(c0_2, xk[0], w2);
                                 FG_FMAS(c1_0, xk[20], w0); FG_FMAS(c1_1, xk[20], w1); FG_FMAS(c1_2, xk[20], w2);
                                 FG_FMAS(c2_0, xk[40], w0); FG_FMAS(c2_1, xk[40], w1); FG_FMAS(c2_2, xk[40], w2);
@@ -741,7 +744,7 @@ FG_KERNEL void mbconv_x86_64_project(const fg_call *c)
                             {
                                 const float *xk = xt;
                                 for (int k = 0; k < 20; k++, xk += 1, wt += 12) {
-                                    const fg_v w0 = fg_load(wt), w1 = fg_load(wt + 4), w2 = fg_load(wt + 8);
+                                    const fg_v w0 = fg_fetch(wt), w1 = fg_fetch(wt + 4), w2 = fg_fetch(wt + 8);
                                     FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1); FG_FMAS(c0_2, xk[0], w2);
                                     FG_FMAS(c1_0, xk[20], w0); FG_FMAS(c1_1, xk[20], w1); FG_FMAS(c1_2, xk[20], w2);
                                     FG_FMAS(c2_0, xk[40], w0); FG_FMAS(c2_1, xk[40], w1); FG_FMAS(c2_2, xk[40], w2);

@@ -135,6 +135,7 @@ FG_INLINE fg_v fg_set1(float s)
 }
 
 FG_INLINE fg_v fg_load(const float *p) { return *(const fg_v_in_memory *)(const void *)p; }
+#define fg_fetch(p) fg_load(p)
 FG_INLINE void fg_store(float *p, fg_v v) { *(fg_v_in_memory *)(void *)p = v; }
 FG_INLINE fg_v fg_loadn(const float *p, int n)
 {
@@ -231,6 +232,7 @@ FG_INLINE fg_v fg_set1(float s)
 }
 
 FG_INLINE fg_v fg_load(const float *p) { return *(const fg_v_in_memory *)(const void *)p; }
+#define fg_fetch(p) fg_load(p)
 FG_INLINE void fg_store(float *p, fg_v v) { *(fg_v_in_memory *)(void *)p = v; }
 FG_INLINE fg_v fg_loadn(const float *p, int n)
 {
@@ -325,6 +327,7 @@ FG_INLINE fg_v fg_zero(void)
 }
 
 #define fg_load(p) (*(const fg_v *)(const void *)(p))
+#define fg_fetch(p) fg_load(p)
 FG_INLINE void fg_store(float *p, fg_v v) { *(fg_v *)(void *)p = v; }
 FG_INLINE fg_v fg_loadn(const float *p, int n)
 {
@@ -474,7 +477,7 @@ FG_KERNEL void residual_x86_64_conv1_conv_3x3_silu(const fg_call *c)
                             {
                                 const float *xk = xt + ky * 65;
                                 for (int k = 0; k < 15; k++, xk += 1, wt += 8) {
-                                    const fg_v w0 = fg_load(wt), w1 = fg_load(wt + 4);
+                                    const fg_v w0 = fg_fetch(wt), w1 = fg_fetch(wt + 4);
                                     FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1);
                                     FG_FMAS(c1_0, xk[5], w0); FG_FMAS(c1_1, xk[5], w1);
                                     FG_FMAS(c2_0, xk[10], w0); FG_FMAS(c2_1, xk[10], w1);
@@ -525,7 +528,7 @@ FG_KERNEL void residual_x86_64_conv1_conv_3x3_silu(const fg_call *c)
                             {
                                 const float *xk = xt + ky * 65;
                                 for (int k = 0; k < 15; k++, xk += 1, wt += 8) {
-                                    const fg_v w0 = fg_load(wt), w1 = fg_load(wt + 4);
+                                    const fg_v w0 = fg_fetch(wt), w1 = fg_fetch(wt + 4);
                                     FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1);
                                     FG_FMAS(c1_0, xk[5], w0); FG_FMAS(c1_1, xk[5], w1);
                                     FG_FMAS(c2_0, xk[10], w0); FG_FMAS(c2_1, xk[10], w1);
@@ -602,7 +605,7 @@ FG_KERNEL void residual_x86_64_conv2_conv_3x3_add_relu(const fg_call *c)
                             {
                                 const float *xk = xt + ky * 91;
                                 for (int k = 0; k < 21; k++, xk += 1, wt += 8) {
-                                    const fg_v w0 = fg_load(wt), w1 = fg_load(wt + 4);
+                                    const fg_v w0 = fg_fetch(wt), w1 = fg_fetch(wt + 4);
                                     FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1);
                                     FG_FMAS(c1_0, xk[7], w0); FG_FMAS(c1_1, xk[7], w1);
                                     FG_FMAS(c2_0, xk[14], w0); FG_FMAS(c2_1, xk[14], w1);
@@ -678,7 +681,7 @@ FG_KERNEL void residual_x86_64_conv2_conv_3x3_add_relu(const fg_call *c)
                             {
                                 const float *xk = xt + ky * 91;
                                 for (int k = 0; k < 21; k++, xk += 1, wt += 8) {
-                                    const fg_v w0 = fg_load(wt), w1 = fg_load(wt + 4);
+                                    const fg_v w0 = fg_fetch(wt), w1 = fg_fetch(wt + 4);
                                     FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1);
                                     FG_FMAS(c1_0, xk[7], w0); FG_FMAS(c1_1, xk[7], w1);
                                     FG_FMAS(c2_0, xk[14], w0); FG_FMAS(c2_1, xk[14], w1);
