@@ -21,15 +21,20 @@ class Failed(Exception):
     pass
 
 
+def label(job):
+    """By what name the job's result goes: the engine's, unless it runs in two ways."""
+    return job.get("label", job["engine"])
+
+
 class Worker:
     def __init__(self, job, prepare=False):
         """Starts a process for job["engine"]; raises Failed with the reason in one line."""
-        stem = os.path.join(job["folder"], "worker-" + job["engine"])
+        stem = os.path.join(job["folder"], "worker-" + label(job))
         with open(stem + ".json", "w") as f:
             json.dump(dict({k: v for k, v in job.items() if k != "report"}, prepare=prepare), f)
         threads = str(job["threads"])
         env = dict(os.environ, OMP_NUM_THREADS=threads, OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS=threads)
-        self.engine, self.job = job["engine"], job
+        self.engine, self.job = label(job), job
         self.log = open(stem + ".log", "w")
         self.process = subprocess.Popen([sys.executable, os.path.join(HERE, "worker.py"), stem + ".json"], env=env, text=True,
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log)
@@ -137,8 +142,8 @@ def measure(jobs, runs, limit, note):
             try:
                 workers.append(start(job))
             except Failed as e:
-                results[job["engine"]] = {"error": str(e)}
-                note("%-15s %s" % (job["engine"], e))
+                results[label(job)] = {"error": str(e)}
+                note("%-15s %s" % (label(job), e))
         if not workers:
             return results
         take_turns(workers, runs, limit, results, note)
@@ -159,7 +164,7 @@ def measure(jobs, runs, limit, note):
     finally:
         for w in workers:
             w.close()
-    return {job["engine"]: results[job["engine"]] for job in jobs}
+    return {label(job): results[label(job)] for job in jobs}
 
 
 def take_turns(workers, runs, limit, results, note):

@@ -144,12 +144,19 @@ def jobs_of(o, base, chosen, results):
     return [dict(j, outputs=outputs) for j in jobs]
 
 
+def alone(jobs, o, base, chosen):
+    """The same engines on one thread and the first processor, to see what threads are worth; their results go by other names."""
+    ready = [e for e in chosen if any(j["engine"] == e for j in jobs)]
+    base = dict(base, threads=1, cpus=base["cpus"][:1])
+    return [dict(j, label=j["engine"] + "-alone") for j in jobs_of(o, base, ready, {})]
+
+
 def prepare_only(jobs):
     import measure
     for job in jobs:
         try:
             measure.Worker(job, prepare=True).close()
-            print("%-15s ready" % job["engine"], flush=True)
+            print("%-15s ready" % measure.label(job), flush=True)
         except measure.Failed as e:
             print("%-15s %s" % (job["engine"], e), flush=True)
 
@@ -163,19 +170,24 @@ def bench_model(o, record, path, chosen):
     base.update(threads=o.threads, cpus=record["cpus"], warm_ups=o.warm_ups)
     results = {}
     jobs = jobs_of(o, base, chosen, results)
+    if o.threads > 1:
+        jobs += alone(jobs, o, base, chosen)
     if o.prepare:
         return prepare_only(jobs)
     reports = {j["engine"]: j.pop("report") for j in jobs if "report" in j}
     report = next(iter(reports.values()), {})
     own, direct = (reports.get(show.OURS) or {}).get("errors") or [None, None]
     results.update(measure.measure(jobs, o.runs, o.limit, lambda line: print(line, flush=True)))
-    for job in jobs:
+    for job in [j for j in jobs if "label" not in j]:
         known = job.get("compiler") or results[job["engine"]].get("version")
         if known:
             record["versions"][job["engine"]] = known
     model = {"name": contenders.name_of(path), "file": os.path.basename(path), "flops": report.get("flops", 0),
              "arena_bytes": report.get("arena_bytes"), "weights_bytes": report.get("weights_bytes"),
              "reported_error": own, "direct_error": direct, "engines": {e: results[e] for e in chosen}}
+    if o.threads > 1:
+        model["one_thread"] = {e: results[e + "-alone"] for e in chosen if e + "-alone" in results}
+        model["threads_over_one"] = show.speedups(model)
     record["models"].append(model)
     print(show.detail(record, model), flush=True)
 
@@ -250,6 +262,8 @@ def main():
     import show
     if record["models"]:
         print(show.header(record) + "\n\n" + show.summary(record))
+        if record["threads"] > 1:
+            print("\n" + show.scaling(record))
         if o.svg:
             with open(o.svg, "w") as f:
                 f.write(show.chart(record))

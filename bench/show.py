@@ -131,6 +131,40 @@ def summary(record):
                       "x by more than 1e-2: not ranked. error: fusegen's against double precision over the RMS, and with --exact"])
 
 
+def speedups(model):
+    """{engine: its minimum on one thread over that on several}."""
+    several, one = timed(model), {e: r for e, r in model["one_thread"].items() if "error" not in r}
+    return {e: one[e]["min_ms"] / several[e]["min_ms"] for e in several if e in one}
+
+
+def scaling_verdict(model, threads):
+    with open(os.path.join(HERE, "goals.json")) as f:
+        wanted = json.load(f)["threads_over_one"].get(str(threads))
+    reached = model["threads_over_one"].get(OURS)
+    if not wanted or reached is None:
+        return ["", ""]
+    quiet = clean(model["engines"][OURS]) and clean(model["one_thread"][OURS])
+    return ["%.2f" % wanted, "disturbed: no verdict" if not quiet else "met" if reached >= wanted else "NOT met"]
+
+
+def scaling(record):
+    """What the threads are worth: per engine the minimum on one, on all, and the ratio of the two."""
+    models = [m for m in record["models"] if m.get("threads_over_one")]
+    engines = []
+    for model in models:
+        engines += [e for e in model["threads_over_one"] if e not in engines]
+    rows = []
+    for model in models:
+        cells = []
+        for e in engines:
+            times = [digits(model[where][e]["min_ms"]) + mark(model[where][e]) for where in ("one_thread", "engines")
+                     if e in model["threads_over_one"]]
+            cells.append("%s > %s  %.2fx" % (*times, model["threads_over_one"][e]) if times else "-")
+        rows.append([model["name"]] + cells + scaling_verdict(model, record["threads"]))
+    return "\n".join([table(["model"] + engines + ["required", ""], rows) if rows else "nothing ran on one thread and on several", "",
+                      "minimum in ms on one thread > on %d, and the first over the second" % record["threads"]])
+
+
 def kernels(name, report, peak, count=5):
     """The kernels of one report that lose most time against arithmetic at peak."""
     known = [k for k in report["kernels"] if k["measured_ms"] is not None]
