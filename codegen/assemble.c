@@ -111,6 +111,18 @@ static const char *numbered(fg_context *ctx, const char *name, int n) {
     return s;
 }
 
+static bool any_parallel(const fg_module *m) {
+    for (int i = 0; i < m->n_kernels; i++)
+        if (m->kernels[i].parallel) return true;
+    return false;
+}
+
+static bool any_finish(const fg_module *m) {
+    for (int i = 0; i < m->n_kernels; i++)
+        if (m->kernels[i].finish) return true;
+    return false;
+}
+
 /* Text of templates/NAME.c.in for running in parts. */
 static void parallel_text(const fg_planner *p, const char *name, fg_text *out) {
     const fg_codegen_options *o = &p->m->options;
@@ -119,6 +131,7 @@ static void parallel_text(const fg_planner *p, const char *name, fg_text *out) {
     fg_template_text(t, "P", o->prefix);
     fg_template_int(t, "THREADS", o->threads);
     fg_template_int(t, "POOL", o->threads_pool);
+    fg_template_int(t, "FINISH", any_finish(p->m));
     fg_template_render(t, name, out);
 }
 
@@ -223,18 +236,20 @@ static void call_kernels(const fg_planner *p, fg_text *out) {
     const char *x = m->options.prefix;
     int depth = 1; /* of loops around */
     for (int i = 0; i < m->n_kernels; i++) {
+        const fg_kernel_text *k = &m->kernels[i];
         fg_text_printf(out, "%*s", 4 * depth, "");
-        fg_text_printf(out, m->kernels[i].parallel ? "fg_split(c, parallel, %s_%s);\n" : "%s_%s(c);\n", x,
-                       m->kernels[i].symbol);
+        fg_text_printf(out,
+                       k->finish     ? "fg_split_finish(c, parallel, %s_%s);
+                                       "
+                       : k->parallel ? "fg_split(c, parallel, %s_%s);
+                                       "
+                                     : "%s_%s(c);
+                                       ",
+                           x,
+                       k->symbol);
         depth += fg_loop_text(p, i, depth, out);
     }
     if (m->n_kernels == 0) fg_text_add(out, "    (void)c;\n");
-}
-
-static bool any_parallel(const fg_module *m) {
-    for (int i = 0; i < m->n_kernels; i++)
-        if (m->kernels[i].parallel) return true;
-    return false;
 }
 
 static void run_function(fg_planner *p, fg_text *out) {

@@ -268,6 +268,9 @@ void fg_source_fill(fg_emit *e, const fg_source *s, const fg_convolution *c) {
     fg_template_int(t, "PL", c->pl);
     fg_template_int(t, "PB", c->pb);
     fg_template_int(t, "PR", c->pr);
+    fg_template_int(t, "SOME", s->first != NULL);
+    fg_template_text(t, "FIRST", s->first ? s->first : "");
+    fg_template_text(t, "LAST", s->last ? s->last : "");
     fg_template_render(t, "pad_copy", e->out);
 }
 

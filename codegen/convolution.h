@@ -39,9 +39,10 @@ void fg_convolution_prefer_operands(fg_planner *p, const fg_kernel *k, int rank)
 
 /* How the kernel addresses its input after padding: element strides, and the pointer's C name. */
 typedef struct fg_source {
-    const char *pointer; /* to pixel (-pt, -pl) of image b: may carry an expression in b */
-    int64_t b, y, x, c;  /* strides in elements; b is 0 if the pointer is valid for one image only */
-    bool per_image;      /* text of fg_source_fill must stand inside the loop over b */
+    const char *pointer;      /* to pixel (-pt, -pl) of image b: may carry an expression in b */
+    int64_t b, y, x, c;       /* strides in elements; b is 0 if the pointer is valid for one image only */
+    bool per_image;           /* text of fg_source_fill must stand inside the loop over b */
+    const char *first, *last; /* rows of the image that this part of the kernel needs; NULL: all */
 } fg_source;
 
 /* Elements from pixel to pixel of the input as the kernel will read it; known before the source is opened. */

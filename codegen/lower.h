@@ -92,6 +92,8 @@ void fg_emit_output(fg_emit *e, const char *name, fg_value *v);
 /* `count` elements of scratch in the arena, alive during this kernel only: declares `T *NAME = ...;`. May be
  * called several times. */
 void fg_emit_scratch(fg_emit *e, const char *name, const char *c_type, size_t element_bytes, int64_t count);
+/* The same, but one piece for all parts of the kernel. */
+void fg_emit_shared(fg_emit *e, const char *name, const char *c_type, size_t element_bytes, int64_t count);
 
 /* The same in two steps, for kernels of several functions: reserves the bytes, then declares a pointer to
  * them wherever one is needed. Not per part. */
@@ -150,6 +152,10 @@ void *fg_emit_table(fg_emit *e, const char *name, const char *c_type, size_t ele
  * if the code is made for threads at all; else nothing changes. A kernel that does not ask runs as one part.
  * Call before any scratch is declared. */
 bool fg_emit_parallel(fg_emit *e);
+/* After all parts have returned the kernel is called once more, with c->part == c->parts, to put together what
+ * they left in shared scratch; where it runs as one part it does both in that call. */
+void fg_emit_finish(fg_emit *e);
+
 /* First and last + 1 of n steps that belong to this part: C expressions ("0" and "n" without threads). */
 const char *fg_part_from(const fg_emit *e, int64_t n);
 const char *fg_part_to(const fg_emit *e, int64_t n);

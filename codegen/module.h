@@ -48,6 +48,7 @@ typedef struct fg_kernel_text {
     int lines;
     const char *before; /* static functions of its own, "" if there are none */
     bool parallel;      /* its text splits the work by part and parts */
+    bool finish;        /* after all parts it is to be called once more, as part number `parts` */
 } fg_kernel_text;
 
 typedef enum fg_weights_mode { FG_WEIGHTS_INLINE, FG_WEIGHTS_INCBIN, FG_WEIGHTS_BLOB } fg_weights_mode;

@@ -59,7 +59,9 @@ static void add_kernels(fg_text *t, const fg_module *m) {
     fg_text_add(t, "0};\nstatic const int parts[] = {");
     for (int i = 0; i < m->n_kernels; i++)
         fg_text_printf(t, "%d, ", m->kernels[i].parallel ? m->options.threads : 1);
-    fg_text_add(t, "1};\n");
+    fg_text_add(t, "1};\nstatic const unsigned char finish[] = {");
+    for (int i = 0; i < m->n_kernels; i++) fg_text_printf(t, "%d, ", m->kernels[i].finish);
+    fg_text_add(t, "0};\n");
 }
 
 /* P_run with the arguments that the module's options ask for; see fg_entry_call. */
@@ -89,10 +91,11 @@ static void write_program(const fg_module *m, const fg_memory *mem, const fg_boa
     add_c_string(&t, p->orders);
     fg_text_add(&t, ",\n    ");
     add_c_string(&t, p->answers);
-    fg_text_printf(
-        &t, ",\n    kernels, parts, %d, %d, %d, {%" PRId64 ", %d}, in, out, %s_weights, %" PRId64 ", run};\n",
-        m->n_kernels, g->n_inputs, g->n_outputs, m->arena_bytes, m->arena_align, m->options.prefix,
-        m->weights_bytes);
+    fg_text_printf(&t,
+                   ",\n    kernels, parts, finish, %d, %d, %d, {%" PRId64
+                   ", %d}, in, out, %s_weights, %" PRId64 ", run};\n",
+                   m->n_kernels, g->n_inputs, g->n_outputs, m->arena_bytes, m->arena_align, m->options.prefix,
+                   m->weights_bytes);
     fg_write_file(m->ctx, fg_format(m->ctx, "%s/program.c", p->folder), t.data, strlen(t.data));
     fg_text_free(&t);
 }

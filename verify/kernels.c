@@ -52,6 +52,8 @@ static void call_kernel(void *trial_) {
     /* In as many parts as there may be, one after the other, the last first. */
     t->call.parts = t->text->parallel ? t->c->m->options.threads : 1;
     for (t->call.part = t->call.parts - 1; t->call.part >= 0; t->call.part--) t->fn(&t->call);
+    t->call.part = t->call.parts;
+    if (t->text->finish) t->fn(&t->call);
 }
 
 static fg_fault run(trial *t) {

@@ -5,6 +5,7 @@
 
 #include "codegen/window_row.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -140,6 +141,22 @@ static void hook_image(void *user, const char *arguments, fg_text *out) {
     q->e->out = saved;
 }
 
+/* Row `own` of the result times step, and so many more. */
+static const char *image_row(const fg_emit *e, const char *own, int64_t step, int64_t more) {
+    return fg_format(e->ctx, "(%s * %lld %c %lld)", own, (long long)step, more < 0 ? '-' : '+',
+                     llabs((long long)more));
+}
+
+/* The rows of the producer's image that a part needs for its own rows of the result. */
+static void limit_source(fg_rowbuffer *q) {
+    const fg_window *v = &q->v;
+    const fg_convolution *p = &q->p;
+    const int64_t step = v->sy * p->sy, first = -v->pt * p->sy - p->pt;
+    const int64_t reach = ((v->kh - 1) * v->dy - v->sy) * p->sy + (p->kh - 1) * p->dy;
+    q->source.first = image_row(q->e, fg_part_from(q->e, v->oh), step, first);
+    q->source.last = image_row(q->e, fg_part_to(q->e, v->oh), step, first + reach);
+}
+
 /* ---- decisions ---- */
 
 /* The ring should stay in the first-level cache beside the producer's input tile; half of the cache for it.
@@ -152,14 +169,37 @@ static int widest_block(const fg_rowbuffer *q) {
     return (int)(room / row < 1 ? 1 : room / row);
 }
 
-/* Channels are divided with a producer (its rows would be made twice otherwise) and with a tap (its sums must
- * not depend on the parts). */
+/* How much longer parts take that share the channels, because all read what any of them has written before,
+ * and write into neighbouring cache lines. */
+#define SHARING 0.1
+
+/* How much longer the slowest of the parts works than if all worked alike, where they share the rows: the
+ * rows of the producer that two parts need are made twice. */
+static double row_imbalance(const fg_rowbuffer *q, int parts) {
+    const fg_window *v = &q->v;
+    const double k = q->producer ? (double)(q->p.kh * q->p.kw * q->p.ic * v->iw) : 0,
+                 w = (double)(v->kh * v->kw * v->ow), all = (double)v->ih * k + (double)v->oh * w;
+    double most = 0;
+    for (int i = 0; i < parts; i++) {
+        const int64_t y = v->oh * i / parts, end = v->oh * (i + 1) / parts;
+        const int64_t first = y * v->sy - v->pt, last = (end - 1) * v->sy - v->pt + (v->kh - 1) * v->dy;
+        const int64_t made = (last < v->ih ? last + 1 : v->ih) - (first > 0 ? first : 0);
+        most = fmax(most, (double)made * k + (double)(end - y) * w);
+    }
+    return most * parts / all;
+}
+
+/* Rows keep each part to what it has written itself, one kernel before. Channels are divided where too many
+ * rows would be made twice. */
 static const char *choose_split(const fg_rowbuffer *q) {
     const int threads = q->e->m->options.threads;
+    const int64_t lanes = q->e->lanes, vectors = (q->v.channels + lanes - 1) / lanes;
     if (threads < 2) return "none";
-    if (q->producer) return q->v.channels > q->e->lanes * (threads - 1) ? "block" : "none";
-    if (q->e->k->tap) return q->v.channels / q->e->lanes >= threads ? "vector" : "none";
-    return q->v.oh >= threads ? "row" : "none";
+    const double by_row = q->v.oh >= threads ? row_imbalance(q, threads) : INFINITY,
+                 by_channel = fg_imbalance(vectors, vectors, 1, threads) + SHARING;
+    if (by_row <= by_channel || (by_row < 1.99 && vectors < threads)) return "row";
+    if (q->producer) return vectors >= threads ? "block" : "none";
+    return q->v.channels / lanes >= threads ? "vector" : by_row < 1.99 ? "row" : "none";
 }
 
 static void set_split(const fg_rowbuffer *q, fg_template *t) {
@@ -172,6 +212,9 @@ static void set_split(const fg_rowbuffer *q, fg_template *t) {
     fg_template_part(t, e, "Y", strcmp(q->split, "row") == 0, q->v.oh, q->v.oh, 1);
     fg_template_part(t, e, "J", vector, vectors, vectors, e->lanes);
     fg_template_part(t, e, "N", block, (c + cb - 1) / cb, c / cb, cb);
+    const bool finish = e->kt->finish;
+    fg_template_int(t, "FINISH", finish);
+    fg_template_int(t, "SUMS", (q->v.channels + e->lanes - 1) / e->lanes * e->lanes);
     fg_template_text(t, "ONLY_LAST_BLOCK", block ? last : "");
     fg_template_text(t, "ONLY_LAST_VECTOR", vector ? last : "");
 }
@@ -216,7 +259,7 @@ static void open_producer(fg_rowbuffer *q) {
                                 .vectors = vectors,
                                 .max_nv = widest_block(q),
                                 .pitch = 4 * q->source.x * q->p.sx,
-                                .parts = e->m->options.threads,
+                                .parts = strcmp(q->split, "row") == 0 ? 1 : e->m->options.threads,
                                 .by_panel = true,
                                 .compact = e->m->options.optimize == FG_OPTIMIZE_FLASH};
     q->tile = fg_pick_tile(e->m->target, &product,
@@ -307,6 +350,7 @@ void fg_rowbuffer_emit(fg_emit *e) {
     q.split = choose_split(&q);
     if (strcmp(q.split, "none") != 0) fg_emit_parallel(e);
     q.source = fg_source_open(e, q.producer ? &q.p : &q.v.c);
+    if (q.producer && q.source.per_image && strcmp(q.split, "row") == 0) limit_source(&q);
     for (int i = 0; i < k->n_out; i++) {
         const bool tap = k->tap && k->out[i] == k->tap->out[0];
         if (!tap) q.stored = k->out[i];
@@ -314,6 +358,11 @@ void fg_rowbuffer_emit(fg_emit *e) {
     }
     FG_REQUIRE(e->ctx, "rowbuffer", q.stored != NULL || k->tap != NULL);
     q.pick = fg_pick_of(e->m, k);
+    if (k->tap && strcmp(q.split, "row") == 0) {
+        fg_emit_finish(e);
+        fg_emit_shared(e, "row_sums", "float", sizeof(float),
+                       q.v.images * q.v.oh * ((q.v.channels + e->lanes - 1) / e->lanes * e->lanes));
+    }
     if (q.producer) open_producer(&q);
     choose_window_tile(&q);
     if (!q.v.pool) q.window_as = fg_window_row_pack(e, &q.v.c);

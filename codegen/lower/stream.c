@@ -181,6 +181,7 @@ static void set_window(fg_row_stage *q, fg_template *t) {
     fg_template_int(t, "TX", q->tx);
     fg_template_text(t, "FILL", "fg_zero()");
     fg_template_text(t, "SPLIT", "none");
+    fg_template_int(t, "FINISH", 0);
     fg_template_text(t, "ONLY_LAST_VECTOR", "");
     fg_window_row_uses(t, q->e->ctx, q->tx, c->kw, c->sx, c->dx);
     fg_window_row_weights(t, fg_window_row_pack(q->e, c));

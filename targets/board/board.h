@@ -34,7 +34,8 @@ typedef struct board_buffer {
 typedef struct board_program {
     const char *orders, *answers; /* files to read from and to write to */
     board_kernel *const *kernels;
-    const int *parts; /* by kernel: how many parts it is called in */
+    const int *parts;            /* by kernel: how many parts it is called in */
+    const unsigned char *finish; /* whether once more after them, as part number `parts` */
     int n_kernels, n_in, n_out;
     board_buffer arena;
     const board_buffer *in, *out;

@@ -136,6 +136,8 @@ static int run_kernel(uint32_t k) {
     int status = 0;
     fg_call call = {in_pointer, out_pointer, arena.data, program->weights, 0, program->parts[k], &status};
     for (call.part = call.parts - 1; call.part >= 0; call.part--) program->kernels[k](&call);
+    call.part = call.parts;
+    if (program->finish[k]) program->kernels[k](&call);
     return 0;
 }
 
