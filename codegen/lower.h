@@ -152,8 +152,8 @@ void *fg_emit_table(fg_emit *e, const char *name, const char *c_type, size_t ele
  * if the code is made for threads at all; else nothing changes. A kernel that does not ask runs as one part.
  * Call before any scratch is declared. */
 bool fg_emit_parallel(fg_emit *e);
-/* After all parts have returned the kernel is called once more, with c->part == c->parts, to put together what
- * they left in shared scratch; where it runs as one part it does both in that call. */
+/* After all parts have returned the kernel is called once more, with c->part == c->parts, to put together
+ * what they left in shared scratch; where it runs as one part it does both in that call. */
 void fg_emit_finish(fg_emit *e);
 
 /* First and last + 1 of n steps that belong to this part: C expressions ("0" and "n" without threads). */

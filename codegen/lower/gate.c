@@ -14,7 +14,23 @@ typedef struct fg_dense {
     fg_epilogue *epilogue[FG_MAX_STAGES];
     int nv[FG_MAX_STAGES];
     const char *type[FG_MAX_STAGES], *load[FG_MAX_STAGES]; /* of weights */
+    bool divided;                                          /* parts share the vectors of the last layer */
 } fg_dense;
+
+/* Weights, of the last layer, below which a second thread costs more than it saves: it takes as long to wake
+ * as to read them. */
+#define WORTH_DIVIDING 16384
+
+/* Parts share the results of the last layer; those before it, which are small, each makes for itself: waiting
+ * for one another in between would take longer. */
+static bool may_divide(const fg_dense *q) {
+    const fg_convolution *last = &q->c[q->layers - 1];
+    const int threads = q->e->m->options.threads;
+    int64_t before = 0;
+    for (int l = 0; l < q->layers - 1; l++) before += q->c[l].ic * q->c[l].oc;
+    return threads > 1 && last->ic * last->oc >= WORTH_DIVIDING && before <= 2 * last->ic * last->oc &&
+           !(q->pool && q->layers == 1) && last->oc >= q->e->lanes * threads;
+}
 
 static bool is_pool(const fg_node *n) {
     return strcmp(n->op_type, "GlobalAveragePool") == 0;
@@ -45,7 +61,9 @@ static void hook_result(void *user, const char *arguments, fg_text *out) {
 static void open_layer(fg_dense *q, int l, const fg_stage *s) {
     fg_emit *e = q->e;
     const fg_convolution *c = &q->c[l];
-    q->nv[l] = fg_row_vectors(e->m->target, (c->oc + e->lanes - 1) / e->lanes);
+    const int64_t vectors = (c->oc + e->lanes - 1) / e->lanes;
+    const bool shared = q->divided && l == q->layers - 1;
+    q->nv[l] = fg_row_vectors(e->m->target, shared ? vectors / e->m->options.threads : vectors);
     const fg_dtype stored = fg_pack_panels(e, fg_format(e->ctx, "weights%d", l), c, 1, q->nv[l]);
     q->type[l] = fg_weight_type(stored);
     q->load[l] = fg_weight_load(stored);
@@ -89,6 +107,10 @@ static void set_layers(const fg_dense *q, fg_template *t) {
     fg_template_ints(t, "LANES", q->layers, lanes);
     fg_template_texts(t, "TYPES", q->layers, q->type);
     fg_template_texts(t, "LOADS", q->layers, q->load);
+    const int last = q->layers - 1;
+    const int64_t full = panels[last] - (rest[last] == 0 && lanes[last] < vl);
+    fg_template_int(t, "DIVIDED", q->divided ? last : -1);
+    fg_template_part(t, q->e, "N", q->divided, panels[last] + (rest[last] > 0), full, nv[last] * vl);
 }
 
 static void emit(fg_emit *e) {
@@ -102,6 +124,7 @@ static void emit(fg_emit *e) {
                    ok && fg_convolution_is_pointwise(&q.c[l]) &&
                        q.c[l].oh * q.c[l].ow * q.c[l].images == q.c[0].images * q.c[0].oh * q.c[0].ow);
     }
+    q.divided = may_divide(&q) && fg_emit_parallel(e);
     fg_value *x = q.pool ? k->stage[0].anchor->in[0] : q.c[0].x;
     fg_emit_input(e, "x", x);
     fg_emit_output(e, "out", k->out[0]);
