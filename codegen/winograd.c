@@ -172,6 +172,16 @@ typedef struct site {
  * transforms for itself, and many weights, of which each reads only its own. */
 #define TILES_PER_PART 16
 
+/* Tiles whose transforms and products stay in the second-level cache. Every chunk of them reads all weights
+ * once more: parts that share the panels, and have a cache each for their products, are better off with all
+ * of the cache in use than with half of it. */
+static int64_t chunk_room(const site *q, int64_t points, bool by_panel) {
+    const int64_t lanes = fg_target_lanes(q->t), l2 = q->t->l2_bytes ? q->t->l2_bytes : 65536;
+    const int64_t products = divide_up(q->c->oc, lanes) * lanes;
+    if (by_panel && q->parts > 1) return l2 / (points * 4 * (q->c->ic + products / q->parts));
+    return l2 / 2 / (points * 4 * (q->c->ic + products));
+}
+
 static fg_winograd plan_for(const site *q, const scheme *s, const fg_pick *pick) {
     const fg_target *t = q->t;
     const fg_convolution *c = q->c;
@@ -183,9 +193,9 @@ static fg_winograd plan_for(const site *q, const scheme *s, const fg_pick *pick)
                      .ty = divide_up(c->oh, s->m),
                      .tx = divide_up(c->ow, s->m)};
     const int64_t tiles = w.ty * w.tx;
-    const int64_t room = (t->l2_bytes ? t->l2_bytes : 65536) / 2 / (points * 4 * (c->ic + vectors * lanes));
-    int64_t chunks = divide_up(tiles, room < 4 ? 4 : room > 64 ? 64 : room);
     w.by_panel = q->tap || tiles < TILES_PER_PART * q->parts;
+    const int64_t room = chunk_room(q, points, w.by_panel);
+    int64_t chunks = divide_up(tiles, room < 4 ? 4 : room > 64 ? 64 : room);
     if (!w.by_panel) chunks = divide_up(chunks, q->parts) * q->parts;
     w.chunk = divide_up(tiles, chunks);
     const fg_product p = {.rows = points * chunks * c->images,
@@ -284,14 +294,18 @@ static fg_winograd ranked(const site *q, fg_winograd best, fg_pick *pick) {
     return w.m ? plan_for(q, scheme_of(w.m, w.stride), pick) : w;
 }
 
+/* Chosen as for one thread: results are the same bits for any number of them. */
 static fg_winograd best_method(const site *q, double direct_cost) {
     fg_winograd best = {.m = 0, .cost = direct_cost};
+    site one = *q;
+    one.parts = 1;
     for (size_t i = 0; i < FG_COUNT(schemes); i++) {
         const scheme *s = &schemes[i];
         if (s->stride != q->c->sx) continue;
-        const fg_winograd w = plan_for(q, s, &(fg_pick){0});
+        const fg_winograd w = plan_for(&one, s, &(fg_pick){0});
         if (w.cost < 0.95 * best.cost && accurate(q, s)) best = w;
     }
+    if (best.m && q->parts > 1) best = plan_for(q, scheme_of(best.m, best.stride), &(fg_pick){0});
     best.direct_cost = direct_cost;
     return best;
 }
