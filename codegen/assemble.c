@@ -239,14 +239,10 @@ static void call_kernels(const fg_planner *p, fg_text *out) {
         const fg_kernel_text *k = &m->kernels[i];
         fg_text_printf(out, "%*s", 4 * depth, "");
         fg_text_printf(out,
-                       k->finish     ? "fg_split_finish(c, parallel, %s_%s);
-                                       "
-                       : k->parallel ? "fg_split(c, parallel, %s_%s);
-                                       "
-                                     : "%s_%s(c);
-                                       ",
-                           x,
-                       k->symbol);
+                       k->finish     ? "fg_split_finish(c, parallel, %s_%s);\n"
+                       : k->parallel ? "fg_split(c, parallel, %s_%s);\n"
+                                     : "%s_%s(c);\n",
+                       x, k->symbol);
         depth += fg_loop_text(p, i, depth, out);
     }
     if (m->n_kernels == 0) fg_text_add(out, "    (void)c;\n");
