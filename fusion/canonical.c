@@ -22,6 +22,7 @@ static const fg_rewrite rewrites[] = {
     {"sum_of_two", "Sum", false, fg_rw_sum_of_two},
     {"merge_transposes", "Transpose", false, fg_rw_merge_transposes},
     {"unit_transpose", "Transpose", false, fg_rw_unit_transpose},
+    {"pixel_shuffle", "Reshape", false, fg_rw_pixel_shuffle},
     {"merge_views", "Reshape Flatten Squeeze Unsqueeze", false, fg_rw_merge_views},
     {"gather_one", "Gather", false, fg_rw_gather_one},
     {"unit_views", "Reshape", false, fg_rw_unit_views},

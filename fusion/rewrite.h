@@ -131,6 +131,7 @@ bool fg_rw_layer_norm(fg_rewriter *rw, fg_node *n);
 bool fg_rw_layer_norm_affine(fg_rewriter *rw, fg_node *n);
 bool fg_rw_rms_norm(fg_rewriter *rw, fg_node *n);
 bool fg_rw_focus(fg_rewriter *rw, fg_node *n);
+bool fg_rw_pixel_shuffle(fg_rewriter *rw, fg_node *n);
 bool fg_rw_group_norm(fg_rewriter *rw, fg_node *n);
 bool fg_rw_group_norm_affine(fg_rewriter *rw, fg_node *n);
 bool fg_rw_rms_norm_scale(fg_rewriter *rw, fg_node *n);

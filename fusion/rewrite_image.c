@@ -2,7 +2,9 @@
  *   the four pictures of every other pixel, concatenated, then a convolution (the "focus" of YOLO)
  *     -> one convolution of twice the size and stride on the picture itself
  *   Reshape to groups, InstanceNormalization with scale 1 and bias 0, Reshape back [, * gamma] [, + beta]
- *     -> GroupNormalization */
+ *     -> GroupNormalization
+ *   Reshape to six dimensions, Transpose, Reshape to four (the "pixel shuffle")
+ *     -> DepthToSpace or SpaceToDepth */
 #include "fusion/rewrite.h"
 
 #include <string.h>
@@ -224,4 +226,67 @@ bool fg_rw_group_norm_affine(fg_rewriter *rw, fg_node *n) {
     }
     fg_big_free(rw->ctx, more);
     return fits;
+}
+
+/* ---- pixel shuffle ---- */
+
+/* Of the six dimensions that the Reshape in front makes: where the blocks are, and how they move. */
+static const struct {
+    const char *op, *mode;
+    int block[2];
+    int64_t perm[6];
+} shuffles[] = {
+    {"DepthToSpace", "CRD", {2, 3}, {0, 1, 4, 2, 5, 3}},
+    {"DepthToSpace", "DCR", {1, 2}, {0, 3, 4, 1, 5, 2}},
+    {"SpaceToDepth", NULL, {3, 5}, {0, 3, 5, 1, 2, 4}},
+};
+
+/* Whether these four extents, from the outermost on, are products of the six in groups that begin at those
+ * places. */
+static bool is_grouped(const fg_shape *four, const fg_shape *six, const int64_t *perm, const int *first) {
+    for (int d = 0; d < 4; d++) {
+        int64_t product = 1;
+        for (int i = first[d]; i < first[d + 1]; i++) {
+            product *= six->dim[perm == NULL ? i : perm[i]];
+        }
+        if (four->dim[d] != product) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool fg_rw_pixel_shuffle(fg_rewriter *rw, fg_node *n) {
+    static const int of_depth[] = {0, 1, 4, 5, 6}, of_space[] = {0, 1, 2, 4, 6};
+    fg_node *move = fg_rw_private(rw, n->in[0], "Transpose");
+    fg_node *split = move != NULL ? fg_rw_private(rw, move->in[0], "Reshape") : NULL;
+    int64_t perm[FG_MAX_RANK];
+    if (split == NULL || split->in[0]->shape.rank != 4 || n->out[0]->shape.rank != 4 ||
+        split->out[0]->shape.rank != 6 || fg_attr_ints(rw->ctx, move, "perm", FG_MAX_RANK, perm) != 6 ||
+        !fg_is_const(n->in[1]) || !fg_is_const(split->in[1]) || n->out[0]->packed || split->in[0]->packed) {
+        return false;
+    }
+    fg_value *x = split->in[0];
+    const fg_shape *six = &split->out[0]->shape;
+    for (size_t i = 0; i < FG_COUNT(shuffles); i++) {
+        const bool up = shuffles[i].mode != NULL;
+        const int64_t block = six->dim[shuffles[i].block[0]];
+        if (memcmp(perm, shuffles[i].perm, sizeof shuffles[i].perm) != 0 ||
+            six->dim[shuffles[i].block[1]] != block || block < 2 ||
+            !is_grouped(&x->shape, six, NULL, up ? of_depth : of_space) ||
+            !is_grouped(&n->out[0]->shape, six, perm, up ? of_space : of_depth)) {
+            continue;
+        }
+        fg_rw_cover(rw, n, move);
+        fg_rw_cover(rw, n, split);
+        fg_rw_rebuild(rw, n, shuffles[i].op, 13, 1, &x);
+        fg_rw_attr_int(rw, n, "blocksize", block);
+        if (up) {
+            fg_rw_attr_text(rw, n, "mode", shuffles[i].mode);
+        }
+        fg_rw_remove(rw, move);
+        fg_rw_remove(rw, split);
+        return true;
+    }
+    return false;
 }

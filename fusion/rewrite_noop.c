@@ -38,8 +38,18 @@ bool fg_rw_same_shape(fg_rewriter *rw, fg_node *n) {
     return hand_on(rw, n, n->in[0]);
 }
 
+/* What becomes of a CastLike need not wait for the operand that it only takes the type of. */
 bool fg_rw_noop_cast(fg_rewriter *rw, fg_node *n) {
-    return hand_on(rw, n, n->in[0]);
+    if (hand_on(rw, n, n->in[0])) {
+        return true;
+    }
+    if (!fg_is_op(n, "CastLike") || n->n_attr > 0) {
+        return false;
+    }
+    fg_value *x = n->in[0];
+    fg_rw_rebuild(rw, n, "Cast", 13, 1, &x);
+    fg_rw_attr_int(rw, n, "to", n->out[0]->dtype);
+    return true;
 }
 
 bool fg_rw_noop_transpose(fg_rewriter *rw, fg_node *n) {

@@ -432,6 +432,43 @@ TEST(pictures_that_are_no_focus_stay) {
 
 /* ---- folding into weights ---- */
 
+TEST(pixel_shuffles_by_reshapes_are_one_node) {
+    (void)arg;
+    static const struct {
+        const char *x, *op, *mode;
+        int64_t six[6], perm[6], four[4];
+    } cases[] = {
+        {"2x12x4x5", "DepthToSpace", "CRD", {2, 3, 2, 2, 4, 5}, {0, 1, 4, 2, 5, 3}, {2, 3, 8, 10}},
+        {"2x12x4x5", "DepthToSpace", "DCR", {2, 2, 2, 3, 4, 5}, {0, 3, 4, 1, 5, 2}, {2, 3, 8, 10}},
+        {"2x3x6x9", "SpaceToDepth", "", {2, 3, 2, 3, 3, 3}, {0, 3, 5, 1, 2, 4}, {2, 27, 2, 3}},
+        {"2x8x4x4", NULL, "", {2, 4, 2, 1, 4, 4}, {0, 1, 4, 2, 5, 3}, {2, 4, 8, 4}}, /* blocks not square */
+        {"2x12x4x5", NULL, "", {2, 3, 2, 2, 4, 5}, {0, 1, 4, 3, 5, 2}, {2, 3, 8, 10}},
+        {"2x12x4x5", NULL, "", {2, 3, 2, 2, 4, 5}, {0, 1, 4, 2, 5, 3}, {2, 6, 4, 10}},
+    };
+    for (size_t i = 0; i < FG_COUNT(cases); i++) {
+        fg_graph *g = new_graph(ctx, 17);
+        fg_value *y = NODE(g, "Reshape", input(g, "x", cases[i].x), ints(g, 6, cases[i].six));
+        y = with_ints(g, NODE(g, "Transpose", y), "perm", 6, cases[i].perm);
+        output(g, NODE(g, "Relu", NODE(g, "Reshape", y, ints(g, 4, cases[i].four))));
+        fg_graph *c = canonical(g, true);
+        assert_int_equal(c->n_nodes, cases[i].op == NULL ? 4 : 2);
+        if (cases[i].op != NULL) {
+            assert_string_equal(fg_attr_string(find_op(c, cases[i].op), "mode", ""), cases[i].mode);
+        }
+    }
+}
+
+TEST(what_a_constant_is_cast_like_does_not_matter) {
+    (void)arg;
+    fg_graph *g = new_graph(ctx, 17);
+    fg_value *x = NODE(g, "Relu", input(g, "x", "1x4x5x5"));
+    fg_value *zeros = NODE(g, "Expand", NODE(g, "CastLike", scalar(g, 0), x), INTS(g, 6));
+    output(g, NODE(g, "Conv", x, parameter(g, "w", "6x4x3x3"), zeros));
+    fg_graph *c = canonical(g, true);
+    assert_int_equal(c->n_nodes, 2);
+    assert_true(find_op(c, "Conv")->in[2]->data != NULL);
+}
+
 TEST(batch_norm_goes_into_the_convolution) {
     (void)arg;
     static const char *const weights[] = {"6x4x3x3", "8x1x3x3"};
@@ -722,6 +759,8 @@ int main(void) {
         cmocka_unit_test(spelled_out_group_norm_is_one_node),
         cmocka_unit_test(focus_goes_into_the_convolution),
         cmocka_unit_test(pictures_that_are_no_focus_stay),
+        cmocka_unit_test(pixel_shuffles_by_reshapes_are_one_node),
+        cmocka_unit_test(what_a_constant_is_cast_like_does_not_matter),
         cmocka_unit_test(batch_norm_goes_into_the_convolution),
         cmocka_unit_test(batch_norm_goes_into_grouped_transposed_convolutions_and_gemm),
         cmocka_unit_test(batch_norm_behind_a_fork_becomes_mul_and_add),

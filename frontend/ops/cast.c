@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "frontend/interpret.h"
 #include "frontend/reference/elements.h"
 
 static void check_round_mode(fg_context *ctx, const fg_node *n) {
@@ -32,14 +33,23 @@ static void infer_cast(fg_context *ctx, fg_graph *g, fg_node *n) {
     fg_out_shape(ctx, n, 0, target_type(ctx, n), &n->in[0]->shape);
 }
 
+/* The elements of the operand that tells the type do not matter: a constant stays one. */
 static void infer_cast_like(fg_context *ctx, fg_graph *g, fg_node *n) {
-    (void)g;
     fg_dtype t = n->in[1]->dtype;
     check_round_mode(ctx, n);
     if ((FG_T_ANY & FG_T(t)) == 0) {
         fg_raise(ctx, FG_UNSUPPORTED, "conversion to type %s is not supported", fg_dtype_get(t)->name);
     }
     fg_out_shape(ctx, n, 0, t, &n->in[0]->shape);
+    if (n->in[0]->data != NULL && n->out[0] != NULL) {
+        fg_tensor in[2], out;
+        for (int i = 0; i < 2; i++) {
+            in[i] = (fg_tensor){n->in[i]->dtype, n->in[i]->shape, (void *)n->in[i]->data};
+        }
+        fg_evaluate(g, n, in, &out, false);
+        n->out[0]->data = out.data;
+        n->out[0]->synthetic = n->in[0]->synthetic;
+    }
 }
 
 static void infer_bit_cast(fg_context *ctx, fg_graph *g, fg_node *n) {
