@@ -62,6 +62,7 @@ typedef struct fg_kernel {
     fg_value **in, **out;
     int n_in, n_out;
     fg_boundary boundary;
+    int again;    /* of a stream: which rows it makes again in place of keeping them, see stream.h */
     int64_t macs; /* multiply-adds of Conv, ConvTranspose, Gemm, MatMul */
 } fg_kernel;
 

@@ -436,14 +436,16 @@ static fg_kernel *join_kernels(fg_grouping *gr, const fg_partition *p, int from,
 
 /* Where memory counts more than speed. */
 static void form_streams(fg_grouping *gr, fg_partition *p) {
-    int *from = FG_ARRAY(gr->ctx, p->n_kernels + 1, int), n = 0;
+    int *from = FG_ARRAY(gr->ctx, p->n_kernels + 1, int), *again = FG_ARRAY(gr->ctx, p->n_kernels + 1, int),
+        n = 0;
     bool *stream = FG_ARRAY(gr->ctx, p->n_kernels + 1, bool);
-    if (p->n_kernels == 0 || !fg_stream_choose(p, from, stream)) {
+    if (p->n_kernels == 0 || !fg_stream_choose(p, from, stream, again)) {
         return;
     }
     fg_kernel **groups = FG_ARRAY(gr->ctx, p->n_kernels, fg_kernel *);
     for (int i = p->n_kernels - 1; i >= 0; i = from[i] - 1) {
-        groups[n++] = stream[i] ? join_kernels(gr, p, from[i], i) : p->kernels[i];
+        groups[n] = stream[i] ? join_kernels(gr, p, from[i], i) : p->kernels[i];
+        groups[n++]->again = again[i];
     }
     p->n_kernels = n;
     for (int i = 0; i < n; i++) {

@@ -52,6 +52,32 @@ static bool needs_copy(const fg_stream_stage *t) {
     return t->w.pad[1] > 0 || t->w.pad_end[1] > 0 || t->x->is_input;
 }
 
+static bool is_pointwise(const fg_stream_stage *t) {
+    for (int d = 0; d < 2; d++)
+        if (t->w.kernel[d] != 1 || t->w.stride[d] != 1 || t->w.pad[d] != 0 || t->w.pad_end[d] != 0)
+            return false;
+    return !fg_is_depthwise_conv(t->stage->anchor);
+}
+
+/* t reads the stage before it, which nobody else does and which could be made on the spot. */
+static bool can_pair(const fg_stream *s, const fg_stream_stage *t) {
+    if (s->again == FG_AGAIN_NEVER || t->source < 0 || t->source != s->n_stages - 1) return false;
+    const fg_stream_stage *p = &s->stage[t->source];
+    if (p->stage == NULL || p->pair != NULL || p->outside || p->y->n_users != 1 || p->n_operands > 0)
+        return false;
+    if (!fg_is_depthwise_conv(t->stage->anchor) || !is_pointwise(p) || t->w.kernel[0] < 2) return false;
+    if (s->again == FG_AGAIN_STRIDED && t->w.stride[0] < 2) return false;
+    return p->channels >= 2 * p->x->shape.dim[1];
+}
+
+/* t takes the place of the stage that it reads. */
+static void pair_up(fg_stream *s, fg_stream_stage *t) {
+    const fg_stream_stage *p = &s->stage[--s->n_stages];
+    t->pair = p->stage;
+    t->x = p->x;
+    t->source = p->source;
+}
+
 static bool add_stage(fg_context *ctx, fg_stream *s, const fg_stage *stage) {
     if (s->n_stages + 2 > (int)FG_COUNT(s->stage)) return false;
     const fg_node *n = stage->anchor;
@@ -63,7 +89,9 @@ static bool add_stage(fg_context *ctx, fg_stream *s, const fg_stage *stage) {
     t.source = stage_of(s, t.x);
     if (t.source < 0 && needs_copy(&t)) t.source = add_copy(s, t.x);
     if (!find_operands(s, &t)) return false;
-    if (t.source >= 0) {
+    if (can_pair(s, &t)) {
+        pair_up(s, &t);
+    } else if (t.source >= 0) {
         fg_stream_stage *from = &s->stage[t.source];
         /* A whole map has no zeros beside its rows. */
         if (from->outside && (t.w.pad[1] > 0 || t.w.pad_end[1] > 0)) return false;
@@ -169,6 +197,7 @@ static bool add_kernel(fg_context *ctx, fg_stream *s, const scope *c, const fg_k
 const fg_stream *fg_stream_of(fg_context *ctx, const fg_kernel *k) {
     fg_stream *s = FG_NEW(ctx, fg_stream);
     const scope c = {.k = k};
+    s->again = k->again;
     FG_REQUIRE(ctx, "stream", add_kernel(ctx, s, &c, k));
     s->n_steps = play(s, NULL);
     for (int i = 0; i < s->n_stages; i++) s->stage[i].ring = 0;
@@ -181,6 +210,8 @@ int64_t fg_stream_bytes(const fg_stream *s) {
     int64_t floats = 0;
     for (int i = 0; i < s->n_stages; i++) {
         const fg_stream_stage *t = &s->stage[i];
+        if (t->pair)
+            floats += t->w.kernel[0] * (t->w.pad[1] + t->w.in[1] + t->w.pad_end[1]) * FG_PAIR_CHANNELS;
         if (!t->outside) floats += t->ring * (t->left + t->width + t->right) * t->channels;
     }
     return floats * 4;
@@ -196,7 +227,7 @@ typedef struct chooser {
     int64_t *alive;    /* by kernel: bytes of values alive while it runs */
     int64_t *peak,
         *other; /* by kernels done: the lowest peak; for a given peak the fewest kernels in streams */
-    int *begin;
+    int *begin, *again;
     bool *streamed;
     fg_stream s;
 } chooser;
@@ -293,10 +324,10 @@ static int64_t around(const chooser *c, int from, int to) {
     return bytes;
 }
 
-/* Tries the group from .. to - 1 with that peak. */
-static void offer(chooser *c, int from, int to, int64_t peak, bool stream, int64_t limit) {
+/* Tries the group from .. to - 1 with that peak; cost: of the stream that it is, 0 if it is none. */
+static void offer(chooser *c, int from, int to, int64_t peak, int cost, int again, int64_t limit) {
     int64_t whole = c->peak[from] > peak ? c->peak[from] : peak;
-    const int64_t other = c->other[from] + (stream ? to - from : 0);
+    const int64_t other = c->other[from] + cost;
     if (limit > 0 && whole <= limit) whole = limit; /* low enough is as good as any */
     const bool better =
         c->peak[to] < 0 || whole < c->peak[to] || (whole == c->peak[to] && other < c->other[to]);
@@ -304,24 +335,32 @@ static void offer(chooser *c, int from, int to, int64_t peak, bool stream, int64
     c->peak[to] = whole;
     c->other[to] = other;
     c->begin[to] = from;
-    c->streamed[to] = stream;
+    c->streamed[to] = cost > 0;
+    c->again[to] = again;
+}
+
+/* The stream of kernels from .. to, which makes rows again as told; false if they cannot be one. */
+static bool offer_stream(chooser *c, int from, int to, int again, int64_t limit) {
+    const scope inside = {.kernel_of = c->kernel_of, .from = from, .to = to};
+    memset(&c->s, 0, sizeof c->s);
+    c->s.again = again;
+    for (int i = from; i <= to; i++)
+        if (!add_kernel(c->p->graph->ctx, &c->s, &inside, c->p->kernels[i])) return false;
+    play(&c->s, NULL);
+    offer(c, from, to + 1, around(c, from, to) + fg_stream_bytes(&c->s), (to + 1 - from) * (1 + again), again,
+          limit);
+    return true;
 }
 
 /* Streams that start with kernel `from`. */
 static void offer_streams(chooser *c, int from, int64_t limit) {
-    fg_context *ctx = c->p->graph->ctx;
     for (int to = from, stages = 0; to < c->p->n_kernels; to++) {
         const fg_kernel *last = c->p->kernels[to];
         stages += last->n_stages;
         if (!kernel_suits(last) || stages > FG_STREAM_MOST) return;
         if (to > from && c->p->kernels[to - 1]->tap != NULL) return;
-        memset(&c->s, 0, sizeof c->s);
-        const scope inside = {.kernel_of = c->kernel_of, .from = from, .to = to};
-        bool fits = true;
-        for (int i = from; i <= to && fits; i++) fits = add_kernel(ctx, &c->s, &inside, c->p->kernels[i]);
-        if (!fits) continue;
-        play(&c->s, NULL);
-        offer(c, from, to + 1, around(c, from, to) + fg_stream_bytes(&c->s), true, limit);
+        for (int again = 0; again < FG_AGAIN_COUNT; again++)
+            if (!offer_stream(c, from, to, again, limit)) break;
     }
 }
 
@@ -332,13 +371,13 @@ static int64_t cut(chooser *c, int64_t limit) {
     c->peak[0] = limit;
     c->other[0] = 0;
     for (int i = 0; i < n; i++) {
-        offer(c, i, i + 1, c->alive[i] + own_scratch(c, c->p->kernels[i]), false, limit);
+        offer(c, i, i + 1, c->alive[i] + own_scratch(c, c->p->kernels[i]), 0, 0, limit);
         offer_streams(c, i, limit);
     }
     return c->peak[n];
 }
 
-bool fg_stream_choose(const fg_partition *p, int *from, bool *stream) {
+bool fg_stream_choose(const fg_partition *p, int *from, bool *stream, int *again) {
     fg_context *ctx = p->graph->ctx;
     const int n = p->n_kernels, values = p->graph->n_values;
     chooser *c = FG_NEW(ctx, chooser);
@@ -351,6 +390,7 @@ bool fg_stream_choose(const fg_partition *p, int *from, bool *stream) {
     c->peak = FG_ARRAY(ctx, n + 1, int64_t);
     c->other = FG_ARRAY(ctx, n + 1, int64_t);
     c->begin = FG_ARRAY(ctx, n + 1, int);
+    c->again = FG_ARRAY(ctx, n + 1, int);
     c->streamed = FG_ARRAY(ctx, n + 1, bool);
     find_lives(c);
     cut(c, cut(c, 0));
@@ -358,6 +398,7 @@ bool fg_stream_choose(const fg_partition *p, int *from, bool *stream) {
     for (int i = n; i > 0; i = c->begin[i]) {
         from[i - 1] = c->begin[i];
         stream[i - 1] = c->streamed[i];
+        again[i - 1] = c->again[i];
         any |= c->streamed[i];
     }
     return any;

@@ -254,7 +254,7 @@ static void networks_for_boards_take_less_ram_where_asked(void **state) {
         const char *model;
         long most;
     } networks[] = {{FG_SOURCE_DIR "/tests/models/ds_cnn.graph.onnx", 28000},
-                    {FG_SOURCE_DIR "/tests/models/mobilenet_v2_035_96.graph.onnx", 70000},
+                    {FG_SOURCE_DIR "/tests/models/mobilenet_v2_035_96.graph.onnx", 46500},
                     {FG_SOURCE_DIR "/tests/models/resnet8.graph.onnx", 52000}};
     for (size_t i = 0; i < sizeof networks / sizeof *networks; i++) {
         tool_result r = run(

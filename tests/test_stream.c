@@ -23,7 +23,9 @@ static fg_partition *partition(fg_graph *g, fg_optimize optimize) {
     return fg_partition_graph(c, &fusion);
 }
 
-static const fg_module *generate(fg_graph *g, const char *target, fg_optimize optimize, int threads) {
+/* again: what streams make again in place of keeping it; -1: as the partition chose */
+static const fg_module *generate(fg_graph *g, const char *target, fg_optimize optimize, int threads,
+                                 int again) {
     const fg_codegen_options options = {.prefix = "t",
                                         .file_stem = "t",
                                         .model_file = "t.onnx",
@@ -32,7 +34,13 @@ static const fg_module *generate(fg_graph *g, const char *target, fg_optimize op
                                         .optimize = optimize,
                                         .threads = threads,
                                         .fault_kernel = -1};
-    return fg_generate(partition(g, optimize), fg_target_load(g->ctx, target), &options);
+    fg_partition *p = partition(g, optimize);
+    for (int i = 0; i < p->n_kernels; i++) {
+        if (again >= 0 && strcmp(p->kernels[i]->lowering, "stream") == 0) {
+            p->kernels[i]->again = again;
+        }
+    }
+    return fg_generate(p, fg_target_load(g->ctx, target), &options);
 }
 
 static void assert_agrees(fg_graph *g, const fg_module *m, const char *what) {
@@ -50,9 +58,12 @@ static void check_streams(fg_graph *g, fg_value *result, int streams) {
     fg_graph_link(g);
     fg_infer(g);
     for (size_t i = 0; i < FG_COUNT(targets); i++) {
-        const fg_module *m = generate(g, targets[i], FG_OPTIMIZE_RAM, i == 1 ? 3 : 1),
-                        *fast = generate(g, targets[i], FG_OPTIMIZE_SPEED, i == 1 ? 3 : 1);
-        assert_agrees(g, generate(g, targets[i], FG_OPTIMIZE_FLASH, 1), "flash");
+        const fg_module *m = generate(g, targets[i], FG_OPTIMIZE_RAM, i == 1 ? 3 : 1, -1),
+                        *fast = generate(g, targets[i], FG_OPTIMIZE_SPEED, i == 1 ? 3 : 1, -1);
+        assert_agrees(g, generate(g, targets[i], FG_OPTIMIZE_FLASH, 1, -1), "flash");
+        for (int again = 0; again < FG_AGAIN_COUNT; again++) {
+            assert_agrees(g, generate(g, targets[i], FG_OPTIMIZE_RAM, 1, again), "pairs");
+        }
         const int n = count_streams(m->partition);
         if (streams < 0 ? n == 0 : n != streams) {
             fail_msg("%s: %d streams", targets[i], n);
@@ -228,6 +239,30 @@ TEST(rings_hold_what_is_still_to_be_read_and_no_more) {
     assert_int_equal(fg_stream_bytes(s), 4 * (20 * 4 + 3 * 22 * 8 + 20 * 8));
 }
 
+TEST(pairs_keep_narrow_rows_and_make_wide_ones_again) {
+    (void)arg;
+    fg_graph *g = new_graph(ctx, 17);
+    fg_value *x = relu(g, strided(g, conv(g, input(g, "x", "1x3x64x64"), "4x3x3x3", 1), 2, 2));
+    x = inverted(g, x, 4, 24, 6, 3, 2, false);
+    output(g, inverted(g, x, 6, 36, 6, 3, 1, true));
+    fg_infer(g);
+    fg_partition *p = partition(g, FG_OPTIMIZE_RAM);
+    assert_string_equal(p->kernels[0]->lowering, "stream");
+    int64_t bytes[FG_AGAIN_COUNT];
+    for (int again = 0; again < FG_AGAIN_COUNT; again++) {
+        p->kernels[0]->again = again;
+        const fg_stream *s = fg_stream_of(ctx, p->kernels[0]);
+        int pairs = 0;
+        for (int i = 0; i < s->n_stages; i++) {
+            pairs += s->stage[i].pair != NULL;
+        }
+        bytes[again] = fg_stream_bytes(s);
+        assert_true(again == FG_AGAIN_NEVER ? pairs == 0 : pairs > 0);
+    }
+    assert_true(bytes[FG_AGAIN_STRIDED] < bytes[FG_AGAIN_NEVER]);
+    assert_true(bytes[FG_AGAIN_ALL] <= bytes[FG_AGAIN_STRIDED]);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(inverted_residuals_of_odd_shapes_run_row_by_row),
@@ -241,6 +276,7 @@ int main(void) {
         cmocka_unit_test(squeezes_are_summed_on_the_way_out),
         cmocka_unit_test(networks_deeper_than_a_stream_are_cut),
         cmocka_unit_test(speed_is_left_alone),
+        cmocka_unit_test(pairs_keep_narrow_rows_and_make_wide_ones_again),
         cmocka_unit_test(rings_hold_what_is_still_to_be_read_and_no_more),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

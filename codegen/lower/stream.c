@@ -15,7 +15,7 @@ typedef struct fg_row_stage {
     fg_convolution c;
     fg_tile tile;
     int tx;
-    fg_epilogue *epilogue;
+    fg_epilogue *epilogue, *produced; /* of the result, and of a pair's first half */
     bool stored;
     const fg_value *tap; /* NULL: none */
 } fg_row_stage;
@@ -37,7 +37,20 @@ static void prefer(fg_planner *p, fg_kernel *k) {
 static void hook_operands(void *user, const char *arguments, fg_text *out) {
     (void)arguments;
     const fg_row_stage *q = user;
-    fg_epilogue_at(q->epilogue, "b", "y", "px", q->tx ? "j" : "n", out);
+    fg_epilogue_at(q->epilogue, "b", "y", "px", q->tx ? "(n + j)" : "n", out);
+}
+
+static void hook_produced_operands(void *user, const char *arguments, fg_text *out) {
+    (void)arguments;
+    fg_epilogue_at(((const fg_row_stage *)user)->produced, "b", "row", "px", "n", out);
+}
+
+static void hook_produced(void *user, const char *arguments, fg_text *out) {
+    const fg_row_stage *q = user;
+    char *end;
+    const long i = strtol(arguments, &end, 10), j = strtol(end, &end, 10);
+    fg_epilogue_apply(q->produced, fg_format(q->e->ctx, "c%ld_%ld", i, j), i, j * q->e->lanes, q->e->lanes,
+                      fg_format(q->e->ctx, "_%ld_%ld", i, j), out);
 }
 
 static void hook_result(void *user, const char *arguments, fg_text *out) {
@@ -110,6 +123,7 @@ static void set_source(const fg_row_stage *q, fg_template *t) {
         fg_emit_input(q->e, "x", q->t->x);
     }
     const int64_t left = from && !from->stage ? from->left : 0;
+    const bool pair = q->t->pair != NULL;
     const bool run = c->kw > 1 && pixel == c->ic && c->dx == 1 && c->groups == 1;
     fg_template_int(t, "RKH", c->kh);
     fg_template_int(t, "SY", c->sy);
@@ -121,13 +135,13 @@ static void set_source(const fg_row_stage *q, fg_template *t) {
     fg_template_int(t, "XRING", ring);
     fg_template_int(t, "XB", image);
     fg_template_int(t, "XY", row);
-    fg_template_int(t, "XOFF", (c->pl - left) * pixel);
+    fg_template_int(t, "XOFF", (pair ? -left : c->pl - left) * pixel);
     fg_template_int(t, "XX", pixel * c->sx);
-    fg_template_int(t, "XP", pixel * c->sx);
-    fg_template_int(t, "DP", pixel);
+    fg_template_int(t, "XP", pair ? pixel : pixel * c->sx);
+    if (!pair) fg_template_int(t, "DP", pixel);
     fg_template_int(t, "KH", q->tx ? c->kh : 1);
     fg_template_int(t, "KW", run ? 1 : c->kw);
-    fg_template_int(t, "KN", run ? c->kw * c->ic : c->ic);
+    if (!pair) fg_template_int(t, "KN", run ? c->kw * c->ic : c->ic);
     fg_template_int(t, "XKY", 0);
     fg_template_int(t, "XKX", pixel * c->dx);
     fg_template_int(t, "XK", 1);
@@ -187,6 +201,39 @@ static void set_window(fg_row_stage *q, fg_template *t) {
     fg_window_row_weights(t, fg_window_row_pack(q->e, c));
 }
 
+/* The pointwise half of a pair. */
+static void set_pair(fg_row_stage *q, fg_template *t) {
+    fg_emit *e = q->e;
+    const fg_stage *stage = q->t->pair;
+    const fg_convolution *c = &q->c;
+    fg_convolution p;
+    FG_REQUIRE(e->ctx, "stream",
+               fg_convolution_of(e->ctx, stage->anchor, &p) && fg_convolution_is_pointwise(&p));
+    const int most = e->lanes < FG_PAIR_CHANNELS ? FG_PAIR_CHANNELS / e->lanes : 1;
+    const fg_product product = {.rows = p.oh * c->kh / c->sy,
+                                .width = p.ow,
+                                .k = p.ic,
+                                .vectors = (p.oc + e->lanes - 1) / e->lanes,
+                                .max_nv = most,
+                                .parts = 1};
+    q->tile = fg_choose_tile(e->m->target, &product);
+    const int64_t cb = (int64_t)q->tile.nv * e->lanes, pitch = (c->pl + c->iw + c->pr) * cb;
+    fg_template_text(t, "KIND", "pair");
+    fg_template_int(t, "CB", cb);
+    fg_template_int(t, "DP", cb);
+    fg_template_int(t, "MR", q->tile.mr);
+    fg_template_int(t, "NV", q->tile.nv);
+    fg_template_int(t, "PK", p.ic);
+    fg_template_int(t, "PW", p.ow);
+    fg_template_int(t, "PL", c->pl);
+    fg_template_int(t, "PITCH", pitch);
+    fg_template_int(t, "CLEAR", c->pl + c->pr > 0 ? c->kh * pitch * (int64_t)sizeof(float) : 0);
+    fg_pack_panels(e, "w", &p, 1, q->tile.nv);
+    fg_pack_bias(e, "bias", &p, 1);
+    fg_emit_scratch(e, "work", "float", sizeof(float), c->kh * pitch);
+    q->produced = fg_epilogue_new(e, "e", stage->epilogue, stage->n_epilogue, p.y, p.out, false);
+}
+
 static void emit_convolution(fg_row_stage *q, fg_template *t) {
     fg_emit *e = q->e;
     const fg_stage *stage = q->t->stage;
@@ -198,12 +245,14 @@ static void emit_convolution(fg_row_stage *q, fg_template *t) {
     if (q->tap) {
         const int64_t vectors = (q->c.oc + e->lanes - 1) / e->lanes;
         fg_emit_output(e, "tap", e->k->tap->out[0]);
-        fg_emit_scratch(e, "sums", "float", sizeof(float), vectors * e->lanes);
+        fg_emit_scratch(e, "total", "float", sizeof(float), vectors * e->lanes);
     }
+    FG_REQUIRE(e->ctx, "stream", depthwise || !q->t->pair);
     if (depthwise)
         set_window(q, t);
     else
         set_dense(q, t);
+    if (q->t->pair) set_pair(q, t);
     set_source(q, t);
     set_result(q, t);
     q->epilogue = fg_epilogue_new(e, "p", stage->epilogue, stage->n_epilogue, q->c.y, q->c.out, false);
@@ -220,6 +269,8 @@ static void emit_stage(fg_emit *e, const fg_stream *s, int i, const int *room) {
     fg_template *t = fg_emit_template(e);
     fg_template_hook(t, "operands", hook_operands, &q);
     fg_template_hook(t, "result", hook_result, &q);
+    fg_template_hook(t, "produced_operands", hook_produced_operands, &q);
+    fg_template_hook(t, "produced", hook_produced, &q);
     if (stage->stage) {
         emit_convolution(&q, t);
     } else {
