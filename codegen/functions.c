@@ -529,6 +529,10 @@ static fg_text tail(const emission *e) {
 void fg_emit_onnx(fg_graph *read, const fg_module *m, void (*write)(void *user, const char *data, size_t n),
                   void *user) {
     fg_context *ctx = m->ctx;
+    if (fg_has_loops(m->partition)) {
+        fg_remedy(ctx, "bind what decides on the number of iterations with --const, so that it is unrolled");
+        fg_raise(ctx, FG_UNSUPPORTED, "--emit onnx has no word for a loop that only a run counts");
+    }
     emission e = {.ctx = ctx, .g = read, .m = m};
     e.needed = FG_ARRAY(ctx, read->n_nodes + 1, bool);
     e.unit_of = FG_ARRAY(ctx, read->n_nodes + 1, int);

@@ -26,6 +26,9 @@ static int opset_of(const fg_graph *g, const fg_node *n) {
 static void bind(fg_graph *g, fg_node *n) {
     const char *domain = n->domain == NULL ? "" : n->domain;
     int opset = opset_of(g, n);
+    if (n->op != NULL) {
+        return; /* a node that stands for another one may be of a newer opset */
+    }
     n->op = fg_op_find(domain, n->op_type, opset);
     if (n->op != NULL) {
         return;

@@ -175,7 +175,8 @@ void fg_multi_head_plan(fg_context *ctx, const fg_node *n, fg_ms_attention *m) {
     refuse_operand(ctx, n, 9, "cache_indirection");
     same_types(ctx, n, of_one_type, (int)FG_COUNT(of_one_type));
     if (operand(n, 1) == NULL || operand(n, 2) == NULL || n->in[0]->shape.rank != 3) {
-        fg_raise(ctx, FG_UNSUPPORTED, "queries, keys and values packed into one operand are not supported");
+        fg_raise(ctx, FG_UNSUPPORTED,
+                 "queries, keys and values are neither three operands nor packed by heads");
     }
     m->a.batch = n->in[0]->shape.dim[0];
     m->a.q_len = length_of(ctx, n, 0, m);

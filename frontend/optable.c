@@ -122,7 +122,10 @@ bool fg_need_const(fg_context *ctx, fg_node *n, int i, const char *operand) {
         return false;
     }
     fg_blame_attribute(ctx, operand);
-    if (v->is_input) {
+    if (v->dtype == FG_INT64 && fg_shape_count(&v->shape) <= FG_MAX_RANK) {
+        fg_remedy(ctx, "bind %s with --const, or say how large it can be with --bound '%s=N'",
+                  v->is_input ? "it" : "the graph input it depends on", v->name);
+    } else if (v->is_input) {
         fg_remedy(ctx, "bind it with --const %s=FILE.npy", v->name);
     } else {
         fg_remedy(

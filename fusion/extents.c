@@ -322,9 +322,12 @@ static void tile(lowerer *l, fg_node *n) {
             refuse(l, n, "it is repeated");
         }
     }
-    n->in[1] = n->in[1]->data != NULL ? n->in[1] : NULL;
-    if (n->in[1] == NULL) {
-        refuse(l, n, "how often is not constant");
+    int64_t repeats[FG_MAX_RANK]; /* as often as the bounds say: what comes first does not change */
+    for (int d = 0; d < n->in[0]->shape.rank; d++) {
+        repeats[d] = n->in[0]->shape.dim[d] > 0 ? n->out[0]->shape.dim[d] / n->in[0]->shape.dim[d] : 1;
+    }
+    if (n->in[1]->data == NULL) {
+        n->in[1] = int_constant(l, n->in[1], n->in[0]->shape.rank, repeats);
     }
 }
 

@@ -1,5 +1,6 @@
 /* Operators of com.microsoft that exporters and optimisers of transformers write. */
 #include "frontend/microsoft.h"
+#include "frontend/expand.h"
 #include "frontend/reference/microsoft.h"
 
 #include <string.h>
@@ -214,9 +215,46 @@ static void infer_attention(fg_context *ctx, fg_graph *g, fg_node *n) {
     fg_out_shape(ctx, n, 1, n->in[0]->dtype, &present);
 }
 
+/* Piece i of v, batch x length x heads x pieces x size, as batch x length x (heads * size). */
+static fg_value *unpacked(fg_graph *g, const fg_node *n, fg_value *v, int64_t i) {
+    const fg_shape *s = &v->shape;
+    const int64_t dim[] = {s->dim[0], s->dim[1], s->dim[2] * s->dim[4]};
+    fg_value *piece = fg_put(g, n, "Gather", 2, (fg_value *[]){v, fg_put_ints(g, n, -1, &i)});
+    fg_put_int(g, piece, "axis", 3);
+    return fg_put(g, n, "Reshape", 2, (fg_value *[]){piece, fg_put_ints(g, n, 3, dim)});
+}
+
+/* Operands packed into one are taken apart first. True if they were. */
+static bool take_apart(fg_context *ctx, fg_graph *g, fg_node *n) {
+    const fg_value *q = n->in[0], *k = n->n_in > 1 ? n->in[1] : NULL;
+    const bool all = k == NULL && q->shape.rank == 5, two = k != NULL && k->shape.rank == 5;
+    fg_value *packed = all ? n->in[0] : two ? n->in[1] : NULL;
+    if (packed == NULL) {
+        return false;
+    }
+    const int pieces = all ? 3 : 2, room = n->n_in > 3 ? n->n_in : 3;
+    if (packed->shape.dim[3] != pieces || (n->n_in > 2 && n->in[2] != NULL)) {
+        fg_raise(ctx, FG_BAD_MODEL, "operand '%s' of shape %s does not hold %d operands", packed->name,
+                 fg_shape_text(ctx, &packed->shape), pieces);
+    }
+    fg_value **in = FG_ARRAY(ctx, room, fg_value *);
+    memcpy(in, n->in, (size_t)n->n_in * sizeof *in);
+    for (int i = 0; i < pieces; i++) {
+        in[3 - pieces + i] = unpacked(g, n, packed, i);
+    }
+    fg_node *apart = fg_put_node(g, n, "MultiHeadAttention", room, in, n->n_out, n->out);
+    apart->domain = n->domain;
+    apart->attr = n->attr;
+    apart->n_attr = n->n_attr;
+    fg_replaced(n);
+    return true;
+}
+
 static void infer_multi_head(fg_context *ctx, fg_graph *g, fg_node *n) {
-    (void)g;
     fg_ms_attention m;
+    if (take_apart(ctx, g, n)) {
+        return;
+    }
     fg_multi_head_plan(ctx, n, &m);
     bound_mask(&m, n);
     fg_attention_set_macs(ctx, n, &m.a);
@@ -245,8 +283,7 @@ const fg_op fg_ops_microsoft[] = {
     ROW("FusedMatMul", MS, 2, 2, 1, FG_T_FLOATS, infer_matmul, fg_ref_fused_matmul,
         "transBatchA=0 and transBatchB=0"),
     ROW("Gelu", MS, 1, 1, 1, FG_T_FLOATS, infer_gelu, fg_ref_ms_gelu, NULL),
-    ROW("MultiHeadAttention", MS, 3, 10, 3, FG_T_FLOATS, infer_multi_head, fg_ref_multi_head,
-        "queries, keys and values apart"),
+    ROW("MultiHeadAttention", MS, 1, 10, 3, FG_T_FLOATS, infer_multi_head, fg_ref_multi_head, NULL),
     ROW("QuickGelu", MS, 1, 1, 1, FG_T_FLOATS, infer_gelu, fg_ref_ms_gelu, NULL),
     ROW("RotaryEmbedding", MS, 4, 4, 1, FG_T_FLOATS, infer_rotary, fg_ref_ms_rotary, "scale=1"),
     ROW("SimplifiedLayerNormalization", "", 2, 2, 2, FG_T_FLOATS, infer_simplified, fg_ref_simplified_norm,
