@@ -6,7 +6,7 @@ static void emit(fg_emit *e) {
     const fg_node *n = e->k->stage[0].anchor;
     fg_context *ctx = e->ctx;
     fg_value *x = n->in[0], *y = n->out[0];
-    int64_t block[FG_MAX_SPATIAL], xs[FG_MAX_RANK], ys[FG_MAX_RANK], rows = 1, columns = 1;
+    int64_t block[FG_MAX_SPATIAL], xs[FG_MAX_RANK], ys[FG_MAX_RANK], rows = 1;
     fg_need_constant(e, n->in[1]);
     fg_need_constant(e, n->in[2]);
     if (fg_is_empty_result(e, y)) {
@@ -28,7 +28,6 @@ static void emit(fg_emit *e) {
         tap = d == 0 ? "k0" : fg_format(ctx, "(%s) * %lld + k%d", tap, (long long)w.kernel[d], d);
         place = d == 0 ? "z0" : fg_format(ctx, "(%s) * %lld + z%d", place, (long long)w.out[d], d);
         rows *= w.kernel[d];
-        columns *= w.out[d];
     }
     const char *at =
         fg_format(ctx, "(int64_t)i0 * %lld + (int64_t)(i1 * %lld + %s) * %lld + (int64_t)(%s) * %lld",
