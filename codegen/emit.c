@@ -325,6 +325,7 @@ fg_template *fg_emit_template(fg_emit *e) {
     const int most = target->unroll_budget / 2;
     const bool unroll = target->issue && e->m->options.optimize != FG_OPTIMIZE_FLASH;
     fg_template_int(t, "UNROLL", !unroll ? 0 : most < 128 ? most : 128);
+    fg_template_int(t, "RUN", target->run);
     return t;
 }
 

@@ -28,6 +28,7 @@ static const struct key {
     {"fma_per_cycle", INT, offsetof(fg_target, fma_per_cycle), 1, 64},
     {"half_fma_per_cycle", INT, offsetof(fg_target, half_fma_per_cycle), 0, 64},
     {"fma_latency", INT, offsetof(fg_target, fma_latency), 1, 1000},
+    {"run", INT, offsetof(fg_target, run), 1, 16},
     {"issue", INT, offsetof(fg_target, issue), 0, 16},
     {"ghz", NUMBER, offsetof(fg_target, ghz), 0.0001, 100},
     {"l1_bytes", BYTES, offsetof(fg_target, l1_bytes), 0, 1e15},
@@ -274,9 +275,9 @@ int fg_target_lanes(const fg_target *t) {
 /* Keys that a file may leave out. */
 static void give_defaults(fg_context *ctx, profile *p) {
     static const char *const defaults[][2] = {
-        {"schedule", "1"},   {"issue", "0"},       {"report_only", "false"}, {"flash_base", "0"},
-        {"ram_base", "0"},   {"vector_base", "0"}, {"tcm_bytes", "0"},       {"runtime", "linux"},
-        {"link", "-static"}, {"packages", ""}};
+        {"schedule", "1"},    {"run", "1"},        {"issue", "0"},       {"report_only", "false"},
+        {"flash_base", "0"},  {"ram_base", "0"},   {"vector_base", "0"}, {"tcm_bytes", "0"},
+        {"runtime", "linux"}, {"link", "-static"}, {"packages", ""}};
     const reader r = {.ctx = ctx, .file = "defaults"};
     for (size_t i = 0; i < FG_COUNT(defaults); i++) {
         const struct key *k = find_key(&r, defaults[i][0]);
@@ -285,12 +286,22 @@ static void give_defaults(fg_context *ctx, profile *p) {
     }
 }
 
+/* Words of the vocabulary know runs that fill a register: a vector's, or a double one of single numbers. */
+static void check_run(fg_context *ctx, const fg_target *t) {
+    const int lanes = fg_target_lanes(t), whole = lanes == 1 ? 2 : lanes;
+    if (t->run == 1 || t->run == whole) return;
+    fg_remedy(ctx, "write 1 or %d", whole);
+    fg_raise(ctx, FG_USAGE, "target '%s': bad value '%d' of 'run' with vectors of %d bits", t->name, t->run,
+             t->vector_bits);
+}
+
 const fg_target *fg_target_load(fg_context *ctx, const char *name) {
     if (strcmp(name, "host") == 0) name = host_name();
     profile *p = FG_NEW(ctx, profile);
     give_defaults(ctx, p);
     load(ctx, p, name, 0);
     p->target.name = stem_of(ctx, name);
+    check_run(ctx, &p->target);
     return &p->target;
 }
 

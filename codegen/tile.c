@@ -32,12 +32,16 @@ static double panel_stall(const fg_target *t, const fg_product *p, int m, int n)
 /* The same on load-store machines: every operand takes an instruction of its own, so tiles are near to
  * square. Besides cycles, instructions count a little: of tiles that keep the FMA pipes equally busy, the one
  * with fewer leaves room for what else there is to do. */
-static double load_store_cycles(const fg_target *t, int m, int n) {
+static double load_store_cycles(const fg_target *t, int m, int n, int run) {
     enum { LOOP = 4 }; /* three pointers or counters, one branch */
     const double bytes = fg_target_lanes(t) * 4, gbps = t->l1_gbps > 0 ? t->l1_gbps : t->dram_gbps;
-    const double rate = gbps / t->ghz, wide = bytes / rate, narrow = rate >= 2 * bytes ? bytes / rate : 1;
+    const double rate = gbps / t->ghz, wide = bytes / rate,
+                 narrow = run > 1             ? fmax(4.0 * run / rate, 1) / run
+                          : rate >= 2 * bytes ? bytes / rate
+                                              : 1;
     const double fma = (double)(m * n) / t->fma_per_cycle, load = n * wide + m * narrow;
-    const double instructions = m * n + m + n + LOOP;
+    const double weights = fg_target_lanes(t) == 1 ? (double)n / run : n;
+    const double instructions = m * n + (double)m / run + weights + LOOP;
     double cycles = fma > load ? fma : load;
     if (cycles < instructions / t->issue) cycles = instructions / t->issue;
     if (cycles < t->fma_latency) cycles = t->fma_latency;
@@ -46,7 +50,8 @@ static double load_store_cycles(const fg_target *t, int m, int n) {
 
 static double tile_cycles(const fg_target *t, const fg_product *p, int m, int n, bool half) {
     if (m == 0 || n == 0) return 0;
-    const double step = t->issue ? load_store_cycles(t, m, n) : step_cycles(t, m, n, half);
+    const double step =
+        t->issue ? load_store_cycles(t, m, n, p->run > 1 ? p->run : 1) : step_cycles(t, m, n, half);
     return (double)p->k * (step + panel_stall(t, p, m, n)) + 8.0 + 1.5 * m * n + RUN_CYCLES * m * p->streams;
 }
 
@@ -105,10 +110,15 @@ int fg_tile_most_pixels(const fg_target *t, int64_t pitch) {
     return (int)(way / a) * 7;
 }
 
+int fg_tile_run(const fg_target *t, int64_t k, int64_t stride) {
+    return stride == 1 && k % t->run == 0 ? t->run : 1;
+}
+
 bool fg_tile_fits(const fg_target *t, const fg_product *p, int64_t mr, int64_t nv) {
     const int64_t registers = t->vector_registers - 1; /* one for the broadcast element */
     /* Compilers load the operands of a step ahead of its products, and those of unrolled steps too. */
-    if (t->issue && mr * nv + mr + nv > registers - 1 && mr * nv > 1) return false;
+    const int64_t lanes = fg_target_lanes(t), input = p->run > 1 ? (p->run + lanes - 1) / lanes : 1;
+    if (t->issue && mr * nv + mr * input + nv > registers - 1 && mr * nv > 1) return false;
     return nv >= 1 && mr >= 1 && nv <= p->vectors && mr <= p->width && nv <= registers && mr <= registers &&
            mr * nv + nv <= registers;
 }

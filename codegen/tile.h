@@ -16,6 +16,7 @@ typedef struct fg_product {
     int64_t k;       /* multiply-adds per result */
     int64_t vectors; /* of channels, rounded up */
     int max_nv;      /* 0: no limit */
+    int run;         /* steps of k whose inputs one load brings; 0 and 1: each is loaded on its own */
     int64_t pitch;   /* bytes between the pixels of a tile in the input; 0: not known */
     bool half;       /* the last vector has so few channels that half of it is enough */
     int streams;     /* tensors that a tile's results are stored to or combined with */
@@ -24,6 +25,9 @@ typedef struct fg_product {
     bool by_panel;   /* panels of vectors */
     bool compact;    /* less text counts too: --optimize flash */
 } fg_product;
+
+/* The run of a product of k steps whose inputs lie `stride` elements apart. */
+int fg_tile_run(const fg_target *t, int64_t k, int64_t stride);
 
 /* The most pixels of a tile whose input has them `pitch` bytes apart. */
 int fg_tile_most_pixels(const fg_target *t, int64_t pitch);

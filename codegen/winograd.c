@@ -202,6 +202,7 @@ static fg_winograd plan_for(const site *q, const scheme *s, const fg_pick *pick)
                           .width = w.chunk,
                           .k = c->ic,
                           .vectors = vectors,
+                          .run = fg_tile_run(t, c->ic, 1),
                           .pitch = 4 * divide_up(c->ic, lanes) * lanes,
                           .streams = 1,
                           .parts = w.by_panel ? q->parts : 1,

@@ -158,6 +158,18 @@ static void errors_name_file_line_and_key(void **state) {
     refuse(ctx, "description = a board\n", ":1: key 'isa' is missing");
 }
 
+static void runs_fill_a_register(void **state) {
+    fg_context *ctx = *state;
+    assert_int_equal(load_good(ctx, "cortex-m33")->run, 2);
+    assert_int_equal(load_good(ctx, "cortex-a7")->run, 4);
+    assert_int_equal(load_good(ctx, "generic")->run, 1);
+    request r = {write_target(ctx, "inherit = cortex-m4f\nrun = 4\n"), NULL};
+    assert_int_equal(fg_try(ctx, load_body, &r), FG_USAGE);
+    assert_non_null(strstr(fg_context_diagnostic(ctx)->message, "bad value '4' of 'run'"));
+    assert_string_equal(fg_context_diagnostic(ctx)->remedy, "write 1 or 2");
+    unlink(r.name);
+}
+
 static void unknown_names_list_what_exists(void **state) {
     fg_context *ctx = *state;
     request r = {"x86-65", NULL};
@@ -193,6 +205,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(host_is_a_named_target_that_this_cpu_can_run, setup, teardown),
         cmocka_unit_test_setup_teardown(a_users_file_is_read_by_path, setup, teardown),
         cmocka_unit_test_setup_teardown(errors_name_file_line_and_key, setup, teardown),
+        cmocka_unit_test_setup_teardown(runs_fill_a_register, setup, teardown),
         cmocka_unit_test_setup_teardown(unknown_names_list_what_exists, setup, teardown),
         cmocka_unit_test_setup_teardown(files_that_inherit_from_themselves_end_with_an_error, setup,
                                         teardown),

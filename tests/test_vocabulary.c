@@ -176,6 +176,11 @@ static char *unit(fg_context *ctx) {
         &t, "FG_KERNEL void test_FMAS(const float *pa, const float *pb, const float *pc, float *py)\n{\n"
             "    fg_v y = fg_load(pc);\n    const fg_v b = fg_load(pb);\n    FG_FMAS(y, pa[0], b);\n"
             "    fg_store(py, y);\n}\n"
+            "FG_KERNEL void test_run(const float *pa, const float *pb, const float *pc, float *py)\n{\n"
+            "    fg_v y = fg_load(pc);\n    const fg_run a = fg_run_load(pa);\n#if FG_VL > 1\n"
+            "    const fg_v b = fg_load(pb);\n    FG_RUN_FMAS(y, a, 3, b);\n#else\n"
+            "    const fg_run b = fg_run_load(pb);\n    FG_RUN_FMA(y, a, 1, b, 0);\n#endif\n"
+            "    fg_store(py, y);\n}\n"
             "FG_KERNEL void test_reduce(const float *p, float *y)\n{\n    const fg_v a = fg_load(p);\n"
             "    y[0] = fg_sum(a); y[1] = fg_hmax(a); y[2] = fg_hmin(a);\n}\n"
             "FG_KERNEL void test_part(const float *p, float *whole, float *part, int n)\n{\n"
@@ -213,16 +218,18 @@ static void check_word(const build *b, void *handle, const struct word *w) {
     }
 }
 
-static void check_scalar_times_vector(const build *b, void *handle) {
+/* `factor`: the element of the first operand that multiplies all of the second. */
+static void check_scalar_times_vector(const build *b, void *handle, const char *name, int factor) {
     static const struct word w = {"FMAS", "", product_sum, true};
     word_fn *run;
-    *(void **)&run = symbol(handle, "test_FMAS");
+    *(void **)&run = symbol(handle, name);
     float x[3][16], y[16];
     for (int round = 0; round < 500; round++) {
         for (int i = 0; i < 48; i++) x[i / 16][i % 16] = random_float();
         run(x[0], x[1], x[2], y);
         for (int i = 0; i < b->lanes; i++)
-            if (!agrees(&w, y[i], x[0][0], x[1][i], x[2][i])) fail_msg("%s: FG_FMAS, lane %d", b->title, i);
+            if (!agrees(&w, y[i], x[0][factor], x[1][i], x[2][i]))
+                fail_msg("%s: %s, lane %d", b->title, name, i);
     }
 }
 
@@ -289,7 +296,8 @@ static void check_build(void **state) {
     fg_context *ctx = fg_context_new();
     void *handle = load_unit(ctx, b, unit(ctx));
     for (size_t i = 0; i < FG_COUNT(words); i++) check_word(b, handle, &words[i]);
-    check_scalar_times_vector(b, handle);
+    check_scalar_times_vector(b, handle, "test_FMAS", 0);
+    check_scalar_times_vector(b, handle, "test_run", b->lanes > 1 ? 3 : 1);
     check_reductions(b, handle);
     check_partial_access(b, handle, page_end(), page_end());
     dlclose(handle);

@@ -235,6 +235,11 @@ static int streams(const fg_emit *e) {
     return n;
 }
 
+/* From channel to channel of what tiles read: 1 where pixels lie apart, or have passed the prologue. */
+static int64_t k_stride(const fg_conv_kernel *q) {
+    return q->e->k->n_prologue || fg_source_pixel(q->e, &q->c) != 1 ? 1 : q->c.iw;
+}
+
 static void choose(fg_conv_kernel *q) {
     const fg_convolution *c = &q->c;
     q->merged = merge_groups(c, q->e->lanes);
@@ -254,6 +259,7 @@ static void choose(fg_conv_kernel *q) {
                               .width = q->w,
                               .k = c->kh * c->kw * q->icm,
                               .vectors = q->vectors,
+                              .run = fg_tile_run(target, q->icm, k_stride(q)),
                               .pitch = 4 * fg_source_pixel(q->e, c) * c->sx,
                               .half = q->halves,
                               .streams = streams(q->e),

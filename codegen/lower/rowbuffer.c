@@ -258,6 +258,7 @@ static void open_producer(fg_rowbuffer *q) {
                                 .k = q->p.kh * q->p.kw * q->p.ic,
                                 .vectors = vectors,
                                 .max_nv = widest_block(q),
+                                .run = fg_tile_run(e->m->target, q->p.ic, q->source.c),
                                 .pitch = 4 * q->source.x * q->p.sx,
                                 .parts = strcmp(q->split, "row") == 0 ? 1 : e->m->options.threads,
                                 .by_panel = true,
