@@ -234,10 +234,13 @@ static void kernel_comment(fg_planner *p, const fg_kernel_text *t, fg_text *out)
 static void call_kernels(const fg_planner *p, fg_text *out) {
     const fg_module *m = p->m;
     const char *x = m->options.prefix;
+    const char **guard = fg_branch_guards(p);
     int depth = 1; /* of loops around */
     for (int i = 0; i < m->n_kernels; i++) {
         const fg_kernel_text *k = &m->kernels[i];
+        if (guard[i]) fg_loop_unless(p, i, depth, out);
         fg_text_printf(out, "%*s", 4 * depth, "");
+        if (guard[i]) fg_text_printf(out, "if (%s) ", guard[i]);
         fg_text_printf(out,
                        k->finish     ? "fg_split_finish(c, parallel, %s_%s);\n"
                        : k->parallel ? "fg_split(c, parallel, %s_%s);\n"

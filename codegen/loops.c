@@ -26,6 +26,13 @@ static bool is_there(const fg_value *v) {
     return v->n_users > 0 || v->is_output;
 }
 
+void fg_loop_unless(const fg_planner *p, int kernel, int depth, fg_text *out) {
+    const fg_kernel *k = p->partition->kernels[kernel];
+    if (loop_begun(k) != NULL)
+        fg_text_printf(out, "%*s*%s = 0;\n", 4 * depth, "",
+                       at_value(p, k->stage[0].anchor->out[FG_ENTERED_ON]));
+}
+
 int fg_loop_text(const fg_planner *p, int kernel, int depth, fg_text *out) {
     const fg_kernel *k = p->partition->kernels[kernel];
     const fg_node *next = loop_begun(k), *own = k->stage[0].anchor;

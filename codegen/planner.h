@@ -85,7 +85,12 @@ void fg_plan_memory(fg_planner *p);
 /* loops.c: the text behind the call of a kernel that begins a loop or ends an iteration; returns how much
  * deeper what follows stands. Lifetimes of what loops need. */
 int fg_loop_text(const fg_planner *p, int kernel, int depth, fg_text *out);
+/* What stands before a call that may not happen: if it begins a loop, there is no iteration. */
+void fg_loop_unless(const fg_planner *p, int kernel, int depth, fg_text *out);
 void fg_loop_lifetimes(const fg_planner *p);
+
+/* branches.c: by kernel, the condition under which it is called; NULL: always. */
+const char **fg_branch_guards(const fg_planner *p);
 
 /* assemble.c: bodies -> header and source text. bodies[i]: finished body of kernel i with places filled in.
  */

@@ -76,7 +76,29 @@ static int64_t slice_operand(fg_extents *l, const fg_node *n, int operand, const
     return a != NULL && i < a->n ? a->ints[i] : otherwise;
 }
 
+/* Ends that follow from extents become those of the bounds: what is cut lies in front either way. */
+static void bind_ends(fg_extents *l, fg_node *n) {
+    fg_value *ends = n->n_in > 2 ? n->in[2] : NULL;
+    if (ends == NULL || ends->data != NULL || ends->elements == NULL) {
+        return;
+    }
+    const int count = (int)fg_shape_count(&ends->shape);
+    int64_t *symbols = FG_ARRAY(l->ctx, l->g->n_symbols + 1, int64_t);
+    int64_t *values = FG_ARRAY(l->ctx, count + 1, int64_t);
+    for (int i = 0; i < l->g->n_symbols; i++) {
+        symbols[i] = l->g->symbols[i].most;
+    }
+    for (int i = 0; i < count; i++) {
+        values[i] = fg_form_at(&ends->elements[i], symbols);
+        if (slice_operand(l, n, 1, "starts", i, 0) < 0 || slice_operand(l, n, 4, "steps", i, 1) < 0) {
+            fg_extents_refuse(l, n, "it is cut from its end");
+        }
+    }
+    n->in[2] = fg_extents_constant(l, ends, count, values);
+}
+
 static void slice(fg_extents *l, fg_node *n) {
+    bind_ends(l, n);
     const fg_attr *a = fg_node_attr(n, "starts");
     const int count =
         n->n_in > 1 && n->in[1] != NULL ? (int)fg_shape_count(&n->in[1]->shape) : (a == NULL ? 0 : a->n);

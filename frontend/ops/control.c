@@ -75,8 +75,8 @@ static fg_value **branch_results(fg_graph *g, const fg_node *n, const fg_graph *
     return results;
 }
 
-/* Operators have no effects but their results: where only a run knows the condition, both branches are
- * computed and one chosen. */
+/* Operators have no effects but their results: where only a run knows the condition, both branches stand in
+ * the graph and one result is chosen. Generated code calls the kernels of the branch that is taken. */
 static void infer_if(fg_context *ctx, fg_graph *g, fg_node *n) {
     const fg_graph *then_branch = graph_of(ctx, n, "then_branch"),
                    *else_branch = graph_of(ctx, n, "else_branch");
@@ -545,8 +545,7 @@ static void infer_scan_8(fg_context *ctx, fg_graph *g, fg_node *n) {
     }
 
 const fg_op fg_ops_control[] = {
-    ROW("If", 1, 0, 1, 1, FG_T(FG_BOOL), infer_if,
-        "both branches are computed where the condition is not constant"),
+    ROW("If", 1, 0, 1, 1, FG_T(FG_BOOL), infer_if, "results of both branches differ in one extent at most"),
     ROW("Loop", 1, 0, 0, -1, FG_T_ANY, infer_loop,
         "a loop of many iterations, or of a number that only a run knows, has states of fixed shapes"),
     ROW("Scan", 8, 8, 0, -1, FG_T_ANY, infer_scan_8, "no sequence_lens; unrolled"),
