@@ -86,6 +86,7 @@ static bool add_stage(fg_context *ctx, fg_stream *s, const fg_stage *stage) {
     t.channels = t.y->shape.dim[1];
     t.rows = t.y->shape.dim[2];
     t.width = t.y->shape.dim[3];
+    if (t.rows > FG_STREAM_ROWS || t.w.in[0] > FG_STREAM_ROWS) return false;
     t.source = stage_of(s, t.x);
     if (t.source < 0 && needs_copy(&t)) t.source = add_copy(s, t.x);
     if (!find_operands(s, &t)) return false;

@@ -13,7 +13,8 @@
 #include "frontend/window.h"
 #include "fusion/kernel.h"
 
-#define FG_STREAM_OPERANDS 4 /* of one stage's epilogue that other stages make */
+#define FG_STREAM_ROWS     1024 /* of a map: higher ones are not streamed, since all plans are played through */
+#define FG_STREAM_OPERANDS 4    /* of one stage's epilogue that other stages make */
 
 /* fg_kernel.again: depthwise convolutions that form pairs; with stride 2 half of the rows are made twice,
  * with stride 1 all of them three times (for windows of 3). */

@@ -4,7 +4,8 @@
 #
 #     tests/boards.sh FUSEGEN [half|all|TARGET...]      half (the default): one target of each kind, as CI does
 #
-# Cortex-M and 32-bit RISC-V run the three networks for microcontrollers, the others EfficientNet-B0. x86 targets that QEMU knows are
+# Cortex-M and 32-bit RISC-V run the three networks for microcontrollers (the Cortex-M4 also with --optimize ram and flash), the others
+# EfficientNet-B0. x86 targets that QEMU knows are
 # emulated too, for their counts; AVX-512 runs on this machine if it has it, and is not counted. A target whose compiler or emulator is
 # missing fails: install its packages (./dev boards does). Exit 1 if anything failed.
 set -u
@@ -44,13 +45,14 @@ number() { # FILE KEY: its first value after "verify"
 }
 
 fail() { # TARGET NETWORK TEXT
-    printf 'FAILED  %-14s %-20s %s\n' "$1" "$2" "$3"
+    printf 'FAILED  %-14s %-25s %s\n' "$1" "$2" "$3"
 }
 
-one() { # FUSEGEN TARGET NETWORK
-    folder=$(mktemp -d)
+one() { # FUSEGEN TARGET NETWORK[:OPTIMIZE]
+    folder=$(mktemp -d) optimize=speed network=${3%%:*}
+    [ "$network" = "$3" ] || optimize=${3#*:}
     # shellcheck disable=SC2046  # options are words
-    if ! text=$(timeout 900 "$1" "$root/tests/models/$3.graph.onnx" $(arguments "$2" "$folder") -q -o "$folder/out.c" \
+    if ! text=$(timeout 900 "$1" "$root/tests/models/$network.graph.onnx" $(arguments "$2" "$folder") --optimize "$optimize" -q -o "$folder/out.c" \
         --report=json --report-file "$folder/report" 2>&1); then
         fail "$2" "$3" "$(printf '%s\n' "$text" | grep '^fusegen: ' | tail -n 1)"
     # shellcheck disable=SC2046,SC2086
@@ -61,7 +63,7 @@ one() { # FUSEGEN TARGET NETWORK
         awk -v t="$2" -v n="$3" -v f="$flops" -v i="$(number "$folder/report" instructions)" \
             -v e="$(number "$folder/report" max_rel_rms)" 'BEGIN {
                 count = i == "" ? "-" : sprintf("%.2f", 2 * i / f)
-                printf "passed  %-14s %-20s error %.1e of RMS, %s instructions for each multiply-add\n", t, n, e, count }'
+                printf "passed  %-14s %-25s error %.1e of RMS, %s instructions for each multiply-add\n", t, n, e, count }'
     fi
     rm -rf "$folder"
 }
@@ -86,6 +88,7 @@ log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 for target in $targets; do
     case $target in
+    cortex-m4f) networks="$small $(printf '%s:ram ' $small) $(printf '%s:flash ' $small)" ;;
     cortex-m* | rv32*) networks=$small ;;
     *) networks=efficientnet_b0 ;;
     esac

@@ -61,10 +61,19 @@ static void flash_and_ram_add_up(void **state) {
     tool_free(&r);
 }
 
-static void expect_refused(const char *folder, const char *target, const char *says) {
+/* optimize: what would help, which is not said to those who asked for it. */
+static void expect_refused(const char *folder, const char *target, const char *says, const char *optimize) {
     tool_result r = tool_run(folder, ARGS("model.onnx", "--target", target, "-o", "out.c", "-q"));
+    char help[64];
+    snprintf(help, sizeof help, "try --optimize %s, ", optimize);
     tool_expect(&r, 4);
     tool_expect_text(r.err, says);
+    tool_expect_text(r.err, help);
+    tool_free(&r);
+    r = tool_run(folder, ARGS("model.onnx", "--target", target, "--optimize", optimize, "-o", "out.c", "-q"));
+    tool_expect(&r, 4);
+    tool_expect_text(r.err, says);
+    assert_null(strstr(r.err, help));
     assert_false(tool_exists(folder, "out.c"));
     tool_free(&r);
     r = tool_run(folder, ARGS("model.onnx", "--target", target, "--report", "-q"));
@@ -74,8 +83,8 @@ static void expect_refused(const char *folder, const char *target, const char *s
 }
 
 static void too_large_is_an_error_that_says_by_how_much(void **state) {
-    expect_refused(*state, "tight.target", "bytes of RAM are needed (arena ");
-    expect_refused(*state, "full.target", "bytes of flash are needed (weights ");
+    expect_refused(*state, "tight.target", "bytes of RAM are needed (arena ", "ram");
+    expect_refused(*state, "full.target", "bytes of flash are needed (weights ", "flash");
 }
 
 static void without_the_compiler_the_rest_is_known(void **state) {

@@ -199,6 +199,15 @@ TEST(networks_deeper_than_a_stream_are_cut) {
     check_streams(g, y, -1);
 }
 
+TEST(high_images_are_not_played_through) {
+    (void)arg;
+    fg_graph *g = new_graph(ctx, 17);
+    fg_value *y = relu(g, conv(g, input(g, "x", "1x2x1025x2"), "3x2x3x3", 1));
+    output(g, relu(g, conv(g, y, "3x1x3x3", 3)));
+    fg_infer(g);
+    assert_int_equal(count_streams(partition(g, FG_OPTIMIZE_RAM)), 0);
+}
+
 TEST(speed_is_left_alone) {
     (void)arg;
     fg_graph *g = new_graph(ctx, 17);
@@ -275,6 +284,7 @@ int main(void) {
         cmocka_unit_test(gates_outside_the_stream_scale_its_rows),
         cmocka_unit_test(squeezes_are_summed_on_the_way_out),
         cmocka_unit_test(networks_deeper_than_a_stream_are_cut),
+        cmocka_unit_test(high_images_are_not_played_through),
         cmocka_unit_test(speed_is_left_alone),
         cmocka_unit_test(pairs_keep_narrow_rows_and_make_wide_ones_again),
         cmocka_unit_test(rings_hold_what_is_still_to_be_read_and_no_more),
