@@ -147,6 +147,7 @@ fg_module *fg_generate(fg_partition *partition, const fg_target *target, const f
         bodies[i] = fg_fill_marks(p, bodies[i]);
         m->kernels[i].before = fg_fill_marks(p, m->kernels[i].before);
     }
+    if (m->options.optimize == FG_OPTIMIZE_FLASH) fg_share_bodies(p, bodies);
     fg_assemble(p, bodies);
     return m;
 }

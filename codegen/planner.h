@@ -96,6 +96,9 @@ const char **fg_branch_guards(const fg_planner *p);
  */
 void fg_assemble(fg_planner *p, char *const *bodies);
 
+/* share.c: kernels whose bodies, filled in, differ in offsets only become calls of one function. */
+void fg_share_bodies(fg_planner *p, char **bodies);
+
 /* In bodies, places in the arena stand as marks until memory is planned: \1 KIND NUMBER + OFFSET \2; KIND 'v'
  * value id, 's' scratch index. */
 char *fg_fill_marks(fg_planner *p, const char *body);

@@ -219,6 +219,27 @@ TEST(speed_is_left_alone) {
     assert_true(count_streams(partition(g, FG_OPTIMIZE_RAM)) > 0);
 }
 
+/* ---- flash ---- */
+
+TEST(kernels_of_one_shape_are_written_once_for_flash) {
+    (void)arg;
+    fg_graph *g = new_graph(ctx, 17);
+    fg_value *y = relu(g, conv(g, input(g, "x", "1x3x14x14"), "6x3x3x3", 1));
+    for (int i = 0; i < 5; i++) {
+        y = relu(g, conv(g, y, "6x6x3x3", 1));
+    }
+    output(g, y);
+    fg_infer(g);
+    for (size_t i = 0; i < FG_COUNT(targets); i++) {
+        const fg_module *m = generate(g, targets[i], FG_OPTIMIZE_FLASH, 1, -1),
+                        *fast = generate(g, targets[i], FG_OPTIMIZE_SPEED, 1, -1);
+        assert_agrees(g, m, targets[i]);
+        assert_non_null(strstr(m->source, "fg_shared_"));
+        assert_null(strstr(fast->source, "fg_shared_"));
+        assert_int_equal(m->n_kernels, fast->n_kernels);
+    }
+}
+
 /* ---- plans ---- */
 
 TEST(rings_hold_what_is_still_to_be_read_and_no_more) {
@@ -286,6 +307,7 @@ int main(void) {
         cmocka_unit_test(networks_deeper_than_a_stream_are_cut),
         cmocka_unit_test(high_images_are_not_played_through),
         cmocka_unit_test(speed_is_left_alone),
+        cmocka_unit_test(kernels_of_one_shape_are_written_once_for_flash),
         cmocka_unit_test(pairs_keep_narrow_rows_and_make_wide_ones_again),
         cmocka_unit_test(rings_hold_what_is_still_to_be_read_and_no_more),
     };
