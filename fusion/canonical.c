@@ -37,6 +37,7 @@ static const fg_rewrite rewrites[] = {
     {"focus", "Conv", false, fg_rw_focus},
     {"rms_norm", "Mul Div", false, fg_rw_rms_norm},
     {"rms_norm_scale", "Mul", false, fg_rw_rms_norm_scale},
+    {"scatter_slices", "ScatterElements", false, fg_rw_scatter_slices},
     {"hoist_factor", "MatMul", false, fg_rw_hoist_factor},
     {"gemm_factors", "Gemm", false, fg_rw_gemm_factors},
     {"fold_batch_norm", "BatchNormalization", false, fg_rw_fold_batch_norm},

@@ -119,6 +119,7 @@ bool fg_rw_hoist_factor(fg_rewriter *rw, fg_node *n);
 bool fg_rw_merge_views(fg_rewriter *rw, fg_node *n);
 bool fg_rw_pad_into_window(fg_rewriter *rw, fg_node *n);
 bool fg_rw_global_pool(fg_rewriter *rw, fg_node *n);
+bool fg_rw_scatter_slices(fg_rewriter *rw, fg_node *n);
 
 /* n becomes a Reshape of x to its own result's shape. */
 void fg_rw_become_reshape(fg_rewriter *rw, fg_node *n, fg_value *x);

@@ -5,6 +5,7 @@
  *   a view of a view                 -> one Reshape of the first operand
  *   auto_pad = SAME_..., VALID       -> explicit pads
  *   Pad(0) into Conv, AveragePool    -> their own pads; Pad(-inf) into MaxPool
+ *   ScatterElements at one index for each slice, expanded -> ScatterND of slices
  *   MatMul(x * c, y)                 -> MatMul(x, y) * c for scalars c, so that the factor joins the epilogue
  *   ReduceMean over all of the space -> GlobalAveragePool (+ Flatten without keepdims); so is an AveragePool
  * of one window
@@ -230,6 +231,56 @@ bool fg_rw_explicit_pads(fg_rewriter *rw, fg_node *n) {
     fg_rw_attr_text(rw, n, "auto_pad", "NOTSET");
     if (!valid && fg_node_attr(n, "ceil_mode") != NULL) {
         fg_rw_attr_int(rw, n, "ceil_mode", 0); /* SAME: the pads make up the last window */
+    }
+    return true;
+}
+
+/* ---- scattered slices ---- */
+
+/* The list of indices along the first dimension that v repeats over all others; NULL if it is not one. */
+static fg_value *repeated_list(const fg_value *v) {
+    const fg_node *n = v->data == NULL ? v->producer : NULL;
+    if (!fg_is_op(n, "Expand") || !fg_is_const(n->in[1]) || n->in[0]->shape.rank != v->shape.rank ||
+        n->in[0]->shape.dim[0] != v->shape.dim[0]) {
+        return NULL;
+    }
+    for (int d = 1; d < v->shape.rank; d++) {
+        if (n->in[0]->shape.dim[d] != 1) {
+            return NULL;
+        }
+    }
+    return n->in[0];
+}
+
+/* n reads further operands if only a run knows how many updates there are; they stay behind. */
+bool fg_rw_scatter_slices(fg_rewriter *rw, fg_node *n) {
+    const fg_value *x = n->in[0], *updates = n->in[2];
+    fg_value *list = repeated_list(n->in[1]);
+    if (list == NULL || list->dtype != FG_INT64 || fg_attr_int(n, "axis", 0) != 0) {
+        return false;
+    }
+    for (int d = 1; d < x->shape.rank; d++) {
+        if (x->shape.dim[d] != updates->shape.dim[d]) {
+            return false;
+        }
+    }
+    const fg_shape column = {2, {list->shape.dim[0], 1}};
+    fg_value **in = FG_ARRAY(rw->ctx, n->n_in, fg_value *);
+    memcpy(in, n->in, (size_t)n->n_in * sizeof *in);
+    static const int64_t shape[] = {-1, 1}; /* the extent may be a bound only */
+    fg_value *reshape[2] = {list, fg_rw_const_ints(rw, n->out[0]->name, 2, shape)};
+    in[1] = fg_rw_insert(rw, n, "Reshape", 13, 2, reshape, &column)->out[0];
+    in[1]->dtype = FG_INT64;
+    fg_attr *attr = n->attr;
+    const int n_attr = n->n_attr;
+    fg_node *expand = n->in[1]->producer;
+    const bool alone = fg_rw_only_user(rw, n->in[1]) == n;
+    fg_rw_rebuild(rw, n, "ScatterND", 18, n->n_in, in);
+    n->attr = attr;
+    n->n_attr = n_attr;
+    if (alone) {
+        fg_rw_cover(rw, n, expand);
+        fg_rw_remove(rw, expand);
     }
     return true;
 }

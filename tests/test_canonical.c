@@ -458,6 +458,23 @@ TEST(pixel_shuffles_by_reshapes_are_one_node) {
     }
 }
 
+TEST(elements_scattered_by_slices_are_scattered_as_slices) {
+    (void)arg;
+    for (int whole = 0; whole < 2; whole++) {
+        fg_graph *g = new_graph(ctx, 17);
+        fg_value *list =
+            NODE(g, "Add", INTS(g, 4, 0, 2), NODE(g, "Cast", NODE(g, "Tanh", input(g, "c", "1"))));
+        fg_node_set_attr(ctx, list->producer->in[1]->producer, "to", FG_ATTR_INT)->i = FG_INT64;
+        fg_value *at = NODE(g, "Reshape", list, INTS(g, 3, 1, 1));
+        at = NODE(g, "Expand", at, whole ? INTS(g, 3, 4, 5) : INTS(g, 3, 4, 2));
+        fg_value *updates = input(g, "u", whole ? "3x4x5" : "3x4x2");
+        output(g, NODE(g, "Relu", NODE(g, "ScatterElements", input(g, "x", "6x4x5"), at, updates)));
+        fg_graph *c = canonical(g, true);
+        (void)find_op(c, whole ? "ScatterND" : "ScatterElements");
+        (void)find_op(c, whole ? "Reshape" : "Expand");
+    }
+}
+
 TEST(what_a_constant_is_cast_like_does_not_matter) {
     (void)arg;
     fg_graph *g = new_graph(ctx, 17);
@@ -760,6 +777,7 @@ int main(void) {
         cmocka_unit_test(focus_goes_into_the_convolution),
         cmocka_unit_test(pictures_that_are_no_focus_stay),
         cmocka_unit_test(pixel_shuffles_by_reshapes_are_one_node),
+        cmocka_unit_test(elements_scattered_by_slices_are_scattered_as_slices),
         cmocka_unit_test(what_a_constant_is_cast_like_does_not_matter),
         cmocka_unit_test(batch_norm_goes_into_the_convolution),
         cmocka_unit_test(batch_norm_goes_into_grouped_transposed_convolutions_and_gemm),
