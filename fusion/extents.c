@@ -195,7 +195,7 @@ void fg_extents_bind_shape(fg_extents *l, fg_node *n, int i) {
 
 _Noreturn void fg_extents_refuse(fg_extents *l, const fg_node *n, const char *why) {
     fg_context_set_node(l->ctx, n);
-    fg_remedy(l->ctx, "export the model with fixed extents");
+    fg_remedy(l->ctx, "export the model with fixed extents, or bind the inputs that decide with --const");
     fg_raise(l->ctx, FG_UNSUPPORTED, "an extent of its operands depends on data, and %s", why);
 }
 
@@ -342,8 +342,22 @@ static bool is_choice(const fg_node *n) {
     return strcmp(n->op_type, "Choose") == 0 && strcmp(n->domain, FG_OWN_DOMAIN) == 0;
 }
 
+/* Its lists count from an end that is known. */
+static bool is_cut_elsewhere(fg_extents *l, const fg_node *n) {
+    if (strcmp(n->op_type, "Cut") != 0 || strcmp(n->domain, FG_OWN_DOMAIN) != 0) {
+        return false;
+    }
+    if (fg_extents_dynamic_at(n->in[0], (int)fg_attr_int(n, "axis", 0))) {
+        fg_extents_refuse(l, n, "it is cut between places that only a run knows");
+    }
+    return true;
+}
+
 static void lower_node(fg_extents *l, fg_node *n) {
     fg_context_set_node(l->ctx, n);
+    if (is_cut_elsewhere(l, n)) {
+        return;
+    }
     if (is_limit(n)) {
         limit(l, n);
         return;

@@ -66,6 +66,21 @@ TEST(less_room_is_planned) {
     assert_string_equal(fg_shape_text(ctx, &y->shape), "33");
 }
 
+TEST(slices_are_cut_where_operands_say) {
+    (void)arg;
+    static const int64_t steps[] = {1, -2};
+    for (size_t i = 0; i < FG_COUNT(steps); i++) {
+        fg_graph *g = new_graph(ctx, 17);
+        fg_value *from = integer_input(g, "from", "2"), *to = integer_input(g, "to", "2");
+        fg_value *y =
+            NODE(g, "Slice", input(g, "x", "6x4x9"), from, to, INTS(g, 2, 0), INTS(g, steps[i], steps[i]));
+        output(g, NODE(g, "ReduceSum", y, INTS(g, 1)));
+        check(g, NODE(g, "Exp", y));
+        assert_string_equal(fg_shape_text(ctx, &y->shape), i == 0 ? "6x4x9" : "3x4x5");
+        assert_int_equal(from->bound, 7);
+    }
+}
+
 static void interpret(fg_context *ctx, void *graph) {
     fg_graph *g = graph;
     infer_graph(ctx, g);
@@ -104,6 +119,7 @@ int main(void) {
         cmocka_unit_test(fewer_are_taken),
         cmocka_unit_test(a_computed_number_is_bounded_too),
         cmocka_unit_test(less_room_is_planned),
+        cmocka_unit_test(slices_are_cut_where_operands_say),
         cmocka_unit_test(data_beyond_the_bound_are_refused),
         cmocka_unit_test(a_bound_has_to_mean_something),
         cmocka_unit_test(without_a_bound_the_error_names_the_option),

@@ -80,6 +80,34 @@ static void infer_limit(fg_context *ctx, fg_graph *g, fg_node *n) {
     n->out[0]->bound = x->bound;
 }
 
+/* A slice along one axis, between entries of two lists that only a run knows. */
+static void infer_cut(fg_context *ctx, fg_graph *g, fg_node *n) {
+    const fg_value *x = n->in[0];
+    const int axis = (int)fg_attr_int(n, "axis", 0);
+    const int64_t step = fg_attr_int(n, "step", 1);
+    for (int i = 1; i < 3; i++) {
+        if (n->in[i]->dtype != FG_INT32 && n->in[i]->dtype != FG_INT64) {
+            fg_raise(ctx, FG_BAD_MODEL, "operand '%s' is no list of int32 or int64", n->in[i]->name);
+        }
+    }
+    if (step == 0 || step == INT64_MIN) {
+        fg_raise(ctx, FG_BAD_MODEL, "the step of axis %d is %lld", axis, (long long)step);
+    }
+    fg_shape y = x->shape;
+    const int64_t size = step < 0 ? -step : step;
+    y.dim[axis] = y.dim[axis] > 0 ? (y.dim[axis] - 1) / size + 1 : 0;
+    fg_out_symbol(ctx, g, n, 0, x->dtype, &y, axis, fg_new_symbol(g, y.dim[axis]));
+    for (int d = 0; d < y.rank; d++) {
+        if (d != axis) {
+            fg_out_same_extent(n, 0, d, x, d);
+        }
+    }
+    n->out[0]->bound = x->bound;
+    for (int i = 1; i < 3; i++) {
+        fg_bound_index(n->in[i], x->shape.dim[axis] + 1);
+    }
+}
+
 #define ROW(NAME, INFER, REFERENCE, LOWERING)                                                                \
     {                                                                                                        \
         .name = NAME, .domain = FG_OWN_DOMAIN, .since = 1, .min_in = 1, .max_in = -1, .max_out = 1,          \
@@ -93,6 +121,7 @@ const fg_op fg_ops_extents[] = {
     ROW("Unpack", fg_infer_same, fg_ref_same, "pack"),       /* and back */
     ROW("Choose", infer_choose, fg_ref_choose, "choose"),    /* of both branches of an If */
     ROW("AtMost", infer_at_most, fg_ref_at_most, "at_most"), /* what the user says of data */
+    ROW("Cut", infer_cut, fg_ref_cut, "cut"),
     ROW("Limit", infer_limit, fg_ref_limit, "limit"),
     ROW("Join", fg_infer_same, NULL, "join"), /* Concat along such an extent */
 };

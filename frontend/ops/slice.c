@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "frontend/expand.h"
+#include "frontend/extent.h"
 #include "frontend/reference/elements.h"
 
 /* ---- Slice ---- */
@@ -54,8 +56,46 @@ static void read_slice(fg_context *ctx, fg_node *n, fg_slice *s) {
     }
 }
 
+static bool is_constant(const fg_node *n, int i) {
+    return i >= n->n_in || n->in[i] == NULL || n->in[i]->data != NULL;
+}
+
+/* Where only a run knows starts or ends, the extents are counted, by a Cut for each axis. */
+static bool cut(fg_context *ctx, fg_graph *g, fg_node *n) {
+    enum { STARTS = 1, ENDS, AXES, STEPS };
+    int64_t axis[FG_MAX_RANK], step[FG_MAX_RANK];
+    const fg_value *y = n->out[0];
+    const bool unknown = n->n_in > ENDS && (!is_constant(n, STARTS) || !is_constant(n, ENDS));
+    if (!unknown || !is_constant(n, AXES) || !is_constant(n, STEPS) || y->shape_declared ||
+        n->in[0]->id < 0 || fg_dtype_is_packed(n->in[0]->dtype)) {
+        return false;
+    }
+    const int64_t count = fg_shape_count(&n->in[STARTS]->shape);
+    const int axes = fg_operand_ints(ctx, n, AXES, NULL, FG_MAX_RANK, axis);
+    const int steps = fg_operand_ints(ctx, n, STEPS, NULL, FG_MAX_RANK, step);
+    if (count < 1 || count > n->in[0]->shape.rank || fg_shape_count(&n->in[ENDS]->shape) != count ||
+        (axes >= 0 && axes != count) || (steps >= 0 && steps != count)) {
+        fg_raise(ctx, FG_BAD_MODEL, "starts, ends, axes and steps are not of one length");
+    }
+    fg_value *x = n->in[0];
+    for (int i = 0; i < count; i++) {
+        fg_value *in[3] = {x, n->in[STARTS], n->in[ENDS]}, *out = i == count - 1 ? n->out[0] : NULL;
+        fg_node *made = fg_put_node(g, n, "Cut", 3, in, 1, &out);
+        made->domain = FG_OWN_DOMAIN;
+        fg_node_set_attr(ctx, made, "entry", FG_ATTR_INT)->i = i;
+        fg_node_set_attr(ctx, made, "axis", FG_ATTR_INT)->i =
+            fg_axis(ctx, n, axes < 0 ? i : axis[i], n->in[0]->shape.rank);
+        fg_node_set_attr(ctx, made, "step", FG_ATTR_INT)->i = steps < 0 ? 1 : step[i];
+        x = out;
+    }
+    fg_replaced(n);
+    return true;
+}
+
 static void infer_slice(fg_context *ctx, fg_graph *g, fg_node *n) {
-    (void)g;
+    if (cut(ctx, g, n)) {
+        return;
+    }
     static const char *const names[] = {"data", "starts", "ends", "axes", "steps"};
     for (int i = 1; i < n->n_in; i++) {
         if (n->in[i] != NULL && !fg_need_const(ctx, n, i, names[i])) {

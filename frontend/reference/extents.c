@@ -1,6 +1,7 @@
 #include "frontend/reference/extents.h"
 
 #include "frontend/reference/elements.h"
+#include "frontend/reference/slice.h"
 
 void fg_ref_extents(const fg_eval *e) {
     const fg_attr *forms = fg_node_attr(e->node, "forms");
@@ -55,4 +56,25 @@ void fg_ref_limit(const fg_eval *e) {
     }
     e->out[0].shape = e->in[0].shape;
     fg_ref_copy(e);
+}
+
+void fg_ref_cut(const fg_eval *e) {
+    const fg_shape *x = &e->in[0].shape;
+    const int64_t entry = fg_attr_int(e->node, "entry", 0), step = fg_attr_int(e->node, "step", 1);
+    const int axis = (int)fg_attr_int(e->node, "axis", 0);
+    int64_t start = fg_tensor_int(&e->in[1], entry), inner = 1, outer = 1;
+    const int64_t count = fg_slice_extent(x->dim[axis], &start, fg_tensor_int(&e->in[2], entry), step);
+    for (int d = 0; d < x->rank; d++) {
+        *(d < axis ? &outer : &inner) *= d == axis ? 1 : x->dim[d];
+    }
+    e->out[0].shape = *x;
+    e->out[0].shape.dim[axis] = count;
+    for (int64_t o = 0; o < outer; o++) {
+        for (int64_t j = 0; j < count; j++) {
+            for (int64_t i = 0; i < inner; i++) {
+                fg_copy_element(e->in[0].dtype, e->out[0].data, (o * count + j) * inner + i, e->in[0].data,
+                                (o * x->dim[axis] + start + j * step) * inner + i);
+            }
+        }
+    }
 }
