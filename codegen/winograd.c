@@ -172,50 +172,85 @@ typedef struct site {
  * transforms for itself, and many weights, of which each reads only its own. */
 #define TILES_PER_PART 16
 
-/* Tiles whose transforms and products stay in the second-level cache. Every chunk of them reads all weights
- * once more: parts that share the panels, and have a cache each for their products, are better off with all
- * of the cache in use than with half of it. */
-static int64_t chunk_room(const site *q, int64_t points, bool by_panel) {
-    const int64_t lanes = fg_target_lanes(q->t), l2 = q->t->l2_bytes ? q->t->l2_bytes : 65536;
-    const int64_t products = divide_up(q->c->oc, lanes) * lanes;
-    if (by_panel && q->parts > 1) return l2 / (points * 4 * (q->c->ic + products / q->parts));
-    return l2 / 2 / (points * 4 * (q->c->ic + products));
+/* Bytes that the transforms and products of a tile take between the passes, in the cache of one part. */
+static int64_t tile_bytes(const site *q, int64_t points, bool by_panel) {
+    const int64_t lanes = fg_target_lanes(q->t), products = divide_up(q->c->oc, lanes) * lanes;
+    return points * 4 * (q->c->ic + (by_panel ? products / q->parts : products));
 }
 
-static fg_winograd plan_for(const site *q, const scheme *s, const fg_pick *pick) {
+#define SPILL 4
+
+/* Cycles for what the caches miss when the image is taken in chunks of tiles: each chunk after the first
+ * reads the weights again, and what the transforms and products of a chunk take beyond the second-level cache
+ * goes out behind it and comes back: SPILL times its bytes, as measured on Zen 4. */
+static double chunk_cycles(const site *q, const fg_winograd *w, int64_t points, double weights) {
+    const fg_target *t = q->t;
+    const double behind = t->l3_gbps > 0 ? t->l3_gbps : t->dram_gbps;
+    const double again = t->l3_bytes == 0 || weights > (double)t->l3_bytes / 2 ? t->dram_gbps : behind;
+    if (behind <= 0 || again <= 0) return 0;
+    const int64_t tiles = w->ty * w->tx * q->c->images, chunks = divide_up(tiles, w->chunk);
+    const double each = (double)tile_bytes(q, points, w->by_panel), held = each * (double)w->chunk;
+    const double room = (double)t->l2_bytes / 2;
+    const double reread = weights > room ? (double)(chunks - 1) * weights / again : 0;
+    const double spilled = held > room ? SPILL * each * (double)tiles * (1 - room / held) / behind : 0;
+    return (reread + spilled) * t->ghz;
+}
+
+/* The plan with the image in so many chunks. */
+static void plan_chunks(const site *q, const scheme *s, const fg_pick *pick, int64_t chunks, fg_winograd *w) {
     const fg_target *t = q->t;
     const fg_convolution *c = q->c;
     const int64_t points = s->points * s->points, lanes = fg_target_lanes(t);
-    const int64_t vectors = divide_up(c->oc, lanes);
+    const int64_t vectors = divide_up(c->oc, lanes), tiles = w->ty * w->tx;
+    w->chunk = divide_up(tiles, chunks);
+    const fg_product p = {.rows = points * chunks * c->images,
+                          .width = w->chunk,
+                          .k = c->ic,
+                          .vectors = vectors,
+                          .pitch = 4 * divide_up(c->ic, lanes) * lanes,
+                          .streams = 1,
+                          .parts = w->by_panel ? q->parts : 1,
+                          .by_panel = true};
+    w->tile = fg_pick_tile(t, &p, pick);
+    /* Loads, stores and about two operations per point and direction, for every vector of channels. */
+    const double in = (double)points * 3.2, out = (double)points * 2.2 + 4.0 * s->m * s->m;
+    const double transforms =
+        (double)(tiles * c->images) * (in * (double)divide_up(c->ic, lanes) + out * (double)vectors);
+    const double weights = 4.0 * (double)(s->filters * s->filters) * (double)c->ic * (double)c->oc;
+    w->cost = overlapped(w->tile.cost + transforms,
+                         stream_cycles(t, weights) + chunk_cycles(q, w, points, weights));
+}
+
+/* Fewest and most tiles in a chunk that are worth trying. */
+#define CHUNK_LEAST 4
+#define CHUNK_MOST  64
+
+static fg_winograd plan_for(const site *q, const scheme *s, const fg_pick *pick) {
+    const fg_convolution *c = q->c;
     fg_winograd w = {.m = s->m,
                      .stride = s->stride,
                      .a = s->points,
                      .ty = divide_up(c->oh, s->m),
                      .tx = divide_up(c->ow, s->m)};
-    const int64_t tiles = w.ty * w.tx;
+    const int64_t tiles = w.ty * w.tx, points = s->points * s->points;
     w.by_panel = q->tap || tiles < TILES_PER_PART * q->parts;
-    const int64_t room = chunk_room(q, points, w.by_panel);
-    int64_t chunks = divide_up(tiles, room < 4 ? 4 : room > 64 ? 64 : room);
-    if (!w.by_panel) chunks = divide_up(chunks, q->parts) * q->parts;
-    w.chunk = divide_up(tiles, chunks);
-    const fg_product p = {.rows = points * chunks * c->images,
-                          .width = w.chunk,
-                          .k = c->ic,
-                          .vectors = vectors,
-                          .run = fg_tile_run(t, c->ic, 1),
-                          .pitch = 4 * divide_up(c->ic, lanes) * lanes,
-                          .streams = 1,
-                          .parts = w.by_panel ? q->parts : 1,
-                          .by_panel = true};
-    w.tile = fg_pick_tile(t, &p, pick);
-    /* Loads, stores and about two operations per point and direction, for every vector of channels. */
-    const double in = (double)points * 3.2, out = (double)points * 2.2 + 4.0 * s->m * s->m;
-    const double transforms =
-        (double)(tiles * c->images) * (in * (double)divide_up(c->ic, lanes) + out * (double)vectors);
-    const double filters = (double)(s->filters * s->filters);
-    w.cost =
-        overlapped(w.tile.cost + transforms, stream_cycles(t, 4.0 * filters * (double)c->ic * (double)c->oc));
-    return w;
+    const int64_t step = w.by_panel ? 1 : q->parts;
+    /* Without caches behind the second level nothing tells chunks apart but the memory that they take. */
+    const bool cached = q->t->l2_bytes > 0 && (q->t->l3_gbps > 0 || q->t->dram_gbps > 0);
+    const int64_t room = (cached ? q->t->l2_bytes : 65536) / 2 / tile_bytes(q, points, w.by_panel);
+    const int64_t least = room < CHUNK_LEAST ? CHUNK_LEAST : room > CHUNK_MOST ? CHUNK_MOST : room;
+    fg_winograd best = w;
+    bool found = false;
+    for (int64_t chunks = step;; chunks += step) {
+        const int64_t chunk = divide_up(tiles, chunks);
+        const bool last = chunk <= least;
+        if ((cached && chunk <= CHUNK_MOST) || last) {
+            plan_chunks(q, s, pick, chunks, &w);
+            if (!found || w.cost < best.cost) best = w;
+            found = true;
+        }
+        if (last) return best;
+    }
 }
 
 /* ---- error ---- */
