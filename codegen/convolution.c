@@ -1,5 +1,6 @@
 #include "codegen/convolution.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "frontend/ops.h"
@@ -247,6 +248,20 @@ fg_source fg_source_open(fg_emit *e, const fg_convolution *c) {
     s.y = w * s.x;
     s.c = planes ? h * w : 1;
     return s;
+}
+
+/* Row `own` times step, and so many more. */
+static const char *image_row(const fg_emit *e, const char *own, int64_t step, int64_t more) {
+    return fg_format(e->ctx, "(%s * %lld %c %lld)", own, (long long)step, more < 0 ? '-' : '+',
+                     llabs((long long)more));
+}
+
+void fg_source_limit(const fg_emit *e, fg_source *s, const fg_convolution *c, int64_t n, int64_t step,
+                     int64_t first, int64_t count) {
+    if (!s->per_image) return;
+    const int64_t from = first * c->sy - c->pt, reach = (count - 1 - step) * c->sy + (c->kh - 1) * c->dy;
+    s->first = image_row(e, fg_part_from(e, n), step * c->sy, from);
+    s->last = image_row(e, fg_part_to(e, n), step * c->sy, from + reach);
 }
 
 void fg_source_fill(fg_emit *e, const fg_source *s, const fg_convolution *c) {

@@ -50,6 +50,10 @@ int64_t fg_source_pixel(const fg_emit *e, const fg_convolution *c);
 
 /* Declares x (and scratch for a padded copy where the layout has no border for it). */
 fg_source fg_source_open(fg_emit *e, const fg_convolution *c);
+/* Only the rows are copied that this part needs which makes rows FG_FROM(n) .. FG_TO(n) - 1 of something of
+ * which each takes `count` rows of c's result, `step` apart, those of the first from `first` on. */
+void fg_source_limit(const fg_emit *e, fg_source *s, const fg_convolution *c, int64_t n, int64_t step,
+                     int64_t first, int64_t count);
 /* Statements that make the padded copy of image b; none if no copy is needed. */
 void fg_source_fill(fg_emit *e, const fg_source *s, const fg_convolution *c);
 

@@ -30,7 +30,9 @@ static fg_product product_of(const fg_emit *e, const fg_convolution *c) {
                         .width = (rows_of(c) + 1) / 2,
                         .k = c->ic / 2,
                         .vectors = c->oc / 2 / e->lanes,
-                        .pitch = 4 * fg_source_pixel(e, c)};
+                        .pitch = 4 * fg_source_pixel(e, c),
+                        .parts = e->m->options.threads,
+                        .by_pixel = true};
 }
 
 /* All panels are full: every product has one text. */

@@ -370,6 +370,7 @@ static void emit(fg_emit *e) {
     }
     if (w.m || strcmp(q.split, "none") != 0) fg_emit_parallel(e);
     q.source = fg_source_open(e, &q.c);
+    if (!w.m && strcmp(q.split, "row") == 0) fg_source_limit(e, &q.source, &q.c, q.h, 1, 0, 1);
     open_outputs(&q);
     if (w.m) {
         fg_winograd_emit(e, &w, &q.c, &q.source);

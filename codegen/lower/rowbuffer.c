@@ -141,22 +141,6 @@ static void hook_image(void *user, const char *arguments, fg_text *out) {
     q->e->out = saved;
 }
 
-/* Row `own` of the result times step, and so many more. */
-static const char *image_row(const fg_emit *e, const char *own, int64_t step, int64_t more) {
-    return fg_format(e->ctx, "(%s * %lld %c %lld)", own, (long long)step, more < 0 ? '-' : '+',
-                     llabs((long long)more));
-}
-
-/* The rows of the producer's image that a part needs for its own rows of the result. */
-static void limit_source(fg_rowbuffer *q) {
-    const fg_window *v = &q->v;
-    const fg_convolution *p = &q->p;
-    const int64_t step = v->sy * p->sy, first = -v->pt * p->sy - p->pt;
-    const int64_t reach = ((v->kh - 1) * v->dy - v->sy) * p->sy + (p->kh - 1) * p->dy;
-    q->source.first = image_row(q->e, fg_part_from(q->e, v->oh), step, first);
-    q->source.last = image_row(q->e, fg_part_to(q->e, v->oh), step, first + reach);
-}
-
 /* ---- decisions ---- */
 
 /* The ring should stay in the first-level cache beside the producer's input tile; half of the cache for it.
@@ -351,7 +335,8 @@ void fg_rowbuffer_emit(fg_emit *e) {
     q.split = choose_split(&q);
     if (strcmp(q.split, "none") != 0) fg_emit_parallel(e);
     q.source = fg_source_open(e, q.producer ? &q.p : &q.v.c);
-    if (q.producer && q.source.per_image && strcmp(q.split, "row") == 0) limit_source(&q);
+    if (q.producer && q.source.per_image && strcmp(q.split, "row") == 0)
+        fg_source_limit(e, &q.source, &q.p, q.v.oh, q.v.sy, -q.v.pt, (q.v.kh - 1) * q.v.dy + 1);
     for (int i = 0; i < k->n_out; i++) {
         const bool tap = k->tap && k->out[i] == k->tap->out[0];
         if (!tap) q.stored = k->out[i];
