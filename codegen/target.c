@@ -57,6 +57,7 @@ static const struct key {
     {"emulator", COMMAND, offsetof(fg_target, emulator), 0, 0},
     {"runtime", TEXT, offsetof(fg_target, runtime), 0, 0},
     {"link", COMMAND, offsetof(fg_target, link), 0, 0},
+    {"mca_cpu", COMMAND, offsetof(fg_target, mca_cpu), 0, 0},
     {"packages", COMMAND, offsetof(fg_target, packages), 0, 0},
 };
 
@@ -277,7 +278,7 @@ static void give_defaults(fg_context *ctx, profile *p) {
     static const char *const defaults[][2] = {
         {"schedule", "1"},    {"run", "1"},        {"issue", "0"},       {"report_only", "false"},
         {"flash_base", "0"},  {"ram_base", "0"},   {"vector_base", "0"}, {"tcm_bytes", "0"},
-        {"runtime", "linux"}, {"link", "-static"}, {"packages", ""}};
+        {"runtime", "linux"}, {"link", "-static"}, {"packages", ""},     {"mca_cpu", ""}};
     const reader r = {.ctx = ctx, .file = "defaults"};
     for (size_t i = 0; i < FG_COUNT(defaults); i++) {
         const struct key *k = find_key(&r, defaults[i][0]);

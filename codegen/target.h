@@ -40,6 +40,7 @@ typedef struct fg_target {
     const char *emulator;           /* command prefix; empty: runs here */
     const char *runtime;            /* what lies under a program: targets/board/RUNTIME.c */
     const char *link;               /* flags that end the command that links a program */
+    const char *mca_cpu;            /* what llvm-mca calls the core, for bench/mca.py; empty: nothing */
     const char *packages;           /* of Debian, with compiler and emulator */
 } fg_target;
 
