@@ -4,6 +4,7 @@
 #
 #     tests/boards.sh FUSEGEN [half|all|TARGET...]      half (the default): one target of each kind, as CI does
 #
+# TARGET/fp16 and TARGET/bf16 have weights of that precision.
 # Cortex-M and 32-bit RISC-V run the three networks for microcontrollers (the Cortex-M4 also with --optimize ram and flash), the others
 # EfficientNet-B0. x86 targets that QEMU knows are
 # emulated too, for their counts; AVX-512 runs on this machine if it has it, and is not counted. A target whose compiler or emulator is
@@ -12,9 +13,11 @@ set -u
 
 root=$(cd "$(dirname "$0")/.." && pwd)
 small="ds_cnn mobilenet_v2_035_96 resnet8"
-half="cortex-a53 cortex-a7 rv64gcv cortex-m0plus cortex-m4f cortex-m33 cortex-m55 rv32imac rv32imafc x86-64-v2 x86-64-v4"
+half="cortex-a53 cortex-a7 rv64gcv cortex-m0plus cortex-m4f cortex-m33 cortex-m55 rv32imac rv32imafc x86-64-v2 x86-64-v4
+    cortex-m4f/fp16"
 all="generic atom x86-64 x86-64-v2 x86-64-v3 x86-64-v4 zen4 aarch64 apple-m cortex-a53 cortex-a55 cortex-a72 cortex-a76 neoverse-n1 neoverse-v1
-    cortex-a7 cortex-a9 rv64gc rv64gcv rv64gcv-256 cortex-m0plus cortex-m4f cortex-m7 cortex-m33 cortex-m55 rv32imac rv32imafc"
+    cortex-a7 cortex-a9 rv64gc rv64gcv rv64gcv-256 cortex-m0plus cortex-m4f cortex-m7 cortex-m33 cortex-m55 rv32imac rv32imafc
+    cortex-m4f/fp16 cortex-m4f/bf16 cortex-m55/fp16 rv32imafc/fp16 cortex-a9/fp16 cortex-a53/fp16 rv64gcv/bf16 x86-64-v4/fp16"
 warnings="-Wall -Wextra -Wdouble-promotion -Werror -DFG_EXTERNAL_WEIGHTS"
 
 key() { # TARGET KEY: as the file says, or one that it inherits from
@@ -27,8 +30,12 @@ key() { # TARGET KEY: as the file says, or one that it inherits from
 }
 
 # What verifies a target: its emulator; QEMU for x86 without AVX-512, by a target file of our own; else this machine.
-arguments() { # TARGET FOLDER
+arguments() { # TARGET[/PRECISION] FOLDER
     case $1 in
+    */*)
+        echo "--precision ${1#*/}"
+        arguments "${1%%/*}" "$2"
+        ;;
     x86-64 | x86-64-v2 | x86-64-v3 | atom | generic)
         printf 'inherit = %s\nemulator = qemu-x86_64 -cpu max\n' "$1" >"$2/$1.target"
         echo "--target $2/$1.target --verify=emulator"
@@ -56,7 +63,7 @@ one() { # FUSEGEN TARGET NETWORK[:OPTIMIZE]
         --report=json --report-file "$folder/report" 2>&1); then
         fail "$2" "$3" "$(printf '%s\n' "$text" | grep '^fusegen: ' | tail -n 1)"
     # shellcheck disable=SC2046,SC2086
-    elif ! text=$($(key "$2" compiler) $(key "$2" flags) $warnings -c "$folder/out.c" -o "$folder/out.o" 2>&1); then
+    elif ! text=$($(key "${2%%/*}" compiler) $(key "${2%%/*}" flags) $warnings -c "$folder/out.c" -o "$folder/out.o" 2>&1); then
         fail "$2" "$3" "$(printf '%s\n' "$text" | grep -m 1 'warning\|error')"
     else
         flops=$(sed -n 's/^[[:space:]]"flops":[[:space:]]*\([0-9]*\).*/\1/p' "$folder/report" | head -n 1)
