@@ -168,6 +168,26 @@ TEST(states_keep_their_shape) {
     refused(g, last, FG_UNSUPPORTED, "goes into an iteration as float 2 and comes out as float 4");
 }
 
+TEST(conditions_are_one_bool) {
+    (void)arg;
+    static const char *const shapes[] = {"0", "2", "1"}; /* the last one is of float */
+    for (size_t i = 0; i < FG_COUNT(shapes); i++) {
+        for (int inside = 0; inside < 2; inside++) {
+            fg_graph *g = new_graph(ctx, 17);
+            fg_value *c = input(g, "c", shapes[i]);
+            c->dtype = i < 2 ? FG_BOOL : FG_FLOAT;
+            fg_graph *b = body_of(g, (const char *const[]){"i", "on", "s"}, 3);
+            output(b, NODE(b, "Identity", inside ? c : b->inputs[1]));
+            output(b, NODE(b, "Neg", b->inputs[2]));
+            fg_value *last = fg_graph_value(g, "last");
+            fg_value *in[] = {integer_input(g, "n", ""), inside ? NULL : c, input(g, "x", "2")};
+            fg_graph_node(g, "Loop", 3, in, 1, &last);
+            set_body(g, last, "body", b);
+            refused(g, last, FG_BAD_MODEL, "must be one bool");
+        }
+    }
+}
+
 static void interpret(fg_context *ctx, void *graph) {
     fg_graph *g = graph;
     (void)ctx;
@@ -206,6 +226,7 @@ int main(void) {
         cmocka_unit_test(a_loop_goes_over_what_was_counted),
         cmocka_unit_test(without_a_bound_there_is_no_room),
         cmocka_unit_test(states_keep_their_shape),
+        cmocka_unit_test(conditions_are_one_bool),
         cmocka_unit_test(a_loop_that_never_ends_is_given_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

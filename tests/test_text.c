@@ -15,6 +15,8 @@ TEST(strings_are_moved_and_chosen) {
     check(g, NODE(g, "Gather", words(g, "x", "5"), INTS(g, 4, 0, -1)));
     g = new_graph(ctx, 20);
     check(g, NODE(g, "Where", typed_input(g, "c", "4", FG_BOOL), words(g, "x", "3x4"), words(g, "y", "1")));
+    g = new_graph(ctx, 17);
+    check(g, NODE(g, "Pad", words(g, "x", "5"), INTS(g, 1, 2)));
 }
 
 TEST(strings_are_compared_with_broadcasting) {

@@ -51,6 +51,9 @@ static const char *fill_value(fg_pad *p) {
         }
         return "fill";
     }
+    if (t == FG_STRING) {
+        return "\"\"";
+    }
     const double f = (double)fg_attr_float(p->n, "value", 0);
     if (f == 0) {
         return t == FG_FLOAT ? "0.0f" : t == FG_DOUBLE ? "0.0" : "0";

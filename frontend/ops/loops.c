@@ -99,9 +99,17 @@ static void need_tensor(fg_context *ctx, const fg_node *n, const fg_value *v) {
     }
 }
 
+static void check_condition(fg_context *ctx, const fg_value *condition) {
+    if (condition != NULL && (condition->is_sequence || condition->dtype != FG_BOOL ||
+                              fg_shape_count(&condition->shape) != 1 || fg_is_dynamic(condition))) {
+        fg_raise(ctx, FG_BAD_MODEL, "the condition '%s' of a loop must be one bool", condition->name);
+    }
+}
+
 static void infer_enter(fg_context *ctx, fg_graph *g, fg_node *n) {
     static const fg_shape scalar = {.rank = 0};
     (void)g;
+    check_condition(ctx, fg_loop_operand(n, FG_ENTER_CONDITION));
     fg_out_shape(ctx, n, FG_ENTERED_ITERATION, FG_INT64, &scalar);
     fg_out_shape(ctx, n, FG_ENTERED_ON, FG_BOOL, &scalar);
     n->out[FG_ENTERED_ITERATION]->bound = INT32_MAX; /* never negative */
@@ -214,6 +222,7 @@ static void infer_next(fg_context *ctx, fg_graph *g, fg_node *n) {
     const int states = fg_loop_states(n), pieces = fg_loop_pieces(n);
     const fg_value *trips = fg_loop_operand(n, FG_NEXT_TRIPS);
     const bool exact = is_counted(n) && trips != NULL && trips->data != NULL;
+    check_condition(ctx, fg_loop_operand(n, FG_NEXT_CONDITION));
     fg_out_shape(ctx, n, FG_NEXT_RAN, FG_BOOL, &scalar);
     fg_out_shape(ctx, n, FG_NEXT_COUNT, FG_INT64, &one);
     infer_states(ctx, n);
