@@ -109,8 +109,22 @@ TEST(what_cannot_be_resolved_is_refused) {
     assert_int_equal(fg_try(ctx, infer_graph, g), FG_BAD_MODEL);
 }
 
+TEST(maps_are_refused) {
+    (void)arg;
+    static const char *const ops[] = {"CastMap", "DictVectorizer"};
+    for (size_t i = 0; i < FG_COUNT(ops); i++) {
+        fg_graph *g = new_graph(ctx, 17);
+        g->opset_ml = 3;
+        fg_value *map = fg_graph_value(g, "map"), *y = NODE(g, ops[i], map);
+        map->is_sequence = map->is_input = true;
+        y->producer->domain = "ai.onnx.ml";
+        refused(g, y, FG_UNSUPPORTED, "is an input");
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(maps_are_refused),
         cmocka_unit_test(a_loop_unrolls_and_collects),
         cmocka_unit_test(a_branch_is_chosen),
         cmocka_unit_test(a_scan_goes_backwards),
