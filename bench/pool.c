@@ -3,6 +3,7 @@
  * Helpers spin for a while between calls, as those of the engines compared do, then sleep. Item i is always
  * done by the same thread (the caller does 0): what it reads is then mostly what it wrote one call before. */
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -89,7 +90,10 @@ static void for_each(void *ctx, int n, void (*fn)(void *, int), void *arg) {
     }
     work(p, 0);
     for (int i = 0; i < p->helpers; i++)
-        while (atomic_load(&p->helper[i].done) != call) relax();
+        for (int spin = 0; atomic_load(&p->helper[i].done) != call; spin++) {
+            if (spin > SPINS) sched_yield(); /* somebody else has the helper's processor */
+            relax();
+        }
 }
 
 parallel *bench_pool(int threads);
