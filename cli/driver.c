@@ -321,10 +321,11 @@ static void note_module(job *j) {
 static void note_precision(job *j) {
     const fg_rounding *r = j->module->partition->graph->rounding;
     fg_console *console = j->session->console;
-    for (int i = 0; r && i < r->n_kept; i++)
+    if (!r) return;
+    for (int i = 0; i < r->n_kept; i++)
         fg_console_note(console, j->ctx, j->model, "weights '%s' are out of the range of %s and stay fp32",
                         fg_escape_terminal(j->ctx, r->kept[i]), fg_precision_name(r->type));
-    if (r && j->verdict && j->verdict->rounded)
+    if (j->verdict && j->verdict->rounded)
         fg_console_note(console, j->ctx, j->model,
                         "%d tensors of weights are rounded to %s, which moves the outputs by %.1e of RMS",
                         r->n, fg_precision_name(r->type), j->verdict->rounding.max_rel);
@@ -342,9 +343,12 @@ typedef struct trial {
     fg_trial times;
 } trial;
 
+static fg_fusion_options fusion_options(const fg_cli_options *o) {
+    return (fg_fusion_options){.fuse = !o->no_fuse, .optimize = o->optimize, .weights = o->weights_type};
+}
+
 static fg_partition *partition(job *j) {
-    fg_fusion_options fusion = {
-        .fuse = !j->options->no_fuse, .optimize = j->options->optimize, .weights = j->options->weights_type};
+    const fg_fusion_options fusion = fusion_options(j->options);
     fg_graph *g = fg_graph_clone(j->read);
     fg_canonicalise(g, &fusion);
     return fg_partition_graph(g, &fusion);
@@ -463,7 +467,7 @@ static void bench_unfused(job *j) {
 
 static void generate(job *j) {
     const fg_cli_options *o = j->options;
-    fg_fusion_options fusion = {.fuse = !o->no_fuse, .optimize = o->optimize, .weights = o->weights_type};
+    const fg_fusion_options fusion = fusion_options(o);
     fg_graph *g = fg_graph_clone(j->read);
     fg_canonicalise(g, &fusion);
     if (!dump(j, FG_DUMP_CANONICAL, g, NULL) && only_dumps(o)) return;
