@@ -168,8 +168,12 @@ static void set_dense(fg_row_stage *q, fg_template *t) {
     const fg_convolution *c = &q->c;
     fg_emit *e = q->e;
     const int64_t vectors = (c->oc + e->lanes - 1) / e->lanes;
-    const fg_product product = {
-        .rows = c->oh, .width = c->ow, .k = c->kh * c->kw * c->ic, .vectors = vectors, .parts = 1};
+    const fg_product product = {.rows = c->oh,
+                                .width = c->ow,
+                                .k = c->kh * c->kw * c->ic,
+                                .vectors = vectors,
+                                .parts = 1,
+                                .run = fg_tile_run(e->m->target, c->ic, 1)};
     q->tile = fg_choose_tile(e->m->target, &product);
     fg_template_text(t, "KIND", "dense");
     fg_template_int(t, "W", c->ow);
@@ -215,7 +219,8 @@ static void set_pair(fg_row_stage *q, fg_template *t) {
                                 .k = p.ic,
                                 .vectors = (p.oc + e->lanes - 1) / e->lanes,
                                 .max_nv = most,
-                                .parts = 1};
+                                .parts = 1,
+                                .run = fg_tile_run(e->m->target, p.ic, 1)};
     q->tile = fg_choose_tile(e->m->target, &product);
     const int64_t cb = (int64_t)q->tile.nv * e->lanes, pitch = (c->pl + c->iw + c->pr) * cb;
     fg_template_text(t, "KIND", "pair");
@@ -228,7 +233,7 @@ static void set_pair(fg_row_stage *q, fg_template *t) {
     fg_template_int(t, "PL", c->pl);
     fg_template_int(t, "PITCH", pitch);
     fg_template_int(t, "CLEAR", c->pl + c->pr > 0 ? c->kh * pitch * (int64_t)sizeof(float) : 0);
-    fg_pack_panels(e, "w", &p, 1, q->tile.nv);
+    fg_template_weights(t, fg_pack_panels(e, "w", &p, 1, q->tile.nv));
     fg_pack_bias(e, "bias", &p, 1);
     fg_emit_scratch(e, "work", "float", sizeof(float), c->kh * pitch);
     q->produced = fg_epilogue_new(e, "e", stage->epilogue, stage->n_epilogue, p.y, p.out, false);
