@@ -72,13 +72,13 @@ static bool is_known(const char *file, const char *name) {
 }
 
 void backend_apply_known(const char *file, const char *name, bool must_fail, backend_result *res) {
-    if (res->outcome == UNSUPPORTED || !is_known(file, name)) {
-        return;
-    }
-    if (res->outcome == FAILED) {
+    const bool known = is_known(file, name);
+    if (known && (res->outcome == FAILED || res->outcome == UNSUPPORTED)) {
         res->outcome = KNOWN;
-    } else if (must_fail) {
+    } else if (known && must_fail) {
         res->outcome = FAILED;
         (void)snprintf(res->message, sizeof res->message, "passes, but stands in the list of known failures");
+    } else if (file != NULL && res->outcome == UNSUPPORTED) {
+        res->outcome = FAILED; /* what is refused has a reason in the list */
     }
 }

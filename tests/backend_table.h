@@ -29,8 +29,9 @@ void backend_count(backend_table *t, const backend_result *res);
 /* Sorts and prints it; returns the number of failures. */
 int backend_print(backend_table *t);
 
-/* Changes the outcome of a case that the file of known failures lists, with the reason behind its name (NULL:
- * no such file). must_fail: a listed case that passes is a failure too, for its line has to go. */
+/* Changes the outcome of a case by the file of what is known to fail or to be refused, with the reason behind
+ * its name (NULL: no such file): such a case is KNOWN, and what is refused without a line there is FAILED.
+ * must_fail: a listed case that passes is a failure too, for its line has to go. */
 void backend_apply_known(const char *file, const char *name, bool must_fail, backend_result *res);
 
 #endif

@@ -139,6 +139,19 @@ TEST(pools_with_pads_add_a_tensor) {
     check(g, NODE(g, "Add", input(g, "o", "1x2x4x3"), y));
 }
 
+/* The shape operand arrives at run time; the result's shape is declared. */
+TEST(constants_of_a_declared_shape_need_no_operand) {
+    (void)arg;
+    fg_graph *g = new_graph(ctx, 20);
+    fg_value *x = input(g, "x", "2");
+    x->dtype = FG_INT64;
+    fg_value *y = NODE(g, "ConstantOfShape", x);
+    y->dtype = FG_FLOAT;
+    y->shape = shape_of("3x4");
+    y->shape_known = y->shape_declared = true;
+    check(g, NODE(g, "Add", y, input(g, "o", "3x4")));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gates_squeeze_inputs_that_end_with_the_last_channel),
@@ -152,6 +165,7 @@ int main(void) {
         cmocka_unit_test(operands_of_fewer_dimensions_join_convolutions),
         cmocka_unit_test(channel_constants_of_grouped_convolutions_are_padded_for_every_group),
         cmocka_unit_test(last_windows_of_pools_hang_over_the_edge),
+        cmocka_unit_test(constants_of_a_declared_shape_need_no_operand),
         cmocka_unit_test(pools_with_pads_add_a_tensor),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

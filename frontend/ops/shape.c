@@ -93,8 +93,33 @@ static void infer_constant(fg_context *ctx, fg_graph *g, fg_node *n) {
     constant_from(ctx, n, &n->attr[0]);
 }
 
+/* What is the same whatever the operands hold, once the shape is known: elements of in[0] are not there. */
+static void make_constant(fg_context *ctx, const fg_graph *g, fg_node *n,
+                          void (*reference)(const fg_eval *e)) {
+    fg_value *y = n->out[0];
+    void *data = fg_big_alloc(ctx, fg_dtype_bytes(y->dtype, fg_shape_count(&y->shape)) + 1);
+    fg_tensor in = {n->in[0]->dtype, n->in[0]->shape, NULL}, out = {y->dtype, y->shape, data};
+    fg_eval e = {ctx, n, &in, &out, false, g->opset};
+    reference(&e);
+    y->data = data;
+}
+
+#define DECLARED_BYTES (INT64_C(64) << 20) /* of a constant that only a declaration makes so large */
+
+/* The operand is not constant, but the result's shape is declared: elements are all the same. */
+static void constant_of_declared_shape(fg_context *ctx, const fg_graph *g, fg_node *n, fg_dtype type) {
+    const fg_value *y = n->out[0];
+    if (y->dtype != type) {
+        fg_raise(ctx, FG_BAD_MODEL, "output '%s' is declared as %s and filled with %s", y->name,
+                 fg_dtype_get(y->dtype)->name, fg_dtype_get(type)->name);
+    }
+    if (n->in[0]->elements == NULL &&
+        (int64_t)fg_dtype_bytes(type, fg_shape_count(&y->shape)) <= DECLARED_BYTES) {
+        make_constant(ctx, g, n, fg_ref_constant_of_shape);
+    }
+}
+
 static void infer_constant_of_shape(fg_context *ctx, fg_graph *g, fg_node *n) {
-    (void)g;
     const fg_attr *a = fg_node_attr(n, "value");
     bool one = a == NULL || (a->type == FG_ATTR_TENSOR && a->tensor != NULL && a->tensor->data != NULL &&
                              fg_shape_count(&a->tensor->shape) == 1);
@@ -102,12 +127,14 @@ static void infer_constant_of_shape(fg_context *ctx, fg_graph *g, fg_node *n) {
         fg_blame_attribute(ctx, "value");
         fg_raise(ctx, FG_BAD_MODEL, "attribute 'value' must be a tensor of one element");
     }
+    const fg_dtype type = a == NULL ? FG_FLOAT : a->tensor->dtype;
     if (!fg_need_const(ctx, n, 0, "input")) {
+        constant_of_declared_shape(ctx, g, n, type);
         return;
     }
     fg_shape s;
     s.rank = fg_operand_ints(ctx, n, 0, NULL, FG_MAX_RANK, s.dim);
-    fg_out_shape(ctx, n, 0, a == NULL ? FG_FLOAT : a->tensor->dtype, &s);
+    fg_out_shape(ctx, n, 0, type, &s);
 }
 
 static double range_extent(fg_context *ctx, const fg_node *n) {
@@ -149,7 +176,6 @@ static void infer_range(fg_context *ctx, fg_graph *g, fg_node *n) {
 }
 
 static void infer_eye_like(fg_context *ctx, fg_graph *g, fg_node *n) {
-    (void)g;
     const fg_value *x = n->in[0];
     if (x->shape.rank != 2) {
         fg_raise(ctx, FG_BAD_MODEL, "input must have two dimensions, not %d", x->shape.rank);
@@ -160,12 +186,7 @@ static void infer_eye_like(fg_context *ctx, fg_graph *g, fg_node *n) {
         fg_raise(ctx, FG_UNSUPPORTED, "type %lld is not supported", (long long)t);
     }
     fg_out_shape(ctx, n, 0, (fg_dtype)t, &x->shape);
-    fg_value *y = n->out[0];
-    void *data = fg_big_alloc(ctx, fg_dtype_bytes(y->dtype, fg_shape_count(&y->shape)) + 1);
-    fg_tensor in = {x->dtype, x->shape, NULL}, out = {y->dtype, y->shape, data};
-    fg_eval e = {ctx, n, &in, &out, false, g->opset};
-    fg_ref_eye_like(&e); /* its operand's elements do not matter: always a constant */
-    y->data = data;
+    make_constant(ctx, g, n, fg_ref_eye_like); /* its operand's elements do not matter: always a constant */
 }
 
 /* ---- passing on ---- */
@@ -216,7 +237,7 @@ const fg_op fg_ops_shape[] = {
      .types = FG_T(FG_INT64),
      .infer = infer_constant_of_shape,
      .reference = fg_ref_constant_of_shape,
-     .note = "shape must be constant"},
+     .note = "shape must be constant, or the result's declared"},
     {.name = "Range",
      .domain = "",
      .since = 11,
