@@ -96,6 +96,9 @@ void fg_out_shape(fg_context *ctx, fg_node *n, int i, fg_dtype t, const fg_shape
  * of n have declared shapes; then returns false (the caller keeps the declared shapes; run-time check is
  * codegen's). */
 bool fg_need_const(fg_context *ctx, fg_node *n, int i, const char *operand);
+/* The same where the first output's elements are those of the first operand: raises FG_BAD_MODEL if a
+ * declaration says that they are of another type. */
+bool fg_need_const_same(fg_context *ctx, fg_node *n, int i, const char *operand);
 /* Reads 1-D integer operand i into out (constant data, or attribute `attr` for older opsets). Returns count,
  * -1 if absent. */
 int fg_operand_ints(fg_context *ctx, fg_node *n, int i, const char *attr, int max, int64_t *out);

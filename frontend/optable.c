@@ -136,6 +136,18 @@ bool fg_need_const(fg_context *ctx, fg_node *n, int i, const char *operand) {
              operand, v->name);
 }
 
+bool fg_need_const_same(fg_context *ctx, fg_node *n, int i, const char *operand) {
+    if (fg_need_const(ctx, n, i, operand)) {
+        return true;
+    }
+    const fg_value *y = n->out[0];
+    if (y != NULL && y->dtype != n->in[0]->dtype) {
+        fg_raise(ctx, FG_BAD_MODEL, "output '%s' is declared as %s and has elements of %s", y->name,
+                 fg_dtype_get(y->dtype)->name, fg_dtype_get(n->in[0]->dtype)->name);
+    }
+    return false;
+}
+
 static int copy_const_ints(fg_context *ctx, const fg_value *v, int max, int64_t *out) {
     const fg_dtype_info *info = fg_dtype_get(v->dtype);
     if (!info->is_integer) {

@@ -55,6 +55,32 @@ static void make_shape_mismatch(const char *folder) {
     onnx_save(&m, folder, "model.onnx");
 }
 
+/* What the shape operand holds is not known; the declared shape cannot be what it says. */
+static void make_declared(const char *folder, const char *op, int type, int64_t extent) {
+    onnx_model m = onnx_new(17);
+    onnx_input(&m, "x", ONNX_FLOAT, 2, DIMS(extent, 4));
+    onnx_input(&m, "how", ONNX_INT64, 1, DIMS(2));
+    onnx_node(&m, op, "node", NAMES("x", "how"), NAMES("y"), NULL);
+    onnx_output(&m, "y", type, 2, DIMS(6, 6));
+    onnx_save(&m, folder, "model.onnx");
+}
+
+static void make_declared_elements(const char *folder) {
+    make_declared(folder, "Reshape", ONNX_FLOAT, 0);
+}
+
+static void make_declared_repeats(const char *folder) {
+    make_declared(folder, "Tile", ONNX_FLOAT, 0);
+}
+
+static void make_declared_expansion(const char *folder) {
+    make_declared(folder, "Expand", ONNX_FLOAT, 1);
+}
+
+static void make_declared_type(const char *folder) {
+    make_declared(folder, "Reshape", ONNX_INT64, 9);
+}
+
 static void make_negative_dims(const char *folder) {
     onnx_model m = onnx_new(17);
     onnx_input(&m, "x", ONNX_FLOAT, 1, DIMS(4));
@@ -182,6 +208,14 @@ static const bad_case cases[] = {
     {"a cycle is refused", make_cycle, {0}, 2, "cycle"},
     {"a missing initializer is named", make_missing_initializer, {0}, 2, "weights_of_conv"},
     {"a shape mismatch names its node", make_shape_mismatch, {0}, 2, "node 'conv' (Conv)"},
+    {"a declared shape of another number of elements is refused", make_declared_elements, {0}, 2, "'y'"},
+    {"a declared shape that does not repeat the operand is refused", make_declared_repeats, {0}, 2, "'y'"},
+    {"a declared shape that the operand does not expand to is refused",
+     make_declared_expansion,
+     {0},
+     2,
+     "(Expand)"},
+    {"a declared type that the elements do not have is refused", make_declared_type, {0}, 2, "'y'"},
     {"negative dimensions are refused", make_negative_dims, {0}, 2, "'w'"},
     {"sizes that overflow are refused", make_size_overflow, {0}, 4, "elements"},
     {"external data stay inside the folder", make_external_outside, {0}, 2, "not inside the model's folder"},

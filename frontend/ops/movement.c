@@ -5,12 +5,56 @@
 
 #include "frontend/reference/elements.h"
 
+/* What the operand decides is not known, and the declared shape is believed: as far as it can be right. Where
+ * extents are counted, shapes are bounds, which need not fit each other. */
+static bool is_counted(const fg_node *n) {
+    bool counted = n->in[1]->elements != NULL;
+    for (int d = 0; d < n->in[0]->shape.rank; d++) {
+        counted = counted || n->in[0]->extent[d] != NULL;
+    }
+    return counted;
+}
+
+static void check_declared_count(fg_context *ctx, const fg_node *n) {
+    const fg_shape *x = &n->in[0]->shape, *y = &n->out[0]->shape;
+    if (!is_counted(n) && fg_shape_count(x) != fg_shape_count(y)) {
+        fg_raise(ctx, FG_BAD_MODEL, "output '%s' is declared as %s, %s has another number of elements",
+                 n->out[0]->name, fg_shape_text(ctx, y), fg_shape_text(ctx, x));
+    }
+}
+
+static void check_declared_repeats(fg_context *ctx, const fg_node *n) {
+    const fg_shape *x = &n->in[0]->shape, *y = &n->out[0]->shape;
+    bool good = x->rank == y->rank;
+    for (int d = 0; good && d < y->rank; d++) {
+        good = x->dim[d] == 0 ? y->dim[d] == 0 : y->dim[d] % x->dim[d] == 0;
+    }
+    if (!good && !is_counted(n)) {
+        fg_raise(ctx, FG_BAD_MODEL, "output '%s' is declared as %s, which is no multiple of %s",
+                 n->out[0]->name, fg_shape_text(ctx, y), fg_shape_text(ctx, x));
+    }
+}
+
+static void check_declared_expansion(fg_context *ctx, const fg_node *n) {
+    fg_shape y = n->out[0]->shape;
+    if (is_counted(n)) {
+        return;
+    }
+    fg_broadcast_shape(ctx, n, &y, &n->in[0]->shape);
+    if (!fg_shape_equal(&y, &n->out[0]->shape)) {
+        fg_raise(ctx, FG_BAD_MODEL, "output '%s' is declared as %s, %s does not expand to that",
+                 n->out[0]->name, fg_shape_text(ctx, &n->out[0]->shape),
+                 fg_shape_text(ctx, &n->in[0]->shape));
+    }
+}
+
 /* Reads the axes of Squeeze and Unsqueeze (an operand from opset 13 on) and marks them; false if they are to
  * be taken from the declared output. Returns through count how many; -1 if none are given. */
 static bool mark_axes(fg_context *ctx, fg_node *n, int rank, bool *marked, int *count) {
     int64_t axes[FG_MAX_RANK];
     *count = -1;
-    if (n->n_in > 1 && n->in[1] != NULL && !fg_need_const(ctx, n, 1, "axes")) {
+    if (n->n_in > 1 && n->in[1] != NULL && !fg_need_const_same(ctx, n, 1, "axes")) {
+        check_declared_count(ctx, n);
         return false;
     }
     *count = fg_operand_ints(ctx, n, 1, "axes", FG_MAX_RANK, axes);
@@ -82,7 +126,8 @@ static void fill_wildcard(fg_context *ctx, fg_shape *y, int wildcard, int64_t to
 static void infer_reshape(fg_context *ctx, fg_graph *g, fg_node *n) {
     (void)g;
     const fg_shape *x = &n->in[0]->shape;
-    if (!fg_need_const(ctx, n, 1, "shape")) {
+    if (!fg_need_const_same(ctx, n, 1, "shape")) {
+        check_declared_count(ctx, n);
         return;
     }
     bool allow_zero = fg_attr_int(n, "allowzero", 0) != 0, zero = false;
@@ -161,7 +206,8 @@ static void infer_transpose(fg_context *ctx, fg_graph *g, fg_node *n) {
 static void infer_expand(fg_context *ctx, fg_graph *g, fg_node *n) {
     (void)g;
     fg_shape y;
-    if (!fg_need_const(ctx, n, 1, "shape")) {
+    if (!fg_need_const_same(ctx, n, 1, "shape")) {
+        check_declared_expansion(ctx, n);
         return;
     }
     y.rank = fg_operand_ints(ctx, n, 1, NULL, FG_MAX_RANK, y.dim);
@@ -178,7 +224,8 @@ static void infer_tile(fg_context *ctx, fg_graph *g, fg_node *n) {
     (void)g;
     int64_t repeats[FG_MAX_RANK];
     fg_shape y = n->in[0]->shape;
-    if (!fg_need_const(ctx, n, 1, "repeats")) {
+    if (!fg_need_const_same(ctx, n, 1, "repeats")) {
+        check_declared_repeats(ctx, n);
         return;
     }
     if (fg_operand_ints(ctx, n, 1, NULL, FG_MAX_RANK, repeats) != y.rank) {

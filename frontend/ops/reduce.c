@@ -8,7 +8,7 @@ static bool find_axes(fg_context *ctx, fg_node *n, bool *reduced) {
     int rank = n->in[0]->shape.rank;
     int64_t axes[FG_MAX_RANK];
     bool given = n->op->max_in == 2 && n->n_in > 1 && n->in[1] != NULL;
-    if (given && !fg_need_const(ctx, n, 1, "axes")) {
+    if (given && !fg_need_const_same(ctx, n, 1, "axes")) {
         return false;
     }
     int count = fg_operand_ints(ctx, n, n->op->max_in == 2 ? 1 : -1, n->op->max_in == 2 ? NULL : "axes",

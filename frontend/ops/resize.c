@@ -53,15 +53,15 @@ static bool shape_is_known(fg_context *ctx, fg_graph *g, fg_node *n) {
     bool old = g->opset < 11 || strcmp(n->op_type, "Upsample") == 0;
     bool crop = strcmp(fg_resize_transform(n, g->opset), "tf_crop_and_resize") == 0;
     if (old) {
-        return n->n_in < 2 || fg_need_const(ctx, n, 1, "scales");
+        return n->n_in < 2 || fg_need_const_same(ctx, n, 1, "scales");
     }
-    if (crop && decides(n, 1) && !fg_need_const(ctx, n, 1, "roi")) {
+    if (crop && decides(n, 1) && !fg_need_const_same(ctx, n, 1, "roi")) {
         return false;
     }
-    if (decides(n, 2) && !fg_need_const(ctx, n, 2, "scales")) {
+    if (decides(n, 2) && !fg_need_const_same(ctx, n, 2, "scales")) {
         return false;
     }
-    return !decides(n, 3) || fg_need_const(ctx, n, 3, "sizes");
+    return !decides(n, 3) || fg_need_const_same(ctx, n, 3, "sizes");
 }
 
 static void infer_resize(fg_context *ctx, fg_graph *g, fg_node *n) {

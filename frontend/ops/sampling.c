@@ -46,7 +46,7 @@ static void need_floats(fg_context *ctx, const fg_node *n, int i, const char *op
 static void infer_affine_grid(fg_context *ctx, fg_graph *g, fg_node *n) {
     (void)g;
     fg_shape y = n->out[0]->shape;
-    if (fg_need_const(ctx, n, 1, "size")) {
+    if (fg_need_const_same(ctx, n, 1, "size")) {
         int64_t size[5];
         y.rank = fg_operand_ints(ctx, n, 1, NULL, 5, size);
         for (int d = 2; d < y.rank; d++) {

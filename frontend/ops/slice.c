@@ -98,7 +98,7 @@ static void infer_slice(fg_context *ctx, fg_graph *g, fg_node *n) {
     }
     static const char *const names[] = {"data", "starts", "ends", "axes", "steps"};
     for (int i = 1; i < n->n_in; i++) {
-        if (n->in[i] != NULL && !fg_need_const(ctx, n, i, names[i])) {
+        if (n->in[i] != NULL && !fg_need_const_same(ctx, n, i, names[i])) {
             return;
         }
     }
@@ -133,7 +133,7 @@ static void infer_split(fg_context *ctx, fg_graph *g, fg_node *n) {
     (void)g;
     fg_shape y = n->in[0]->shape;
     int axis = fg_axis(ctx, n, fg_attr_int(n, "axis", 0), y.rank);
-    if (n->n_in > 1 && n->in[1] != NULL && !fg_need_const(ctx, n, 1, "split")) {
+    if (n->n_in > 1 && n->in[1] != NULL && !fg_need_const_same(ctx, n, 1, "split")) {
         return;
     }
     int64_t *size = FG_ARRAY(ctx, n->n_out + 1, int64_t), sum = 0;
@@ -181,10 +181,10 @@ static void infer_pad(fg_context *ctx, fg_graph *g, fg_node *n) {
     int64_t pads[2 * FG_MAX_RANK], axes[FG_MAX_RANK];
     fg_shape y = n->in[0]->shape;
     check_pad_mode(ctx, g, n);
-    if (n->n_in > 1 && n->in[1] != NULL && !fg_need_const(ctx, n, 1, "pads")) {
+    if (n->n_in > 1 && n->in[1] != NULL && !fg_need_const_same(ctx, n, 1, "pads")) {
         return;
     }
-    if (n->n_in > 3 && n->in[3] != NULL && !fg_need_const(ctx, n, 3, "axes")) {
+    if (n->n_in > 3 && n->in[3] != NULL && !fg_need_const_same(ctx, n, 3, "axes")) {
         return;
     }
     if (n->n_in > 2 && n->in[2] != NULL &&

@@ -42,7 +42,7 @@ static bool is_named(fg_context *ctx, const fg_node *n, int axis) {
 static void infer_center_crop_pad(fg_context *ctx, fg_graph *g, fg_node *n) {
     (void)g;
     const fg_shape *x = &n->in[0]->shape;
-    const bool known = fg_need_const(ctx, n, 1, "shape");
+    const bool known = fg_need_const_same(ctx, n, 1, "shape");
     const fg_shape y = known ? cropped(ctx, n) : n->out[0]->shape;
     bool fits = y.rank == x->rank;
     for (int d = 0; fits && !known && d < y.rank; d++) { /* other axes than the named ones stay */
@@ -88,7 +88,8 @@ static void infer_col2im(fg_context *ctx, fg_graph *g, fg_node *n) {
         fg_raise(ctx, FG_BAD_MODEL, "input must have three dimensions, its shape is %s",
                  fg_shape_text(ctx, x));
     }
-    const bool known = fg_need_const(ctx, n, 1, "image_shape") && fg_need_const(ctx, n, 2, "block_shape");
+    const bool known =
+        fg_need_const_same(ctx, n, 1, "image_shape") && fg_need_const_same(ctx, n, 2, "block_shape");
     const fg_shape y = known ? image_of(ctx, n) : n->out[0]->shape;
     if (y.rank < 3 || y.dim[0] != x->dim[0]) {
         fg_raise(ctx, FG_BAD_MODEL, "columns of shape %s do not make images of shape %s",
@@ -122,7 +123,7 @@ static void infer_max_unpool(fg_context *ctx, fg_graph *g, fg_node *n) {
     }
     n->in[1]->bound = fg_shape_count(&source);
     if (n->n_in > 2 && n->in[2] != NULL) {
-        if (!fg_need_const(ctx, n, 2, "output_shape")) {
+        if (!fg_need_const_same(ctx, n, 2, "output_shape")) {
             y = n->out[0]->shape;
         } else {
             y.rank = fg_operand_ints(ctx, n, 2, NULL, FG_MAX_RANK, y.dim);
