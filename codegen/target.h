@@ -19,8 +19,9 @@ typedef struct fg_target {
     int fma_per_cycle;       /* vector FMAs issued per cycle */
     int half_fma_per_cycle;  /* FMAs on half vectors; 0: as many as on whole ones */
     int fma_latency;         /* cycles */
-    int run;   /* elements of one load of which multiply-adds take one; 1: none do, or a register full */
-    int issue; /* instructions per cycle of a load-store ISA; 0: operands come from memory */
+    int run;       /* elements of one load of which multiply-adds take one; 1: none do, or a register full */
+    bool in_order; /* the compiler leaves loads where the text has them: few operands wait in registers */
+    int issue;     /* instructions per cycle of a load-store ISA; 0: operands come from memory */
     double ghz;
     int64_t l1_bytes, l2_bytes, l3_bytes;        /* data caches seen by one core; 0: none */
     double l1_gbps, l2_gbps, l3_gbps, dram_gbps; /* read bandwidth of one core */

@@ -52,7 +52,9 @@ static double tile_cycles(const fg_target *t, const fg_product *p, int m, int n,
     if (m == 0 || n == 0) return 0;
     const double step =
         t->issue ? load_store_cycles(t, m, n, p->run > 1 ? p->run : 1) : step_cycles(t, m, n, half);
-    return (double)p->k * (step + panel_stall(t, p, m, n)) + 8.0 + 1.5 * m * n + RUN_CYCLES * m * p->streams;
+    /* A pixel's run of scalars is short of a line: the next panel's results go to the same one. */
+    const double runs = t->in_order && fg_target_lanes(t) == 1 ? 0 : RUN_CYCLES * m * p->streams;
+    return (double)p->k * (step + panel_stall(t, p, m, n)) + 8.0 + 1.5 * m * n + runs;
 }
 
 double fg_imbalance(int64_t n, int64_t whole, int64_t step, int64_t parts) {
@@ -117,8 +119,10 @@ int fg_tile_run(const fg_target *t, int64_t k, int64_t stride) {
 bool fg_tile_fits(const fg_target *t, const fg_product *p, int64_t mr, int64_t nv) {
     const int64_t registers = t->vector_registers - 1; /* one for the broadcast element */
     /* Compilers load the operands of a step ahead of its products, and those of unrolled steps too. */
-    const int64_t lanes = fg_target_lanes(t), input = p->run > 1 ? (p->run + lanes - 1) / lanes : 1;
-    if (t->issue && mr * nv + mr * input + nv > registers - 1 && mr * nv > 1) return false;
+    const int64_t lanes = fg_target_lanes(t), inputs = p->run > 1 ? mr * ((p->run + lanes - 1) / lanes)
+                                                       : t->in_order && mr > 2 ? 2
+                                                                               : mr;
+    if (t->issue && mr * nv + inputs + nv > registers - 1 && mr * nv > 1) return false;
     return nv >= 1 && mr >= 1 && nv <= p->vectors && mr <= p->width && nv <= registers && mr <= registers &&
            mr * nv + nv <= registers;
 }

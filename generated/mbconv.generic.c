@@ -55,7 +55,6 @@ typedef union fg_bits { float f; uint32_t u; } fg_bits;
 
 #define fgs_add_f32(a, b) ((a) + (b))
 #define fgs_sub_f32(a, b) ((a) - (b))
-#define fgs_mul_f32(a, b) ((a) * (b))
 /* NaN if one is NaN. */
 FG_INLINE float fgs_max_f32(float a, float b) { return a < b || b != b ? b : a; }
 
@@ -105,22 +104,10 @@ FG_INLINE float fgs_gate_f32(float x)
     return fgs_rcp_near_f32(fgs_add_f32(fgs_scale_f32(p, t), fgs_set1_f32(1.0f)));
 }
 
-#define fgs_fast_gate_f32(x) fgs_gate_f32(x)
-/* min(x, 87) */
-FG_INLINE float fgs_cap_f32(float x) { return fgs_min_f32(x, fgs_set1_f32(87.0f)); }
-
 /* 1 / (1 + e^-x) within 3 ulp; below -87 it stays at 1.7e-38. */
 FG_INLINE float fgs_sigmoid_f32(float x)
 {
     return fgs_gate_f32(fgs_min_f32(fgs_max_f32(x, fgs_set1_f32(-87.0f)), fgs_set1_f32(87.0f)));
-}
-
-/* x / (1 + e^-x) within 5 ulp from -5 on; below, where the result is smaller than 0.034, within 24 (AVX-512; 5 else); below -87 it stays at
- * -1.4e-36. */
-FG_INLINE float fgs_silu_f32(float x)
-{
-    x = fgs_max_f32(x, fgs_set1_f32(-87.0f));
-    return fgs_mul_f32(x, fgs_fast_gate_f32(fgs_cap_f32(x)));
 }
 
 typedef float fg_v;
@@ -131,6 +118,12 @@ typedef float fg_v;
 #define fg_store(p, v) ((void)(*(p) = (v)))
 #define fg_add(a, b) ((a) + (b))
 #define fg_mul(a, b) ((a) * (b))
+/* A NaN in a is the result; a NaN in b is passed over (NEON: is the result too). */
+FG_INLINE fg_v fg_max(fg_v a, fg_v b) { return a < b ? b : a; }
+
+/* NaN as in fg_max. */
+FG_INLINE fg_v fg_min(fg_v a, fg_v b) { return b < a ? b : a; }
+
 /* acc += a * b */
 #define FG_FMA(acc, a, b) ((void)((acc) = fgs_fma_f32(a, b, acc)))
 
@@ -138,7 +131,13 @@ typedef float fg_v;
 #define FG_FMAS(acc, s, b) ((void)((acc) = fgs_fma_f32(s, b, acc)))
 
 #define fg_sigmoid(x) fgs_sigmoid_f32(x)
-#define fg_silu(x) fgs_silu_f32(x)
+/* The same; comparisons with numbers need no care for NaN in both operands. */
+FG_INLINE fg_v fg_silu(fg_v x)
+{
+    x = fg_max(x, -87.0f);
+    return x * fgs_gate_f32(fg_min(x, 87.0f));
+}
+
 
 /* What a kernel is handed: the user's tensors, the arena, the weights; part of parts for threads. */
 typedef struct fg_call {

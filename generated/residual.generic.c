@@ -48,13 +48,6 @@ typedef union fg_bits { float f; uint32_t u; } fg_bits;
 
 #define fgs_add_f32(a, b) ((a) + (b))
 #define fgs_sub_f32(a, b) ((a) - (b))
-#define fgs_mul_f32(a, b) ((a) * (b))
-/* NaN if one is NaN. */
-FG_INLINE float fgs_max_f32(float a, float b) { return a < b || b != b ? b : a; }
-
-/* NaN if one is NaN. */
-FG_INLINE float fgs_min_f32(float a, float b) { return b < a || b != b ? b : a; }
-
 /* p 2^n where t = 1.5 2^23 + n and |n| <= 126: n is in the low bits of t and moves into an exponent. */
 FG_INLINE float fgs_scale_f32(float p, float t)
 {
@@ -98,18 +91,6 @@ FG_INLINE float fgs_gate_f32(float x)
     return fgs_rcp_near_f32(fgs_add_f32(fgs_scale_f32(p, t), fgs_set1_f32(1.0f)));
 }
 
-#define fgs_fast_gate_f32(x) fgs_gate_f32(x)
-/* min(x, 87) */
-FG_INLINE float fgs_cap_f32(float x) { return fgs_min_f32(x, fgs_set1_f32(87.0f)); }
-
-/* x / (1 + e^-x) within 5 ulp from -5 on; below, where the result is smaller than 0.034, within 24 (AVX-512; 5 else); below -87 it stays at
- * -1.4e-36. */
-FG_INLINE float fgs_silu_f32(float x)
-{
-    x = fgs_max_f32(x, fgs_set1_f32(-87.0f));
-    return fgs_mul_f32(x, fgs_fast_gate_f32(fgs_cap_f32(x)));
-}
-
 typedef float fg_v;
 #define fg_zero() 0.0f
 #define fg_load(p) (*(const float *)(p))
@@ -118,10 +99,19 @@ typedef float fg_v;
 /* A NaN in a is the result; a NaN in b is passed over (NEON: is the result too). */
 FG_INLINE fg_v fg_max(fg_v a, fg_v b) { return a < b ? b : a; }
 
+/* NaN as in fg_max. */
+FG_INLINE fg_v fg_min(fg_v a, fg_v b) { return b < a ? b : a; }
+
 /* acc += s * b */
 #define FG_FMAS(acc, s, b) ((void)((acc) = fgs_fma_f32(s, b, acc)))
 
-#define fg_silu(x) fgs_silu_f32(x)
+/* The same; comparisons with numbers need no care for NaN in both operands. */
+FG_INLINE fg_v fg_silu(fg_v x)
+{
+    x = fg_max(x, -87.0f);
+    return x * fgs_gate_f32(fg_min(x, 87.0f));
+}
+
 
 /* What a kernel is handed: the user's tensors, the arena, the weights; part of parts for threads. */
 typedef struct fg_call {
