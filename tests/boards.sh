@@ -7,7 +7,7 @@
 # TARGET/fp16 and TARGET/bf16 have weights of that precision.
 # Cortex-M and 32-bit RISC-V run the three networks for microcontrollers (the Cortex-M4 also with --optimize ram and flash), the others
 # EfficientNet-B0. x86 targets that QEMU knows are
-# emulated too, for their counts; AVX-512 runs on this machine if it has it, and is not counted. A target whose compiler or emulator is
+# emulated too, for their counts; AVX-512 runs on this machine if it has it, and bench/mca.py counts. A target whose compiler or emulator is
 # missing fails: install its packages (./dev boards does). Exit 1 if anything failed.
 set -u
 
@@ -51,6 +51,15 @@ number() { # FILE KEY: its first value after "verify"
     sed -n '/"verify"/,$p' "$1" | sed -n "s/.*\"$2\":[[:space:]]*\([0-9.e+-]*\).*/\1/p" | head -n 1
 }
 
+# Instructions of a whole run: of the emulator, or of a copy that counts for itself.
+count() { # FUSEGEN TARGET NETWORK FOLDER
+    n=$(number "$4/report" instructions)
+    if [ -z "$n" ] && grep -q avx512dq /proc/cpuinfo && command -v python3 >/dev/null; then
+        n=$("$root/bench/mca.py" --count --fusegen "$1" --target "$2" "$3" | sed -n 's/.* \([0-9.]*\) million instructions.*/\1e6/p')
+    fi
+    printf '%s' "$n"
+}
+
 fail() { # TARGET NETWORK TEXT
     printf 'FAILED  %-14s %-25s %s\n' "$1" "$2" "$3"
 }
@@ -67,7 +76,7 @@ one() { # FUSEGEN TARGET NETWORK[:OPTIMIZE]
         fail "$2" "$3" "$(printf '%s\n' "$text" | grep -m 1 'warning\|error')"
     else
         flops=$(sed -n 's/^[[:space:]]"flops":[[:space:]]*\([0-9]*\).*/\1/p' "$folder/report" | head -n 1)
-        awk -v t="$2" -v n="$3" -v f="$flops" -v i="$(number "$folder/report" instructions)" \
+        awk -v t="$2" -v n="$3" -v f="$flops" -v i="$(count "$1" "$2" "$3" "$folder")" \
             -v e="$(number "$folder/report" max_rel_rms)" 'BEGIN {
                 count = i == "" ? "-" : sprintf("%.2f", 2 * i / f)
                 printf "passed  %-14s %-25s error %.1e of RMS, %s instructions for each multiply-add\n", t, n, e, count }'
