@@ -78,6 +78,7 @@ typedef struct fixture {
     fg_graph *read, *graph;
     fg_partition partition;
     fg_kernel kernels[3];
+    fg_stage stages[3];
     fg_kernel *kernel_list[3];
     fg_kernel_text texts[3];
     fg_target target;
@@ -132,7 +133,8 @@ static fg_value **values(fixture *f, int n, const char *const *names) {
 static void set_kernel(fixture *f, int i, const char *name, int n_in, const char *const *in, int n_out,
                        const char *const *out) {
     fg_kernel *k = &f->kernels[i];
-    *k = (fg_kernel){.index = i, .name = name, .n_in = n_in, .n_out = n_out};
+    *k = (fg_kernel){
+        .index = i, .name = name, .stage = &f->stages[i], .n_stages = 1, .n_in = n_in, .n_out = n_out};
     k->in = values(f, n_in, in);
     k->out = values(f, n_out, out);
     k->nodes = FG_ARRAY(f->ctx, n_out, fg_node *);
