@@ -26,7 +26,8 @@ static void body(fg_context *ctx, void *arg) {
     trial *t = arg;
     const fg_dim_binding batch = {"batch", 1};
     const fg_shape_binding small = {"input", {4, {1, 3, 32, 32}}};
-    fg_graph *read = fg_read_model(ctx, MODEL, &(fg_read_options){&batch, 1, &small, 1, NULL, 0});
+    fg_graph *read = fg_read_model(
+        ctx, MODEL, &(fg_read_options){.dims = &batch, .n_dims = 1, .shapes = &small, .n_shapes = 1});
     fg_infer(read);
     fg_graph *g = fg_graph_clone(read);
     const fg_fusion_options fusion = {.fuse = t->fuse};
