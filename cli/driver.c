@@ -484,6 +484,9 @@ static void generate(job *j) {
     choose_tiles(j, target);
     fg_codegen_options codegen = codegen_options(j, target);
     j->module = fg_generate(p, target, &codegen);
+    const int asked = codegen.n_compact;
+    codegen.compact = fg_over_budget(j->module, &codegen.n_compact);
+    if (codegen.n_compact > asked) j->module = fg_generate(partition(j), target, &codegen);
 }
 
 static void collect(job *j) {

@@ -322,8 +322,8 @@ fg_template *fg_emit_template(fg_emit *e) {
     fg_template_int(t, "VL", e->lanes);
     fg_template_weights(t, FG_FLOAT);
     /* Bodies beyond a hundred and some multiply-adds gain nothing, and fill instruction caches. */
-    const int most = target->unroll_budget / 2;
-    const bool unroll = target->issue && e->m->options.optimize != FG_OPTIMIZE_FLASH;
+    const int most = target->unroll_budget / 6;
+    const bool unroll = target->issue && !fg_wants_little_text(e->m, e->k);
     fg_template_int(t, "UNROLL", !unroll ? 0 : most < 128 ? most : 128);
     fg_template_int(t, "RUN", target->run);
     return t;

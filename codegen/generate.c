@@ -82,6 +82,25 @@ static int count_lines(const char *s) {
     return lines;
 }
 
+/* Lines of the longest of some functions. */
+static int longest_function(const char *s) {
+    int most = 0, lines = 0;
+    for (; *s; s++) {
+        if (*s != '\n') continue;
+        lines++;
+        if (lines > most) most = lines;
+        if (s[1] == '}') lines = -1;
+    }
+    return most;
+}
+
+bool fg_wants_little_text(const fg_module *m, const fg_kernel *k) {
+    if (m->options.optimize == FG_OPTIMIZE_FLASH) return true;
+    for (int i = 0; i < m->options.n_compact; i++)
+        if (strcmp(m->options.compact[i], k->name) == 0) return true;
+    return false;
+}
+
 static char *emit_kernel(fg_planner *p, fg_kernel *k) {
     fg_module *m = p->m;
     fg_kernel_text *t = &m->kernels[k->index];
@@ -112,6 +131,12 @@ static char *emit_kernel(fg_planner *p, fg_kernel *k) {
     t->bytes = kernel_traffic(t);
     t->predicted_ms = predict_ms(m->target, k->macs, t->bytes);
     t->lines = count_lines(neat.data) + count_lines(t->before);
+    const int before_most = longest_function(t->before), own = count_lines(neat.data);
+    t->longest = own > before_most ? own : before_most;
+    t->compact = m->options.optimize != FG_OPTIMIZE_FLASH && fg_wants_little_text(m, k);
+    if (t->compact)
+        t->why = fg_format(p->ctx, "%s; little text, within the target's %d lines", t->why,
+                           m->target->unroll_budget);
     return neat.data;
 }
 
@@ -150,4 +175,19 @@ fg_module *fg_generate(fg_partition *partition, const fg_target *target, const f
     if (m->options.optimize == FG_OPTIMIZE_FLASH) fg_share_bodies(p, bodies);
     fg_assemble(p, bodies);
     return m;
+}
+
+const char *const *fg_over_budget(const fg_module *m, int *n) {
+    const fg_codegen_options *o = &m->options;
+    const char **names = FG_ARRAY(m->ctx, o->n_compact + m->n_kernels + 1, const char *);
+    *n = 0;
+    if (o->optimize == FG_OPTIMIZE_FLASH) return names;
+    for (int i = 0; i < o->n_compact; i++) names[i] = o->compact[i];
+    *n = o->n_compact;
+    for (int i = 0; i < m->n_kernels; i++) {
+        const fg_kernel_text *t = &m->kernels[i];
+        if (t->longest > m->target->unroll_budget && !t->compact && fg_pick_of(m, t->kernel).text == NULL)
+            names[(*n)++] = t->symbol;
+    }
+    return names;
 }

@@ -43,6 +43,9 @@ const fg_lowering *fg_lowering_find(const char *name); /* NULL if there is none 
 fg_context *fg_planner_context(const fg_planner *p);
 const fg_module *fg_planner_module(const fg_planner *p); /* target and options; layouts are not decided yet */
 
+/* With --optimize flash, and for a kernel whose text would exceed the target's budget otherwise. */
+bool fg_wants_little_text(const fg_module *m, const fg_kernel *k);
+
 /* Which operand of the first prologue node is the tensor that the kernel loads (the others are applied to
  * it). */
 int fg_prologue_main(const fg_kernel *k);

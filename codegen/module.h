@@ -46,7 +46,9 @@ typedef struct fg_kernel_text {
     int64_t bytes;                       /* moved: inputs, weights, outputs once */
     double predicted_ms;                 /* roofline on the target */
     int lines;
+    int longest;        /* lines of the longest of its functions */
     const char *before; /* static functions of its own, "" if there are none */
+    bool compact;       /* made with little text, because it would exceed the target's unroll_budget */
     bool parallel;      /* its text splits the work by part and parts */
     bool finish;        /* after all parts it is to be called once more, as part number `parts` */
 } fg_kernel_text;
@@ -61,7 +63,9 @@ typedef struct fg_codegen_options {
     const char *version;
     fg_weights_mode weights;
     bool static_arena;
-    bool exact;              /* --exact: no Winograd */
+    bool exact;                 /* --exact: no Winograd */
+    const char *const *compact; /* names of kernels to be made with little text, see fg_over_budget */
+    int n_compact;
     fg_optimize optimize;    /* unless for speed, no Winograd and no Strassen: they take memory */
     int threads;             /* the most that P_run may be split into; 1: none */
     bool threads_pool;       /* emit a pool on pthreads too */
@@ -91,6 +95,11 @@ typedef struct fg_module {
 
 /* Plans, packs and emits. */
 fg_module *fg_generate(fg_partition *p, const fg_target *target, const fg_codegen_options *options);
+
+/* Names of the kernels that are to be made with little text: those that were asked to, and those that have a
+ * function of more lines than the target's unroll_budget. If there are more than were asked for, the caller
+ * generates again from a new partition. */
+const char *const *fg_over_budget(const fg_module *m, int *n);
 
 /* True if some kernels are called again and again, by numbers of iterations that only a run knows. */
 bool fg_has_loops(const fg_partition *p);

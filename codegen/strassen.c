@@ -56,9 +56,9 @@ bool fg_strassen_plan(const fg_emit *e, const fg_convolution *c, const fg_pick *
     int mr, nv;
     const bool asked = pick->text && sscanf(pick->text, "S:%dx%d", &mr, &nv) == 2;
     if (e->m->options.exact || e->m->options.optimize != FG_OPTIMIZE_SPEED ||
-        !fg_convolution_is_pointwise(c) || c->images != 1 || e->k->tap || e->k->n_prologue ||
-        e->k->n_out != 1 || c->w->storage != FG_UNDEFINED || !halves_are_vectors(c, e->lanes) ||
-        rows_of(c) < 2)
+        fg_wants_little_text(e->m, e->k) || !fg_convolution_is_pointwise(c) || c->images != 1 || e->k->tap ||
+        e->k->n_prologue || e->k->n_out != 1 || c->w->storage != FG_UNDEFINED ||
+        !halves_are_vectors(c, e->lanes) || rows_of(c) < 2)
         return false;
     const fg_product p = product_of(e, c);
     if (asked) {

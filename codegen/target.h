@@ -35,14 +35,14 @@ typedef struct fg_target {
     int64_t vector_base;            /* where the core looks for its first instruction; 0: at flash_base */
     int64_t tcm_bytes;              /* tightly coupled data memory; 0: none */
     bool unaligned;                 /* unaligned vector access is fine */
-    int unroll_budget;              /* most lines of unrolled text per kernel */
-    const char *compiler;           /* "gcc", "aarch64-linux-gnu-gcc", ... */
-    const char *flags;              /* "-O3 -march=x86-64-v4" */
-    const char *emulator;           /* command prefix; empty: runs here */
-    const char *runtime;            /* what lies under a program: targets/board/RUNTIME.c */
-    const char *link;               /* flags that end the command that links a program */
-    const char *mca_cpu;            /* what llvm-mca calls the core, for bench/mca.py; empty: nothing */
-    const char *packages;           /* of Debian, with compiler and emulator */
+    int unroll_budget;    /* most lines of a generated function; one that would be longer is made with less */
+    const char *compiler; /* "gcc", "aarch64-linux-gnu-gcc", ... */
+    const char *flags;    /* "-O3 -march=x86-64-v4" */
+    const char *emulator; /* command prefix; empty: runs here */
+    const char *runtime;  /* what lies under a program: targets/board/RUNTIME.c */
+    const char *link;     /* flags that end the command that links a program */
+    const char *mca_cpu;  /* what llvm-mca calls the core, for bench/mca.py; empty: nothing */
+    const char *packages; /* of Debian, with compiler and emulator */
 } fg_target;
 
 /* Lanes of a float32 vector: vector_bits / 32. */

@@ -31,7 +31,9 @@ typedef struct fg_conv_kernel {
 static fg_winograd winograd_for(fg_context *ctx, const fg_module *m, const fg_kernel *k,
                                 const fg_convolution *c, fg_pick *pick) {
     const fg_winograd direct = {.m = 0};
-    if (m->options.exact || m->options.optimize != FG_OPTIMIZE_SPEED || k->n_prologue) return direct;
+    if (m->options.exact || m->options.optimize != FG_OPTIMIZE_SPEED || fg_wants_little_text(m, k) ||
+        k->n_prologue)
+        return direct;
     return fg_winograd_plan(ctx, m, k, c, pick);
 }
 
@@ -266,7 +268,7 @@ static void choose(fg_conv_kernel *q) {
                               .parts = q->e->m->options.threads,
                               .by_pixel = !q->e->k->tap,
                               .by_panel = true,
-                              .compact = q->e->m->options.optimize == FG_OPTIMIZE_FLASH};
+                              .compact = fg_wants_little_text(q->e->m, q->e->k)};
     q->tile = fg_pick_tile(q->e->m->target, &q->product, &q->pick);
     /* With a prologue every row tile meets all panels. */
     q->ahead = q->e->k->n_prologue ? 0 : fg_tile_ahead(q->e->m->target, &q->product, &q->tile);

@@ -263,7 +263,7 @@ static void emit_vectors(fg_matmul *q) {
                                 .k = q->k,
                                 .vectors = vectors,
                                 .pitch = 4 * n->stride[q->a][row_dim(q)],
-                                .compact = e->m->options.optimize == FG_OPTIMIZE_FLASH};
+                                .compact = fg_wants_little_text(e->m, e->k)};
     const fg_pick pick = fg_pick_of(e->m, e->k);
     q->tile = fg_pick_tile(e->m->target, &product, &pick);
     e->kt->choice = fg_format(e->ctx, "%dx%d", q->tile.mr, q->tile.nv);

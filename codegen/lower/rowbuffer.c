@@ -209,7 +209,7 @@ static void set_split(const fg_rowbuffer *q, fg_template *t) {
 static int pick_window_tile(const fg_rowbuffer *q, int rank) {
     const fg_target *t = q->e->m->target;
     const int64_t ow = q->v.ow,
-                  own = fg_window_row_tile(t, ow, q->v.kw, q->e->m->options.optimize == FG_OPTIMIZE_FLASH);
+                  own = fg_window_row_tile(t, ow, q->v.kw, fg_wants_little_text(q->e->m, q->e->k));
     int64_t most = t->vector_registers - q->v.kw - 1;
     if (most < own) most = own;
     if (most > ow) most = ow;
@@ -246,7 +246,7 @@ static void open_producer(fg_rowbuffer *q) {
                                 .pitch = 4 * q->source.x * q->p.sx,
                                 .parts = strcmp(q->split, "row") == 0 ? 1 : e->m->options.threads,
                                 .by_panel = true,
-                                .compact = e->m->options.optimize == FG_OPTIMIZE_FLASH};
+                                .compact = fg_wants_little_text(e->m, e->k)};
     q->tile = fg_pick_tile(e->m->target, &product,
                            &(fg_pick){q->pick.text, q->pick.rank % 2 ? (q->pick.rank + 1) / 2 : 0});
     q->ahead = fg_tile_ahead(e->m->target, &product, &q->tile);
