@@ -122,16 +122,15 @@ bool fg_need_const(fg_context *ctx, fg_node *n, int i, const char *operand) {
         return false;
     }
     fg_blame_attribute(ctx, operand);
-    if (v->dtype == FG_INT64 && fg_shape_count(&v->shape) <= FG_MAX_RANK) {
-        fg_remedy(ctx, "bind %s with --const, or say how large it can be with --bound '%s=N'",
-                  v->is_input ? "it" : "the graph input it depends on", v->name);
-    } else if (v->is_input) {
-        fg_remedy(ctx, "bind it with --const %s=FILE.npy", v->name);
-    } else {
-        fg_remedy(
-            ctx,
-            "bind the graph input it depends on with --const, or simplify the model so that it is constant");
-    }
+    const char *bind =
+        v->is_input
+            ? fg_format(ctx, "bind it with --const %s=FILE.npy", v->name)
+            : "bind the graph input it depends on with --const, or simplify the model so that it is constant";
+    /* A bound says how large sizes are; which axes there are it does not say. */
+    if (v->dtype == FG_INT64 && fg_shape_count(&v->shape) <= FG_MAX_RANK && strcmp(operand, "axes") != 0)
+        fg_remedy(ctx, "%s, or say how large it can be with --bound '%s=N'", bind, v->name);
+    else
+        fg_remedy(ctx, "%s", bind);
     fg_raise(ctx, FG_UNSUPPORTED, "operand '%s' ('%s') decides the output's shape and is not constant",
              operand, v->name);
 }
