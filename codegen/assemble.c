@@ -142,6 +142,9 @@ static void failure_comment(const fg_planner *p, fg_text *out) {
         " * It returns %d if a string would be longer than %lld bytes and %d if an extent goes beyond "
         "its bound.\n * Strings that it makes lie in the arena, until the next run.\n",
         FG_FAIL_TEXT, (long long)fg_context_limits(p->ctx)->text - 1, FG_FAIL_BOUND);
+    if (p->m->reads_numbers)
+        fg_text_printf(out, " * It returns %d if a string that is read as a number is none.\n",
+                       FG_FAIL_NUMBER);
 }
 
 static void usage_example(fg_planner *p, const char *P, const char *const *in, const char *const *out_names,

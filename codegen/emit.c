@@ -155,6 +155,7 @@ void fg_emit_kept(fg_emit *e, const char *name, int64_t bytes) {
 
 const char *fg_emit_failure(fg_emit *e, fg_failure code) {
     e->m->can_fail = true;
+    e->m->reads_numbers |= code == FG_FAIL_NUMBER;
     return fg_format(e->ctx, "*c->status = %d;", code);
 }
 

@@ -113,10 +113,16 @@ void fg_emit_ring(fg_emit *e, fg_value *v, int64_t rows, int64_t left, int64_t r
 void fg_emit_kept(fg_emit *e, const char *name, int64_t bytes);
 
 /* Why a run may return a negative code although its pointers are right; see fg_emit_failure. */
-typedef enum fg_failure { FG_FAIL_OPERAND = -4, FG_FAIL_TEXT = -5, FG_FAIL_BOUND = -6 } fg_failure;
+typedef enum fg_failure {
+    FG_FAIL_OPERAND = -4,
+    FG_FAIL_TEXT = -5,
+    FG_FAIL_BOUND = -6,
+    FG_FAIL_NUMBER = -7
+} fg_failure;
 
 /* Statement by which the kernel makes PREFIX_run return that code: FG_FAIL_OPERAND a shape operand
- * contradicts, FG_FAIL_TEXT a string is longer than planned for, FG_FAIL_BOUND an extent is beyond its bound.
+ * contradicts, FG_FAIL_TEXT a string is longer than planned for, FG_FAIL_BOUND an extent is beyond its bound,
+ * FG_FAIL_NUMBER a string that is read as a number is none.
  * The kernel has to go on and stay within its memory. */
 const char *fg_emit_failure(fg_emit *e, fg_failure code);
 

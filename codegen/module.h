@@ -90,7 +90,8 @@ typedef struct fg_module {
     char *header; /* text of PREFIX.h */
     char *source; /* text of PREFIX.c without the inline weight bytes: everything a reader reads */
     bool uses_libm;
-    bool can_fail; /* kernels may set the status that PREFIX_run returns */
+    bool can_fail;      /* kernels may set the status that PREFIX_run returns */
+    bool reads_numbers; /* to FG_FAIL_NUMBER, too */
 } fg_module;
 
 /* Plans, packs and emits. */

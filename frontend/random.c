@@ -148,16 +148,39 @@ static void integer_range(fg_context *ctx, const fg_value *v, int64_t *low, int6
     *count = fg_dtype_get(v->dtype)->is_signed ? 201 : 101;
 }
 
+/* Whether what the strings say is read as numbers, as far as operators only move them. */
+static bool is_read_as_number(const fg_value *v, int *budget) {
+    for (int u = 0; u < v->n_users; u++) {
+        const fg_node *n = v->users[u];
+        if (--*budget < 0) {
+            return false;
+        }
+        const bool casts = strncmp(n->op_type, "Cast", 4) == 0 && n->in[0] == v;
+        for (int i = 0; i < n->n_out; i++) {
+            const fg_value *w = n->out[i];
+            if (w != NULL && (w->dtype == FG_STRING ? is_read_as_number(w, budget) : casts)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 /* Words of one and more bytes, in both cases, with digits, separators and letters beyond ASCII. */
 static fg_tensor random_strings(fg_context *ctx, const fg_value *v, uint64_t seed) {
     static const char *const words[] = {"",         "a",    "Monday",  "monday",      "3.25",
                                         "-17",      "true", "a b  c",  "a-b-c",       "x.y",
                                         "\xc3\xbc", "0",    "Tuesday", "one, two, 3", "UPPER lower"};
+    static const char *const numbers[] = {"0",  "3.25", "-17",  "+42",  "1e-3",
+                                          "-0", "100",  " 5  ", "0x1F", "12345678.9"};
     int64_t n = fg_shape_count(&v->shape);
     fg_tensor t = {v->dtype, v->shape, fg_big_alloc(ctx, fg_dtype_bytes(FG_STRING, n) + 1)};
     uint64_t state = seed ^ hash_name(v->name);
-    for (int64_t i = 0; i < n; i++)
-        ((const char **)t.data)[i] = words[(splitmix64(&state) >> 11) % FG_COUNT(words)];
+    int budget = 200;
+    const bool said = is_read_as_number(v, &budget);
+    const char *const *list = said ? numbers : words;
+    const size_t count = said ? FG_COUNT(numbers) : FG_COUNT(words);
+    for (int64_t i = 0; i < n; i++) ((const char **)t.data)[i] = list[(splitmix64(&state) >> 11) % count];
     return t;
 }
 

@@ -18,11 +18,32 @@ typedef struct number {
 
 /* ---- strings ---- */
 
-/* "+INF", "inf", "NaN" and numbers, as strtod takes them; anything else is refused. */
-static number parse(fg_context *ctx, const char *text) {
-    number r = {REAL, 0, 0, 0};
+/* Plain decimal digits that fit into 64 bits, which a double need not hold: false if the text has not these.
+ */
+static bool parse_whole(const char *text, number *r) {
+    const bool negative = *text == '-';
+    const uint64_t most = negative ? UINT64_C(1) << 63 : UINT64_MAX;
+    const char *digits = text + (negative || *text == '+'), *p = digits;
+    uint64_t size = 0;
+    for (; *p >= '0' && *p <= '9'; p++) {
+        const unsigned digit = (unsigned)(*p - '0');
+        if (size > (most - digit) / 10) {
+            return false;
+        }
+        size = size * 10 + digit;
+    }
+    *r = (number){.kind = UNSIGNED, .u = negative ? 0 - size : size}; /* only the bits matter */
+    return p > digits && *p == '\0';
+}
+
+/* "+INF", "inf", "NaN" and numbers, as strtod takes them; anything else is refused. whole: for an integer. */
+static number parse(fg_context *ctx, const char *text, bool whole) {
+    number r;
     char *end = NULL;
-    r.f = strtod(text == NULL ? "" : text, &end);
+    if (whole && text != NULL && parse_whole(text, &r)) {
+        return r;
+    }
+    r = (number){.kind = REAL, .f = strtod(text == NULL ? "" : text, &end)};
     while (end != NULL && *end == ' ') {
         end++;
     }
@@ -80,11 +101,11 @@ static void store_bits(int bits, void *data, int64_t i, uint64_t v) {
     }
 }
 
-static number load(fg_context *ctx, const fg_tensor *t, int64_t i) {
+static number load(fg_context *ctx, const fg_tensor *t, int64_t i, bool whole) {
     const fg_dtype_info *info = fg_dtype_get(t->dtype);
     number r = {REAL, 0, 0, 0};
     if (t->dtype == FG_STRING) {
-        return parse(ctx, ((const char *const *)t->data)[i]);
+        return parse(ctx, ((const char *const *)t->data)[i], whole);
     }
     uint64_t raw = load_bits(info->bits, t->data, i);
     if (fg_is_small_float(t->dtype)) {
@@ -156,13 +177,14 @@ void fg_ref_cast(const fg_eval *e) {
     const fg_tensor *x = &e->in[0], *y = &e->out[0];
     bool saturate = fg_attr_int(e->node, "saturate", 1) != 0;
     fg_small_round round = fg_small_round_of(fg_attr_string(e->node, "round_mode", "up"));
+    const bool whole = fg_dtype_get(y->dtype)->is_integer;
     int64_t n = fg_shape_count(&y->shape);
     if (x->dtype == y->dtype) {
         fg_ref_copy(e);
         return;
     }
     for (int64_t i = 0; i < n; i++) {
-        number v = load(e->ctx, x, i);
+        number v = load(e->ctx, x, i, whole);
         store(e, y, i, &v, saturate, round);
     }
 }
