@@ -1,5 +1,6 @@
 /* Strings: movement, comparison and concatenation, generated against the reference. */
 #include "lower_check.h"
+#include "verify/loader.h"
 
 static fg_value *words(fg_graph *g, const char *name, const char *shape) {
     return typed_input(g, name, shape, FG_STRING);
@@ -127,6 +128,27 @@ TEST(a_string_that_gets_too_long_is_reported) {
     expect_status(g, NODE(g, "StringConcat", words(g, "x", "40"), words(g, "y", "40")), "*c->status = -5");
 }
 
+static fg_value *numbers(fg_graph *g, const char *name, int n, const float *list) {
+    const fg_shape s = {.rank = 1, .dim = {n}};
+    return fg_graph_const(g, name, FG_FLOAT, &s, list);
+}
+
+TEST(strings_are_resized_to_the_nearest) {
+    (void)arg;
+    static const float scales[] = {1, 2, 1.7F}, roi[] = {0, 0.1F, -0.2F, 1, 1.3F, 0.9F};
+    static const fg_dtype types[] = {FG_STRING, FG_BOOL};
+    for (size_t i = 0; i < FG_COUNT(types); i++) {
+        fg_graph *g = new_graph(ctx, 19);
+        fg_value *x = typed_input(g, "x", "2x5x6", types[i]);
+        check(g, NODE(g, "Resize", x, NULL, numbers(g, "scales", 3, scales)));
+        g = new_graph(ctx, 19);
+        x = typed_input(g, "x", "2x5x6", types[i]);
+        fg_value *y = NODE(g, "Resize", x, numbers(g, "roi", 6, roi), NULL, INTS(g, 2, 7, 4));
+        (void)with_text(g, y, "coordinate_transformation_mode", "tf_crop_and_resize");
+        check(g, with_float(g, y, "extrapolation_value", 3));
+    }
+}
+
 /* Elements of a list, picked at run time so that nothing is folded. */
 static fg_value *some_of(fg_graph *g, fg_dtype type, int64_t n, const void *list) {
     const fg_shape s = {.rank = 1, .dim = {n}};
@@ -231,6 +253,48 @@ TEST(integers_of_64_bits_are_read_exactly) {
     assert_memory_equal(y->data, list, sizeof list);
 }
 
+static const fg_module *compiled(fg_graph *g) {
+    const fg_fusion_options fusion = {.fuse = true};
+    fg_graph_link(g);
+    fg_infer(g);
+    fg_canonicalise(g, &fusion);
+    const fg_codegen_options codegen = {.prefix = "t",
+                                        .file_stem = "t",
+                                        .model_file = "t.onnx",
+                                        .command = "",
+                                        .version = "0",
+                                        .threads = 1,
+                                        .fault_kernel = -1};
+    return fg_generate(fg_partition_graph(g, &fusion), fg_target_load(g->ctx, "generic"), &codegen);
+}
+
+/* The reference would refuse the input, so the code runs alone. */
+TEST(what_is_no_number_is_reported_by_the_run) {
+    (void)arg;
+    static const char *const bad[] = {"12 monkeys", "", "-", "+", "1,5", "0x", "9223372036854775808x"};
+    static const fg_dtype types[] = {FG_FLOAT, FG_INT64, FG_BOOL};
+    for (size_t j = 0; j < FG_COUNT(types); j++) {
+        fg_graph *g = new_graph(ctx, 20);
+        output(g, cast(g, words(g, "x", "2"), types[j]));
+        const fg_module *m = compiled(g);
+        fg_library *lib = fg_load_tcc(m, "");
+        for (size_t i = 0; i <= FG_COUNT(bad); i++) {
+            const char *text[2] = {"1", i < FG_COUNT(bad) ? bad[i] : " 2.5 "};
+            int64_t to[2] = {0, 0}, arena[512];
+            const void *ins[1] = {text};
+            void *outs[1] = {to};
+            fg_entry entry = {.function = fg_library_find(lib, m, "run"),
+                              .m = m,
+                              .in = ins,
+                              .out = outs,
+                              .arena = (char *)arena + (64 - (uintptr_t)arena % 64) % 64};
+            fg_entry_call(&entry);
+            assert_int_equal(entry.result, i < FG_COUNT(bad) ? -7 : 0);
+        }
+        fg_library_close(lib);
+    }
+}
+
 TEST(a_number_that_gets_too_long_is_reported) {
     (void)arg;
     fg_context_limits(ctx)->text = 4;
@@ -246,7 +310,9 @@ int main(void) {
                                        cmocka_unit_test(strings_are_split),
                                        cmocka_unit_test(strings_are_matched_as_a_whole),
                                        cmocka_unit_test(patterns_mean_what_they_say),
+                                       cmocka_unit_test(strings_are_resized_to_the_nearest),
                                        cmocka_unit_test(numbers_become_strings_and_come_back),
+                                       cmocka_unit_test(what_is_no_number_is_reported_by_the_run),
                                        cmocka_unit_test(narrow_numbers_become_strings),
                                        cmocka_unit_test(strings_are_read_as_numbers),
                                        cmocka_unit_test(integers_of_64_bits_are_read_exactly),

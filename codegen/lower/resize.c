@@ -140,9 +140,17 @@ static const char *outside(const fg_resizing *q, bool taps) {
 }
 
 static const char *extrapolation(const fg_resizing *q) {
+    if (q->dtype == FG_STRING || q->dtype == FG_BOOL) {
+        return q->dtype == FG_STRING ? "\"\"" : "0";
+    }
     const double v = (double)fg_attr_float(q->node, "extrapolation_value", 0);
     fg_context *ctx = q->e->ctx;
     return q->computed == FG_DOUBLE ? fg_c_double(ctx, v) : fg_c_float(ctx, (float)v);
+}
+
+/* Strings are only moved. */
+static const char *element_type(fg_context *ctx, fg_dtype t) {
+    return t == FG_STRING ? fg_dtype_get(t)->c_type : fg_compute_type(ctx, t);
 }
 
 static void emit_nearest(fg_resizing *q) {
@@ -151,10 +159,10 @@ static void emit_nearest(fg_resizing *q) {
     const char *to = fg_pointer_to(e->ctx, "y", fg_nest_at(e->ctx, n, TO, 0, q->inner, "i"));
     fg_nest_open(n, 0, q->inner, "i", e->out);
     if (q->outside) {
-        const char *type = fg_compute_type(e->ctx, q->dtype);
+        const char *type = element_type(e->ctx, q->dtype);
         const char *at = fg_nest_at(e->ctx, n, TO, q->inner, n->rank, "i");
         fg_line(e, "if (%s) {", outside(q, false));
-        fg_line(e, "%s *to = %s;", fg_dtype_get(q->dtype)->c_type, to);
+        fg_line(e, "%sto = %s;", fg_c_pointer(e->ctx, fg_dtype_get(q->dtype)->c_type, false), to);
         fg_nest_open(n, q->inner, n->rank, "i", e->out);
         fg_line(e, "%s",
                 fg_store_element(e->ctx, q->dtype, "to", at,
@@ -299,7 +307,7 @@ static void emit(fg_emit *e) {
     if (fg_is_empty_result(e, y)) {
         return;
     }
-    q.type = fg_compute_type(e->ctx, q.dtype);
+    q.type = element_type(e->ctx, q.dtype);
     q.computed = FG_FLOAT;
     if (q.dtype == FG_DOUBLE || !fg_dtype_get(q.dtype)->is_float) {
         q.computed = FG_DOUBLE;

@@ -251,12 +251,15 @@ static double nearest_of(const fg_eval *e, const axis *a, double x) {
     return strcmp(mode, "floor") == 0 ? floor(x) : ceil(x);
 }
 
-/* The extrapolation value as one element of the tensor's type. */
+/* The extrapolation value as one element of the tensor's type; what is no number is false or empty. */
 static void extrapolation(const fg_eval *e, void *element) {
     fg_tensor one = {e->in[0].dtype, {0, {0}}, element};
     double v = (double)fg_attr_float(e->node, "extrapolation_value", 0);
     if (v != 0 && (FG_T_NUMERIC & FG_T(one.dtype)) != 0) {
         fg_set_f64(&one, 0, v);
+    }
+    if (one.dtype == FG_STRING) {
+        memcpy(element, &(const char *){""}, sizeof(const char *));
     }
 }
 
