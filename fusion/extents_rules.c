@@ -328,6 +328,19 @@ static void regions(fg_extents *l, fg_node *n) {
     fg_extents_fill(l, n, 2, FG_FILL_ZERO);
 }
 
+/* The depth is told: indices below zero count from it. */
+static void one_hot(fg_extents *l, fg_node *n) {
+    const fg_value *y = n->out[0];
+    const int axis = fg_axis(l->ctx, n, fg_attr_int(n, "axis", -1), y->shape.rank);
+    if (fg_extents_dynamic_at(y, axis)) {
+        const fg_form depth = fg_extent_form(y, axis);
+        fg_extents_tell(l, n, 3, &depth, 1);
+    }
+    if (n->in[1]->data == NULL) {
+        n->in[1] = fg_extents_constant(l, n->in[1], 1, &y->shape.dim[axis]);
+    }
+}
+
 static const struct {
     const char *ops;
     fg_extents_rule *apply;
@@ -358,6 +371,7 @@ static const struct {
     {"NonMaxSuppression", suppress},
     {"RoiAlign", regions},
     {"ScatterElements Scatter ScatterND", scatter},
+    {"OneHot", one_hot},
 };
 
 fg_extents_rule *fg_extents_find_rule(const fg_node *n) {

@@ -42,6 +42,25 @@ TEST(fewer_are_taken) {
     assert_string_equal(fg_shape_text(ctx, &g->outputs[2]->shape), "4x7");
 }
 
+TEST(lines_are_as_long_as_an_operand_says) {
+    (void)arg;
+    for (int axis = -1; axis < 2; axis++) {
+        fg_graph *g = new_graph(ctx, 17);
+        fg_value *depth = bounded(g, integer_input(g, "depth", axis < 0 ? "" : "1"), 9);
+        fg_value *places = integer_input(g, "places", "5x3");
+        places->bound = 9;
+        fg_value *at = NODE(g, "Sub", places, scalar_int(g, 4)); /* half of them count from the end */
+        fg_value *lines =
+            with_int(g, NODE(g, "OneHot", at, depth, parameter(g, "values", "2")), "axis", axis);
+        output(g, NODE(g, "ReduceSum", lines, INTS(g, axis)));
+        check(g, NODE(g, "Abs", lines));
+        assert_string_equal(fg_shape_text(ctx, &lines->shape), axis == 0  ? "9x5x3"
+                                                               : axis < 0 ? "5x3x9"
+                                                                          : "5x9x3");
+        assert_true(fg_is_dynamic(lines));
+    }
+}
+
 TEST(a_computed_number_is_bounded_too) {
     (void)arg;
     fg_graph *g = new_graph(ctx, 17);
@@ -117,6 +136,7 @@ int main(void) {
         cmocka_unit_test(a_range_ends_where_an_operand_says),
         cmocka_unit_test(shapes_come_from_a_list),
         cmocka_unit_test(fewer_are_taken),
+        cmocka_unit_test(lines_are_as_long_as_an_operand_says),
         cmocka_unit_test(a_computed_number_is_bounded_too),
         cmocka_unit_test(less_room_is_planned),
         cmocka_unit_test(slices_are_cut_where_operands_say),

@@ -1,7 +1,7 @@
 /* OneHot: along the new axis, `on` where the index says, else `off`; an index out of range is nowhere. */
-#include "codegen/moves.h"
+#include "codegen/extents.h"
 
-enum { TO, INDEX, OPERANDS };
+enum { TO, INDEX, OPERANDS, TENSORS = 3 };
 
 static void emit(fg_emit *e) {
     const fg_node *n = e->k->stage[0].anchor;
@@ -20,6 +20,11 @@ static void emit(fg_emit *e) {
     fg_emit_input(e, "idx", indices);
     fg_emit_input(e, "values", n->in[2]);
     fg_emit_output(e, "y", y);
+    const char *end = fg_format(ctx, "%lld", (long long)depth); /* that indices below zero count from */
+    if (n->n_in > TENSORS) {
+        fg_emit_symbols(e, n, TENSORS);
+        end = fg_form_text(e, n, TENSORS, 0);
+    }
     const fg_nest *nest = fg_nest_around(e, &y->shape, axis, OPERANDS, v, step);
     const char *index =
         fg_load_element(ctx, indices->dtype, "idx", fg_nest_at(ctx, nest, INDEX, 0, nest->rank, "i"));
@@ -33,9 +38,8 @@ static void emit(fg_emit *e) {
         fg_line(e, "{");
     }
     fg_line(e, "const int64_t given = %s%s;", index,
-            info->is_float || info->is_signed
-                ? fg_format(ctx, ", hot = given < 0 ? given + %lld : given", (long long)depth)
-                : ", hot = given");
+            info->is_float || info->is_signed ? fg_format(ctx, ", hot = given < 0 ? given + %s : given", end)
+                                              : ", hot = given");
     fg_line(e, "%s *to = %s;", fg_dtype_get(y->dtype)->c_type,
             fg_pointer_to(ctx, "y", fg_nest_at(ctx, nest, TO, 0, nest->rank, "i")));
     fg_line(e, "for (int k = 0; k < %lld; k++) to[k * %lld] = values[k == hot];", (long long)depth,
