@@ -327,6 +327,7 @@ fg_template *fg_emit_template(fg_emit *e) {
     const bool unroll = target->issue && !fg_wants_little_text(e->m, e->k);
     fg_template_int(t, "UNROLL", !unroll ? 0 : most < 128 ? most : 128);
     fg_template_int(t, "RUN", target->run);
+    fg_template_int(t, "WALK", target->walk);
     return t;
 }
 

@@ -20,6 +20,7 @@ typedef struct fg_target {
     int half_fma_per_cycle;  /* FMAs on half vectors; 0: as many as on whole ones */
     int fma_latency;         /* cycles */
     int run;       /* elements of one load of which multiply-adds take one; 1: none do, or a register full */
+    bool walk;     /* vector loads have no offset but advance their pointer */
     bool in_order; /* the compiler leaves loads where the text has them: few operands wait in registers */
     int issue;     /* instructions per cycle of a load-store ISA; 0: operands come from memory */
     double ghz;
