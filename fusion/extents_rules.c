@@ -341,6 +341,48 @@ static void one_hot(fg_extents *l, fg_node *n) {
     }
 }
 
+/* Entry i of the pads of a node that has so many. */
+static fg_form pad_form(const fg_node *n, int i) {
+    const fg_value *v = n->n_in > 1 ? n->in[1] : NULL;
+    if (v != NULL && v->data == NULL && v->elements != NULL) {
+        return v->elements[i];
+    }
+    const fg_attr *a = fg_node_attr(n, "pads");
+    return (fg_form){.constant = v != NULL ? fg_const_int(v, i) : a->ints[i]};
+}
+
+/* What is put before each extent, and the extents themselves, are told. */
+static void pad(fg_extents *l, fg_node *n) {
+    const int rank = n->in[0]->shape.rank;
+    int64_t axes[FG_MAX_RANK];
+    fg_form forms[2 * FG_MAX_RANK] = {{0}};
+    const fg_value *pads = n->n_in > 1 ? n->in[1] : NULL, *named = n->n_in > 3 ? n->in[3] : NULL;
+    if ((named != NULL && named->data == NULL) ||
+        (pads != NULL && pads->data == NULL && pads->elements == NULL)) {
+        fg_extents_refuse(l, n, "what it is padded by is not known");
+    }
+    const int k = fg_operand_ints(l->ctx, n, 3, NULL, FG_MAX_RANK, axes), given = k < 0 ? rank : k;
+    bool seen[FG_MAX_RANK] = {false};
+    for (int i = 0; i < given; i++) {
+        const int axis = fg_axis(l->ctx, n, k < 0 ? i : axes[i], rank);
+        if (seen[axis]) {
+            fg_extents_refuse(l, n, "an axis is named twice");
+        }
+        seen[axis] = true;
+        forms[axis] = pad_form(n, i);
+    }
+    for (int d = 0; d < rank; d++) {
+        forms[rank + d] = fg_extent_form(n->in[0], d);
+    }
+    fg_extents_tell(l, n, 4, forms, 2 * rank);
+    n->in[1] = n->in[3] = NULL;
+    fg_node_set_attr(l->ctx, n, "elements", FG_ATTR_INT)->i = 1; /* pads may be negative */
+    n->op_type = "PadTold";
+    n->domain = FG_OWN_DOMAIN;
+    n->op = fg_op_find(FG_OWN_DOMAIN, n->op_type, 1);
+    FG_REQUIRE(l->ctx, "extents", n->op != NULL);
+}
+
 static const struct {
     const char *ops;
     fg_extents_rule *apply;
@@ -372,6 +414,7 @@ static const struct {
     {"RoiAlign", regions},
     {"ScatterElements Scatter ScatterND", scatter},
     {"OneHot", one_hot},
+    {"Pad", pad},
 };
 
 fg_extents_rule *fg_extents_find_rule(const fg_node *n) {

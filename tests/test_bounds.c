@@ -61,19 +61,35 @@ TEST(lines_are_as_long_as_an_operand_says) {
     }
 }
 
+/* Of the 40 elements of x those that are positive: some 20. */
+static fg_value *positives(fg_graph *g) {
+    fg_value *x = input(g, "x", "40");
+    fg_value *places = NODE(g, "NonZero", NODE(g, "Relu", x));
+    return NODE(g, "GatherND", x, NODE(g, "Transpose", places));
+}
+
+TEST(borders_are_as_wide_as_an_operand_says) {
+    (void)arg;
+    static const char *const modes[] = {"constant", "edge", "reflect", "wrap"};
+    for (size_t i = 0; i < FG_COUNT(modes); i++) {
+        fg_graph *g = new_graph(ctx, i == 3 ? 19 : 17);
+        fg_value *pads = bounded(g, integer_input(g, "pads", "4"), 5);
+        fg_value *y = with_text(g, NODE(g, "Pad", input(g, "x", "7x6"), pads), "mode", modes[i]);
+        output(g, NODE(g, "Relu", y));
+        check(g, NODE(g, "ReduceSum", y, INTS(g, 1)));
+        assert_string_equal(fg_shape_text(ctx, &y->shape), "17x16");
+        g = new_graph(ctx, 19);
+        fg_value *few = NODE(g, "Pad", positives(g), INTS(g, 2, i == 0 ? -1 : 3));
+        check(g, NODE(g, "Exp", with_text(g, few, "mode", modes[i])));
+    }
+}
+
 TEST(a_computed_number_is_bounded_too) {
     (void)arg;
     fg_graph *g = new_graph(ctx, 17);
     fg_value *sum = with_int(g, NODE(g, "ReduceSum", NODE(g, "Sigmoid", input(g, "x", "6"))), "keepdims", 0);
     fg_value *n = bounded(g, with_int(g, NODE(g, "Cast", sum), "to", FG_INT64), 6);
     check(g, NODE(g, "Range", scalar_int(g, 0), n, scalar_int(g, 1)));
-}
-
-/* Of the 40 elements of x those that are positive: some 20. */
-static fg_value *positives(fg_graph *g) {
-    fg_value *x = input(g, "x", "40");
-    fg_value *places = NODE(g, "NonZero", NODE(g, "Relu", x));
-    return NODE(g, "GatherND", x, NODE(g, "Transpose", places));
 }
 
 TEST(less_room_is_planned) {
@@ -137,6 +153,7 @@ int main(void) {
         cmocka_unit_test(shapes_come_from_a_list),
         cmocka_unit_test(fewer_are_taken),
         cmocka_unit_test(lines_are_as_long_as_an_operand_says),
+        cmocka_unit_test(borders_are_as_wide_as_an_operand_says),
         cmocka_unit_test(a_computed_number_is_bounded_too),
         cmocka_unit_test(less_room_is_planned),
         cmocka_unit_test(slices_are_cut_where_operands_say),

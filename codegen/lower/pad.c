@@ -1,9 +1,9 @@
 /* Pad. A constant: the result is filled, then the input copied into it. Otherwise every element comes from
- * the place that a table per padded dimension names. */
+ * the place that a table per padded dimension names, or that is computed where only a run knows the pads. */
 #include <string.h>
 
 #include "codegen/expr.h"
-#include "codegen/moves.h"
+#include "codegen/extents.h"
 
 typedef struct fg_pad {
     fg_emit *e;
@@ -173,15 +173,72 @@ static void pad_by_tables(fg_pad *p, const char *mode) {
     fg_describe(e, "", "tables of source positions");
 }
 
+/* ---- pads that only a run knows ---- */
+
+enum { TENSORS = 4 }; /* that Pad reads; symbols follow */
+
+/* Declares where in the input, of extent e, element i of a dimension comes from. */
+static void emit_source(fg_pad *p, const char *mode, int d) {
+    static const struct {
+        const char *mode, *text;
+    } sources[] = {{"edge", "fgs_min_i64(fgs_max_i64(i%d - b%d, 0), e%d - 1)"},
+                   {"wrap", "fgs_mod_i64(i%d - b%d, e%d)"},
+                   {"reflect", "fgs_reflected(i%d - b%d, e%d)"}};
+    for (size_t k = 0; k < FG_COUNT(sources); k++) {
+        if (strcmp(sources[k].mode, mode) == 0) {
+            fg_line(p->e, fg_format(p->e->ctx, "const int64_t s%%d = %s;", sources[k].text), d, d, d, d);
+            return;
+        }
+    }
+    fg_line(p->e, "const int64_t s%d = i%d - b%d;", d, d, d);
+}
+
+static void pad_told(fg_pad *p, const char *mode) {
+    fg_emit *e = p->e;
+    fg_context *ctx = e->ctx;
+    const fg_value *x = p->n->in[0], *y = p->n->out[0];
+    const bool constant = strcmp(mode, "constant") == 0;
+    const char *fill = constant ? fill_value(p) : NULL, *at = "0", *inside = "1";
+    int64_t xs[FG_MAX_RANK];
+    fg_need_whole_elements(e, x);
+    fg_strides_of(e, x, xs);
+    fg_emit_symbols(e, p->n, TENSORS);
+    fg_nest *n = fg_nest_new(ctx, &y->shape, 1);
+    fg_nest_add_value(e, n, y);
+    for (int d = 0; d < n->rank; d++) {
+        fg_line(e, "const int64_t b%d = %s;", d, fg_form_text(e, p->n, TENSORS, d));
+        fg_line(e, constant ? "const int64_t e%d = %s;" : "const int64_t e%d = fgs_max_i64(%s, 1);", d,
+                fg_form_text(e, p->n, TENSORS, n->rank + d));
+    }
+    fg_nest_open(n, 0, n->rank, "i", e->out);
+    for (int d = 0; d < n->rank; d++) {
+        emit_source(p, mode, d);
+        at = fg_format(ctx, "%s + s%d * %lld", at, d, (long long)xs[d]);
+        inside = fg_format(ctx, "%s && s%d >= 0 && s%d < e%d", inside, d, d, d);
+    }
+    const char *to = fg_nest_at(ctx, n, 0, 0, n->rank, "i");
+    if (constant) {
+        fg_line(e, "y[%s] = %s ? x[%s] : %s;", to, inside, at, fill);
+    } else {
+        fg_line(e, "y[%s] = x[%s];", to, at);
+    }
+    fg_nest_close(n->rank, e->out);
+    fg_describe(e, "", "element by element");
+}
+
 static void emit(fg_emit *e) {
     fg_pad p = {.e = e, .n = e->k->stage[0].anchor};
     const char *mode = fg_attr_string(p.n, "mode", "constant");
     if (fg_is_empty_result(e, p.n->out[0])) {
         return;
     }
-    read_pads(&p);
     fg_emit_input(e, "x", p.n->in[0]);
     fg_emit_output(e, "y", p.n->out[0]);
+    if (strcmp(p.n->op_type, "PadTold") == 0) {
+        pad_told(&p, mode);
+        return;
+    }
+    read_pads(&p);
     fg_clear_packed(e, "y", p.n->out[0]);
     if (strcmp(mode, "constant") == 0) {
         pad_constant(&p);

@@ -124,5 +124,7 @@ const fg_op fg_ops_extents[] = {
     ROW("Cut", infer_cut, fg_ref_cut, "cut"),
     ROW("Limit", infer_limit, fg_ref_limit, "limit"),
     ROW("Join", fg_infer_same, NULL, "join"), /* Concat along such an extent */
+    ROW("PadTold", fg_infer_same, NULL,
+        "pad"), /* Pad of such extents or by so much; pads and axes are told */
 };
 const int fg_ops_extents_count = FG_COUNT(fg_ops_extents);
