@@ -91,10 +91,10 @@ static float lower_half(float a, float b, float c) {
     return (void)b, (void)c, fg_half_to_float((code & 0x7c00) == 0x7c00 ? code ^ 0x4000 : code);
 }
 
-/* What loads that advance their pointer are tried on: the operands and zero, one after the other. */
+/* What loads that advance their pointer are tried on: the operands and ones, one after the other. */
 #define FG_MEMORY                                                                                            \
     "float m[4 * FG_VL]; const float *p = m; fg_v v, w, x; fg_store(m, a); fg_store(m + FG_VL, b); "         \
-    "fg_store(m + 2 * FG_VL, c); fg_store(m + 3 * FG_VL, fg_zero()); "
+    "fg_store(m + 2 * FG_VL, c); fg_store(m + 3 * FG_VL, fg_set1(1.0f)); "
 
 /* What loads of 16 bits are tried on: a part of the bits of a. */
 #define FG_CODES(expression)                                                                                 \
@@ -133,13 +133,16 @@ static const struct word {
     {"eq", "y = fg_select(fg_eq(a, b), c, b);", if_equal, false},
     {"FMA", "y = c; FG_FMA(y, a, b);", product_sum, true},
     {"TAKE", FG_MEMORY "FG_TAKE(y, p); FG_TAKE(y, p);", second, false},
-    {"TAKE_STEP", FG_MEMORY "FG_TAKE_STEP(y, p, 2 * FG_VL); FG_TAKE_STEP(v, p, -FG_VL); FG_TAKE(y, p);",
-     second, false},
+    {"RUN_TAKE",
+     FG_MEMORY "fg_run r; p += 2 * FG_VL; FG_RUN_TAKE(r, p, FG_VL); FG_RUN_TAKE(r, p, -3 * FG_VL); "
+               "y = fg_load(p);\n#if FG_VL > 1\n    FG_RUN_FMAS(y, r, 0, b);\n#else\n"
+               "    const fg_run s = fg_run_load(pb);\n    FG_RUN_FMA(y, r, 0, s, 0);\n#endif\n",
+     add, false},
     {"TAKE2", FG_MEMORY "FG_TAKE2(v, w, p); FG_TAKE(y, p); y = fg_select(fg_lt(v, w), v, y);", if_less,
      false},
     {"TAKE4",
      FG_MEMORY "FG_TAKE4(v, w, x, y, p); p -= 4 * FG_VL; FG_TAKE(v, p); "
-               "y = fg_select(fg_eq(y, fg_zero()), fg_select(fg_lt(v, w), v, x), fg_set1(77.0f));",
+               "y = fg_select(fg_eq(y, fg_set1(1.0f)), fg_select(fg_lt(v, w), v, x), fg_set1(77.0f));",
      if_less, false},
 };
 
