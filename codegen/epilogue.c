@@ -122,6 +122,13 @@ void fg_epilogue_apply(const fg_epilogue *p, const char *var, int64_t pixel, int
     fg_chain_emit(p->chain, var, false, loaded, true, tag, out);
 }
 
+const char *fg_epilogue_accumulator(const fg_epilogue *p, long i, long j, int lanes, fg_text *out) {
+    fg_context *ctx = p->e->ctx;
+    const char *var = fg_format(ctx, "c%ld_%ld", i, j);
+    fg_epilogue_apply(p, var, i, j * p->e->lanes, lanes, fg_format(ctx, "_%ld_%ld", i, j), out);
+    return var;
+}
+
 void fg_epilogue_place(fg_epilogue *p, int64_t row, int64_t pixel) {
     p->row = row;
     p->pixel = pixel;

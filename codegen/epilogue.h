@@ -37,4 +37,7 @@ void fg_epilogue_place(fg_epilogue *p, int64_t row, int64_t pixel);
 void fg_epilogue_apply(const fg_epilogue *p, const char *var, int64_t pixel, int64_t channel, int lanes,
                        const char *tag, fg_text *out);
 
+/* The same for the accumulator of pixel i and vector j of a register tile, cI_J; returns its name. */
+const char *fg_epilogue_accumulator(const fg_epilogue *p, long i, long j, int lanes, fg_text *out);
+
 #endif

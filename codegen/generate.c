@@ -130,9 +130,9 @@ static char *emit_kernel(fg_planner *p, fg_kernel *k) {
     t->before = functions.length ? functions.data : "";
     t->bytes = kernel_traffic(t);
     t->predicted_ms = predict_ms(m->target, k->macs, t->bytes);
-    t->lines = count_lines(neat.data) + count_lines(t->before);
-    const int before_most = longest_function(t->before), own = count_lines(neat.data);
-    t->longest = own > before_most ? own : before_most;
+    const int own = count_lines(neat.data), helper = longest_function(t->before);
+    t->lines = own + count_lines(t->before);
+    t->longest = own > helper ? own : helper;
     t->compact = m->options.optimize != FG_OPTIMIZE_FLASH && fg_wants_little_text(m, k);
     if (t->compact)
         t->why = fg_format(p->ctx, "%s; little text, within the target's %d lines", t->why,

@@ -112,15 +112,13 @@ static void hook_operands(void *user, const char *arguments, fg_text *out) {
 /* "ROW VECTOR QUADRANT" */
 static void hook_result(void *user, const char *arguments, fg_text *out) {
     const fg_strassen *q = user;
-    fg_context *ctx = q->e->ctx;
     char *end;
     const long i = strtol(arguments, &end, 10), j = strtol(end, &end, 10), quadrant = strtol(end, &end, 10);
     const int lanes = q->e->lanes;
-    const char *var = fg_format(ctx, "c%ld_%ld", i, j);
     if (q->c->bias)
-        fg_text_printf(out, "%s = fg_add(%s, fg_load(bias + n + %lld));\n", var, var,
+        fg_text_printf(out, "c%ld_%ld = fg_add(c%ld_%ld, fg_load(bias + n + %lld));\n", i, j, i, j,
                        (long long)(j * lanes + quadrant % 2 * q->nh));
-    fg_epilogue_apply(q->epilogue, var, i, j * lanes, lanes, fg_format(ctx, "_%ld_%ld", i, j), out);
+    const char *var = fg_epilogue_accumulator(q->epilogue, i, j, lanes, out);
     fg_text_printf(out, "fg_store(%s + %lld, %s);\n", quadrant > 1 ? "below" : "above",
                    (long long)(i * q->y_x + j * lanes + quadrant % 2 * q->nh), var);
 }

@@ -100,8 +100,7 @@ static void hook_result(void *user, const char *arguments, fg_text *out) {
     char *end;
     const long i = strtol(arguments, &end, 10), j = strtol(end, &end, 10), lanes = strtol(end, &end, 10);
     const fg_kernel *k = q->e->k;
-    const char *var = fg_format(q->e->ctx, "c%ld_%ld", i, j), *tag = fg_format(q->e->ctx, "_%ld_%ld", i, j);
-    fg_epilogue_apply(q->epilogue, var, i, j * q->e->lanes, (int)lanes, tag, out);
+    const char *var = fg_epilogue_accumulator(q->epilogue, i, j, (int)lanes, out);
     const long long column = (long long)j * q->e->lanes;
     if (k->tap && q->prologue)
         fg_text_printf(out, "fg_store(sums + n + %lld, fg_add(fg_load(sums + n + %lld), %s));\n", column,

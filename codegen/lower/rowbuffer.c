@@ -114,8 +114,7 @@ static void hook_produced(void *user, const char *arguments, fg_text *out) {
     const fg_rowbuffer *q = user;
     char *end;
     const long i = strtol(arguments, &end, 10), j = strtol(end, &end, 10);
-    fg_epilogue_apply(q->produced, fg_format(q->e->ctx, "c%ld_%ld", i, j), i, j * q->e->lanes, q->e->lanes,
-                      fg_format(q->e->ctx, "_%ld_%ld", i, j), out);
+    (void)fg_epilogue_accumulator(q->produced, i, j, q->e->lanes, out);
 }
 
 static void hook_operands(void *user, const char *arguments, fg_text *out) {

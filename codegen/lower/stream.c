@@ -49,8 +49,7 @@ static void hook_produced(void *user, const char *arguments, fg_text *out) {
     const fg_row_stage *q = user;
     char *end;
     const long i = strtol(arguments, &end, 10), j = strtol(end, &end, 10);
-    fg_epilogue_apply(q->produced, fg_format(q->e->ctx, "c%ld_%ld", i, j), i, j * q->e->lanes, q->e->lanes,
-                      fg_format(q->e->ctx, "_%ld_%ld", i, j), out);
+    (void)fg_epilogue_accumulator(q->produced, i, j, q->e->lanes, out);
 }
 
 static void hook_result(void *user, const char *arguments, fg_text *out) {
@@ -66,8 +65,7 @@ static void hook_result(void *user, const char *arguments, fg_text *out) {
         return;
     }
     const long j = strtol(end, &end, 10), lanes = strtol(end, &end, 10), column = j * q->e->lanes;
-    const char *var = fg_format(ctx, "c%ld_%ld", i, j);
-    fg_epilogue_apply(q->epilogue, var, i, column, (int)lanes, fg_format(ctx, "_%ld_%ld", i, j), out);
+    const char *var = fg_epilogue_accumulator(q->epilogue, i, j, (int)lanes, out);
     if (q->tap)
         fg_text_printf(out, "fg_store(sums + n + %ld, fg_add(fg_load(sums + n + %ld), %s));\n", column,
                        column, var);
