@@ -19,7 +19,7 @@ bool fg_operand_is_checked(const fg_node *n, int operand) {
 
 /* Entries that the operand has; of an Expand at most. */
 static int entries_of(const fg_node *n) {
-    const fg_attr *axes = is(n, "CenterCropPad") ? fg_node_attr(n, "axes") : NULL;
+    const fg_attr *axes = is(n, "CenterCropPad") ? fg_attr_of(n, "axes", FG_ATTR_INTS) : NULL;
     return axes ? axes->n : n->out[0]->shape.rank;
 }
 
@@ -29,7 +29,7 @@ static int64_t wanted(const fg_node *n, int d, int own) {
     if (is(n, "Tile")) return x->dim[d] ? y->dim[d] / x->dim[d] : 1;
     if (is(n, "AffineGrid"))
         return d == 1 ? -1 : y->dim[d ? d - 1 : 0]; /* channels do not matter to a grid */
-    const fg_attr *axes = is(n, "CenterCropPad") ? fg_node_attr(n, "axes") : NULL;
+    const fg_attr *axes = is(n, "CenterCropPad") ? fg_attr_of(n, "axes", FG_ATTR_INTS) : NULL;
     return axes ? y->dim[axes->ints[d] < 0 ? axes->ints[d] + y->rank : axes->ints[d]] : y->dim[own];
 }
 

@@ -79,11 +79,12 @@ static int word_or_number(fg_context *ctx, const fg_node *n, const char *name, c
     if (a->type == FG_ATTR_STRING) {
         return word(ctx, name, a->s, words, count);
     }
-    if (a->i < 0 || a->i >= count) {
+    const int64_t number = fg_attr_int(n, name, otherwise);
+    if (number < 0 || number >= count) {
         fg_blame_attribute(ctx, name);
-        fg_raise(ctx, FG_BAD_MODEL, "attribute '%s' cannot be %lld", name, (long long)a->i);
+        fg_raise(ctx, FG_BAD_MODEL, "attribute '%s' cannot be %lld", name, (long long)number);
     }
-    return (int)a->i;
+    return (int)number;
 }
 
 fg_post fg_post_of(fg_context *ctx, const fg_node *n) {
@@ -95,13 +96,13 @@ fg_labels fg_labels_of(fg_context *ctx, const fg_node *n) {
     static const char *const names[] = {"classlabels_int64s", "classlabels_ints"};
     fg_labels l = {0};
     for (size_t i = 0; i < FG_COUNT(names); i++) {
-        const fg_attr *a = fg_node_attr(n, names[i]);
+        const fg_attr *a = fg_attr_of(n, names[i], FG_ATTR_INTS);
         if (a != NULL && a->n > 0) {
             l.n = a->n;
             l.ints = a->ints;
         }
     }
-    const fg_attr *s = fg_node_attr(n, "classlabels_strings");
+    const fg_attr *s = fg_attr_of(n, "classlabels_strings", FG_ATTR_STRINGS);
     if (s != NULL && s->n > 0 && l.n == 0) {
         l.n = s->n;
         l.strings = s->strings;
@@ -350,7 +351,7 @@ static int find_node(reader *r, const key *keys, double tree, double node) {
 static void read_modes(reader *r) {
     static const char *const words[] = {"BRANCH_LEQ", "BRANCH_LT",  "BRANCH_GTE", "BRANCH_GT",
                                         "BRANCH_EQ",  "BRANCH_NEQ", "?",          "LEAF"};
-    const fg_attr *modes = fg_node_attr(r->n, "nodes_modes");
+    const fg_attr *modes = fg_attr_of(r->n, "nodes_modes", FG_ATTR_STRINGS);
     for (int64_t i = 0; i < r->count; i++) {
         r->branch[i] = (fg_branch)word(r->ctx, "nodes_modes", modes->strings[i], words, FG_COUNT(words));
     }

@@ -79,6 +79,7 @@ fg_node *fg_graph_node(fg_graph *g, const char *op_type, int n_in, fg_value **in
     fg_node *n = FG_NEW(g->ctx, fg_node);
     while (n_in && !in[n_in - 1]) n_in--;
     while (n_out && !out[n_out - 1]) n_out--;
+    n->ctx = g->ctx;
     n->name = n->domain = "";
     n->op_type = fg_strdup(g->ctx, op_type);
     n->in = copy_values(g->ctx, n_in, in);
@@ -365,6 +366,7 @@ static fg_node *clone_node(const scope *s, fg_node *n) {
     fg_context *ctx = s->to->ctx;
     fg_node *copy = FG_NEW(ctx, fg_node);
     *copy = *n;
+    copy->ctx = ctx;
     copy->in = copy_refs(s, n->n_in, n->in);
     copy->out = copy_refs(s, n->n_out, n->out);
     copy->attr = FG_ARRAY(ctx, n->n_attr, fg_attr);

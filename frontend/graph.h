@@ -155,6 +155,7 @@ typedef struct fg_attr {
 struct fg_op;
 
 struct fg_node {
+    fg_context *ctx;     /* of its graph; NULL of a node that stands in none, only to ask questions with */
     const char *name;    /* as in the file; may be "" */
     const char *op_type; /* as in the file */
     const char *domain;  /* "" for ai.onnx */
@@ -226,6 +227,9 @@ void fg_node_each_use(const fg_graph *g, fg_node *n, fg_use_fn *fn, void *user);
 const char *fg_node_label(const fg_node *n); /* its name, else its first output's name */
 
 const fg_attr *fg_node_attr(const fg_node *n, const char *name); /* NULL if absent */
+/* NULL if absent. Raises FG_BAD_MODEL, naming node and attribute, if it is of another type; so do the others
+ * below, which return `otherwise` where it is absent. */
+const fg_attr *fg_attr_of(const fg_node *n, const char *name, fg_attr_type type);
 int64_t fg_attr_int(const fg_node *n, const char *name, int64_t otherwise);
 float fg_attr_float(const fg_node *n, const char *name, float otherwise);
 const char *fg_attr_string(const fg_node *n, const char *name, const char *otherwise);

@@ -92,9 +92,9 @@ int64_t fg_node_macs(const fg_node *n) {
 
 /* Windows are clipped to the input, so one output element never costs more than the whole input. */
 static int64_t window_work(const fg_node *n, int64_t in, int64_t out) {
-    const fg_attr *k = fg_node_attr(n, "kernel_shape");
+    const fg_attr *k = fg_attr_of(n, "kernel_shape", FG_ATTR_INTS);
     int64_t window = strcmp(n->op_type, "LRN") == 0 ? fg_attr_int(n, "size", 1) : 1;
-    for (int i = 0; k != NULL && k->type == FG_ATTR_INTS && i < k->n; i++) {
+    for (int i = 0; k != NULL && i < k->n; i++) {
         window = mul_sat(window, k->ints[i] < 1 ? 1 : k->ints[i]);
     }
     if (window < 1) {

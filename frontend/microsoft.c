@@ -246,7 +246,7 @@ fg_activation fg_fused_activation(fg_context *ctx, const fg_node *n) {
     };
     fg_activation a = {NULL, {0, 0}};
     const char *name = fg_attr_string(n, "activation", "");
-    const fg_attr *list = fg_node_attr(n, "activation_params");
+    const fg_attr *list = fg_attr_of(n, "activation_params", FG_ATTR_FLOATS);
     if (*name == '\0') {
         return a;
     }
@@ -257,7 +257,7 @@ fg_activation fg_fused_activation(fg_context *ctx, const fg_node *n) {
         a.op = known[i].name;
         for (int k = 0; k < 2; k++) {
             a.parameter[k] = known[i].otherwise[k];
-            if (list != NULL && list->type == FG_ATTR_FLOATS && k < list->n) {
+            if (list != NULL && k < list->n) {
                 a.parameter[k] = (double)list->floats[k];
             } else if (known[i].attr[k] != NULL) {
                 a.parameter[k] = (double)fg_attr_float(n, known[i].attr[k], (float)a.parameter[k]);

@@ -5,8 +5,8 @@
 #include "frontend/ops.h"
 
 fg_floats fg_floats_of(const fg_node *n, const char *attr) {
-    const fg_attr *a = fg_node_attr(n, attr);
-    return a != NULL && a->type == FG_ATTR_FLOATS ? (fg_floats){a->n, a->floats} : (fg_floats){0, NULL};
+    const fg_attr *a = fg_attr_of(n, attr, FG_ATTR_FLOATS);
+    return a != NULL ? (fg_floats){a->n, a->floats} : (fg_floats){0, NULL};
 }
 
 fg_floats fg_need_floats(fg_context *ctx, const fg_node *n, const char *attr, int64_t count) {
@@ -67,7 +67,7 @@ static void read_kernel(fg_context *ctx, const fg_node *n, fg_svm *s) {
 }
 
 static void read_classes(fg_context *ctx, const fg_node *n, fg_svm *s) {
-    const fg_attr *a = fg_node_attr(n, "vectors_per_class");
+    const fg_attr *a = fg_attr_of(n, "vectors_per_class", FG_ATTR_INTS);
     s->classes = fg_labels_of(ctx, n).n;
     if (a == NULL || a->n == 0) {
         return;
@@ -141,11 +141,18 @@ static int side_of(const fg_node *n, const char *const *names, const fg_dtype *t
             *data = a->tensor->data;
             return (int)fg_shape_count(&a->tensor->shape);
         }
+        *type = types[i];
+        if (types[i] == FG_STRING) {
+            a = fg_attr_of(n, names[i], FG_ATTR_STRINGS);
+            *data = a->strings;
+        } else if (types[i] == FG_INT64) {
+            a = fg_attr_of(n, names[i], FG_ATTR_INTS);
+            *data = a->ints;
+        } else {
+            a = fg_attr_of(n, names[i], FG_ATTR_FLOATS);
+            *data = a->floats;
+        }
         if (a->n > 0) {
-            *type = types[i];
-            *data = types[i] == FG_STRING  ? (const void *)a->strings
-                    : types[i] == FG_INT64 ? (const void *)a->ints
-                                           : (const void *)a->floats;
             return a->n;
         }
     }
@@ -153,9 +160,8 @@ static int side_of(const fg_node *n, const char *const *names, const fg_dtype *t
 }
 
 static const void *default_of(fg_context *ctx, const fg_node *n, fg_dtype type) {
-    const fg_attr *a = fg_node_attr(n, "default_tensor");
-    if (a != NULL && a->type == FG_ATTR_TENSOR && a->tensor->dtype == type &&
-        fg_shape_count(&a->tensor->shape) == 1) {
+    const fg_attr *a = fg_attr_of(n, "default_tensor", FG_ATTR_TENSOR);
+    if (a != NULL && a->tensor->dtype == type && fg_shape_count(&a->tensor->shape) == 1) {
         return a->tensor->data;
     }
     void *element = fg_alloc(ctx, 1, 16);

@@ -168,7 +168,7 @@ static bool view_slice(const view *v) {
 /* Where part number `output` begins on the axis; -1 if that is not known. */
 static int64_t part_start(const view *v, int axis) {
     const fg_value *list = v->n->n_in > 1 ? v->n->in[1] : NULL;
-    const fg_attr *a = fg_node_attr(v->n, "split");
+    const fg_attr *a = fg_attr_of(v->n, "split", FG_ATTR_INTS);
     int64_t parts = v->n->n_out, extent = v->in->dim[axis], each = (extent + parts - 1) / parts, at = 0;
     if (list != NULL && list->data == NULL) {
         return -1;

@@ -92,8 +92,8 @@ static void read_weights(fg_context *ctx, const fg_node *n, fg_ngrams *p, const 
         fg_raise(ctx, FG_BAD_MODEL, "attribute 'mode' must be TF, IDF or TFIDF, it is '%.20s'", mode);
     }
     p->weighting = (fg_weighting)i;
-    const fg_attr *w = fg_node_attr(n, "weights");
-    if (w == NULL || w->type != FG_ATTR_FLOATS || w->n == 0) {
+    const fg_attr *w = fg_attr_of(n, "weights", FG_ATTR_FLOATS);
+    if (w == NULL || w->n == 0) {
         return;
     }
     for (int k = 0; k < outputs->n; k++) { /* by n-gram or by output: the same only then */

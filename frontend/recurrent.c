@@ -42,11 +42,11 @@ static const struct {
 /* The next number of a list of parameters, which holds those of the activations that have one, in order. */
 static float next_parameter(fg_context *ctx, const fg_node *n, const char *list, bool has, int *used,
                             float otherwise) {
-    const fg_attr *a = fg_node_attr(n, list);
+    const fg_attr *a = fg_attr_of(n, list, FG_ATTR_FLOATS);
     if (!has) {
         return 0;
     }
-    const float f = a != NULL && a->type == FG_ATTR_FLOATS && *used < a->n ? a->floats[(*used)++] : otherwise;
+    const float f = a != NULL && *used < a->n ? a->floats[(*used)++] : otherwise;
     if (!isfinite(f)) {
         fg_blame_attribute(ctx, list);
         fg_raise(ctx, FG_BAD_MODEL, "attribute '%s' has no finite number for an activation that needs one",
@@ -67,9 +67,9 @@ static fg_activation_kind kind_of(fg_context *ctx, const char *name) {
 
 static void read_activations(fg_context *ctx, const fg_node *n, fg_recurrent *q, int count,
                              const char *const *defaults) {
-    const fg_attr *a = fg_node_attr(n, "activations");
+    const fg_attr *a = fg_attr_of(n, "activations", FG_ATTR_STRINGS);
     int alphas = 0, betas = 0;
-    const bool given = a != NULL && a->type == FG_ATTR_STRINGS && a->n > 0;
+    const bool given = a != NULL && a->n > 0;
     /* RNN's own default names two, whatever the direction */
     if (given && (a->n < count * q->directions || a->n > MAX_ACTIVATIONS)) {
         fg_blame_attribute(ctx, "activations");

@@ -249,7 +249,7 @@ static bool is_identity_pool(const fg_node *n) {
     if (!fg_shape_equal(&n->in[0]->shape, &n->out[0]->shape)) {
         return false;
     }
-    const fg_attr *window = fg_node_attr(n, "kernel_shape");
+    const fg_attr *window = fg_attr_of(n, "kernel_shape", FG_ATTR_INTS);
     for (int i = 0; window != NULL && i < window->n; i++) {
         if (window->ints[i] != 1) {
             return false;

@@ -22,7 +22,7 @@ static bool float_result(const fg_node *n) {
 }
 
 static bool all_ints(const fg_node *n, const char *attr, int64_t value) {
-    const fg_attr *a = fg_node_attr(n, attr);
+    const fg_attr *a = fg_attr_of(n, attr, FG_ATTR_INTS);
     for (int i = 0; a != NULL && i < a->n; i++) {
         if (a->ints[i] != value) {
             return false;
@@ -43,7 +43,7 @@ static bool empty(const fg_value *v) {
 }
 
 static bool pads_outwards(const fg_node *n) {
-    const fg_attr *a = fg_node_attr(n, "pads");
+    const fg_attr *a = fg_attr_of(n, "pads", FG_ATTR_INTS);
     for (int i = 0; a != NULL && i < a->n; i++) {
         if (a->ints[i] < 0) {
             return false;
@@ -344,7 +344,7 @@ bool fg_is_view(const fg_node *n) {
     if (fg_is_one_of(n, "Reshape Flatten Squeeze Unsqueeze")) {
         return true;
     }
-    const fg_attr *perm = fg_is_op(n, "Transpose") ? fg_node_attr(n, "perm") : NULL;
+    const fg_attr *perm = fg_is_op(n, "Transpose") ? fg_attr_of(n, "perm", FG_ATTR_INTS) : NULL;
     int64_t last = -1;
     for (int i = 0; perm != NULL && i < perm->n; i++) {
         if (n->in[0]->shape.dim[perm->ints[i]] == 1) {

@@ -395,7 +395,7 @@ bool fg_ex_normalizer(fg_expansion *x) {
 
 static fg_value *imputed(fg_expansion *x, fg_dtype t) {
     const fg_floats f = fg_floats_of(x->node, "imputed_value_floats");
-    const fg_attr *a = fg_node_attr(x->node, "imputed_value_int64s");
+    const fg_attr *a = fg_attr_of(x->node, "imputed_value_int64s", FG_ATTR_INTS);
     if (fg_dtype_get(t)->is_float) {
         return fg_ex_cast(x, float_list(x, f), t);
     }
@@ -442,7 +442,7 @@ bool fg_ex_one_hot_encoder(fg_expansion *x) {
 }
 
 bool fg_ex_feature_vectorizer(fg_expansion *x) {
-    const fg_attr *dims = fg_node_attr(x->node, "inputdimensions");
+    const fg_attr *dims = fg_attr_of(x->node, "inputdimensions", FG_ATTR_INTS);
     fg_value **part = FG_ARRAY(x->rw->ctx, 2 * x->node->n_in, fg_value *);
     int n = 0;
     for (int i = 0; i < x->node->n_in; i++) {

@@ -72,7 +72,7 @@ static int64_t slice_operand(fg_extents *l, const fg_node *n, int operand, const
         }
         return fg_const_int(n->in[operand], i);
     }
-    const fg_attr *a = fg_node_attr(n, attr);
+    const fg_attr *a = fg_attr_of(n, attr, FG_ATTR_INTS);
     return a != NULL && i < a->n ? a->ints[i] : otherwise;
 }
 
@@ -99,7 +99,7 @@ static void bind_ends(fg_extents *l, fg_node *n) {
 
 static void slice(fg_extents *l, fg_node *n) {
     bind_ends(l, n);
-    const fg_attr *a = fg_node_attr(n, "starts");
+    const fg_attr *a = fg_attr_of(n, "starts", FG_ATTR_INTS);
     const int count =
         n->n_in > 1 && n->in[1] != NULL ? (int)fg_shape_count(&n->in[1]->shape) : (a == NULL ? 0 : a->n);
     for (int i = 0; i < count; i++) {
@@ -172,7 +172,7 @@ static bool reduces_dynamic(const fg_node *n) {
             axes[i] = fg_const_int(n->in[1], i);
         }
     } else if (fg_node_attr(n, "axes") != NULL) {
-        const fg_attr *a = fg_node_attr(n, "axes");
+        const fg_attr *a = fg_attr_of(n, "axes", FG_ATTR_INTS);
         count = a->n < FG_MAX_RANK ? a->n : FG_MAX_RANK;
         memcpy(axes, a->ints, (size_t)count * sizeof *axes);
     }
@@ -347,7 +347,7 @@ static fg_form pad_form(const fg_node *n, int i) {
     if (v != NULL && v->data == NULL && v->elements != NULL) {
         return v->elements[i];
     }
-    const fg_attr *a = fg_node_attr(n, "pads");
+    const fg_attr *a = fg_attr_of(n, "pads", FG_ATTR_INTS);
     return (fg_form){.constant = v != NULL ? fg_const_int(v, i) : a->ints[i]};
 }
 

@@ -70,7 +70,7 @@ static void append_window(fg_context *ctx, char *to, size_t size, const fg_node 
     if (!fg_is_one_of(n, "Conv ConvTranspose MaxPool AveragePool LpPool")) {
         return;
     }
-    const fg_attr *a = fg_node_attr(n, "kernel_shape");
+    const fg_attr *a = fg_attr_of(n, "kernel_shape", FG_ATTR_INTS);
     int64_t extents[FG_MAX_RANK];
     int count = a != NULL ? a->n : 0;
     for (int i = 0; i < count && i < FG_MAX_RANK; i++) {

@@ -101,7 +101,7 @@ static bool bound_is(const fg_node *n, int operand, const char *attribute, doubl
     if (n->n_in > operand && n->in[operand])
         return n->in[operand]->data && fg_shape_count(&n->in[operand]->shape) == 1 &&
                fg_const_float(n->in[operand], 0) == wanted;
-    const fg_attr *a = fg_node_attr(n, attribute);
+    const fg_attr *a = fg_attr_of(n, attribute, FG_ATTR_FLOAT);
     return a && (double)a->f == wanted;
 }
 

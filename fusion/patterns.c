@@ -6,7 +6,7 @@
 #include "fusion/rewrite.h"
 
 static bool undilated(const fg_node *n) {
-    const fg_attr *a = fg_node_attr(n, "dilations");
+    const fg_attr *a = fg_attr_of(n, "dilations", FG_ATTR_INTS);
     for (int i = 0; a != NULL && i < a->n; i++) {
         if (a->ints[i] != 1) {
             return false;

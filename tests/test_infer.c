@@ -113,6 +113,28 @@ static void huge_window_attributes_are_refused(void **state) {
     one_node_done(&t);
 }
 
+/* Each reader of attributes meets a type that it does not read. */
+static void attributes_of_another_type_are_refused(void **state) {
+    static const struct {
+        const char *op, *attribute, *says;
+        fg_attr_type type;
+    } cases[] = {
+        {"Softmax", "axis", "attribute 'axis' is a list of integers, it must be an integer", FG_ATTR_INTS},
+        {"LRN", "alpha", "attribute 'alpha' is an integer, it must be a float", FG_ATTR_INT},
+        {"AveragePool", "auto_pad", "attribute 'auto_pad' is a float, it must be a string", FG_ATTR_FLOAT},
+        {"MaxPool", "kernel_shape", "is a list of floats, it must be a list of integers", FG_ATTR_FLOATS},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        one_node t = one_node_new(cases[i].op, 13);
+        one_node_counting(&t, "1,1,4");
+        one_node_attr(&t, cases[i].attribute, cases[i].type);
+        one_node_expect_error(&t, FG_BAD_MODEL, cases[i].says);
+        assert_string_equal(fg_context_diagnostic(t.ctx)->attribute, cases[i].attribute);
+        one_node_done(&t);
+    }
+}
+
 static void a_rewritten_node_is_inferred_alone(void **state) {
     (void)state;
     one_node t = one_node_new("Relu", 13);
@@ -138,6 +160,7 @@ int main(void) {
         cmocka_unit_test(folding_is_paid_for_in_work),
         cmocka_unit_test(sizes_that_overflow_are_refused),
         cmocka_unit_test(huge_window_attributes_are_refused),
+        cmocka_unit_test(attributes_of_another_type_are_refused),
         cmocka_unit_test(a_rewritten_node_is_inferred_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

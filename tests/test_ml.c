@@ -252,6 +252,27 @@ TEST(maps_of_scores_are_tensors) {
     check(g, I(g, y, "classlabels_int64s", 4, 5, 6));
 }
 
+/* A list of another type has no elements of the wanted one behind its length. */
+TEST(labels_of_another_type_are_refused) {
+    (void)arg;
+    static const char *const names[] = {"classlabels_int64s", "classlabels_strings"};
+    for (int i = 0; i < 2; i++) {
+        fg_graph *g = new_graph(ctx, 17);
+        fg_value *y = ML(g, "ZipMap", NODE(g, "Relu", input(g, "x", "5x3")));
+        F(g, y, names[i], 4, 5, 6);
+        output(g, y);
+        fg_graph_link(g);
+        assert_int_equal(fg_try(ctx, infer_graph, g), FG_BAD_MODEL);
+    }
+    fg_graph *g = new_graph(ctx, 17);
+    fg_value *y = ML(g, "LabelEncoder", typed_input(g, "x", "4", FG_INT64));
+    F(g, y, "keys_int64s", 1, 2, 3);
+    F(g, y, "values_floats", 0.5f, 1, 2);
+    output(g, y);
+    fg_graph_link(g);
+    assert_int_equal(fg_try(ctx, infer_graph, g), FG_BAD_MODEL);
+}
+
 /* ---- n-grams ---- */
 
 static fg_value *tfidf(fg_graph *g, const char *shape, const char *mode, int64_t shortest, int64_t skips) {
@@ -299,6 +320,7 @@ int main(void) {
         cmocka_unit_test(features_are_prepared),
         cmocka_unit_test(labels_are_looked_up),
         cmocka_unit_test(maps_of_scores_are_tensors),
+        cmocka_unit_test(labels_of_another_type_are_refused),
         cmocka_unit_test(ngrams_are_counted),
         cmocka_unit_test(ngrams_that_do_not_fit_the_pool_are_refused),
     };

@@ -19,7 +19,7 @@ static void emit_change(fg_emit *e, const char *action, int64_t room, const char
 static void emit(fg_emit *e) {
     const fg_node *n = e->k->stage[0].anchor;
     fg_value *x = n->in[0], *y = n->out[0];
-    const fg_attr *words = fg_node_attr(n, "stopwords");
+    const fg_attr *words = fg_attr_of(n, "stopwords", FG_ATTR_STRINGS);
     const char *action = fg_attr_string(n, "case_change_action", "NONE");
     int64_t from[FG_MAX_RANK], to[FG_MAX_RANK];
     fg_emit_input(e, "x", x);

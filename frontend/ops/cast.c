@@ -16,8 +16,8 @@ static void check_round_mode(fg_context *ctx, const fg_node *n) {
 
 /* The type that attribute 'to' names. */
 static fg_dtype target_type(fg_context *ctx, const fg_node *n) {
-    const fg_attr *to = fg_node_attr(n, "to");
-    if (to == NULL || to->type != FG_ATTR_INT) {
+    const fg_attr *to = fg_attr_of(n, "to", FG_ATTR_INT);
+    if (to == NULL) {
         fg_raise(ctx, FG_BAD_MODEL, "attribute 'to' is missing");
     }
     if (to->i <= 0 || to->i >= FG_DTYPE_COUNT || (FG_T_ANY & FG_T(to->i)) == 0) {

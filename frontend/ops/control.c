@@ -12,7 +12,7 @@
 #define MAX_UNROLLED 4096
 
 static const fg_graph *graph_of(fg_context *ctx, const fg_node *n, const char *attr) {
-    const fg_attr *a = fg_node_attr(n, attr);
+    const fg_attr *a = fg_attr_of(n, attr, FG_ATTR_GRAPH);
     if (a == NULL || a->graph == NULL) {
         fg_raise(ctx, FG_BAD_MODEL, "attribute '%s' is missing", attr);
     }
@@ -288,8 +288,8 @@ typedef struct scan {
 } scan;
 
 static int64_t listed(fg_context *ctx, const fg_node *n, const char *attr, int i) {
-    const fg_attr *a = fg_node_attr(n, attr);
-    if (a == NULL || a->type != FG_ATTR_INTS) {
+    const fg_attr *a = fg_attr_of(n, attr, FG_ATTR_INTS);
+    if (a == NULL) {
         return 0;
     }
     if (i >= a->n) {

@@ -172,7 +172,7 @@ static void infer_join(fg_context *ctx, fg_graph *g, fg_node *n) {
 /* ---- SequenceMap ---- */
 
 static void infer_map(fg_context *ctx, fg_graph *g, fg_node *n) {
-    const fg_attr *a = fg_node_attr(n, "body");
+    const fg_attr *a = fg_attr_of(n, "body", FG_ATTR_GRAPH);
     const fg_graph *body = a == NULL ? NULL : a->graph;
     int count = fg_need_items(ctx, n, 0)->n_items;
     if (body == NULL || body->n_inputs != n->n_in || body->n_outputs < n->n_out) {

@@ -17,7 +17,7 @@ static void infer_concat(fg_context *ctx, fg_graph *g, fg_node *n) {
 /* What is removed is found at run time; if nothing is left, one empty string is. */
 static void infer_normalizer(fg_context *ctx, fg_graph *g, fg_node *n) {
     const fg_shape *x = &n->in[0]->shape;
-    const fg_attr *words = fg_node_attr(n, "stopwords");
+    const fg_attr *words = fg_attr_of(n, "stopwords", FG_ATTR_STRINGS);
     const char *change = fg_attr_string(n, "case_change_action", "NONE");
     if (x->rank < 1 || x->rank > 2 || (x->rank == 2 && x->dim[0] != 1)) {
         fg_raise(ctx, FG_BAD_MODEL, "input of shape %s is neither a list nor one row", fg_shape_text(ctx, x));

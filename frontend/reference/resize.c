@@ -48,9 +48,9 @@ static void require_length(fg_context *ctx, const char *operand, int64_t got, in
 }
 
 static double scale_at(const fg_node *n, const fg_tensor *in, int operand, int i) {
-    const fg_attr *a = fg_node_attr(n, "scales");
+    const fg_attr *a = fg_attr_of(n, "scales", FG_ATTR_FLOATS);
     if (operand < 0) {
-        return a != NULL && a->type == FG_ATTR_FLOATS && i < a->n ? (double)a->floats[i] : 0;
+        return a != NULL && i < a->n ? (double)a->floats[i] : 0;
     }
     return fg_tensor_float(&in[operand], i);
 }
@@ -142,7 +142,7 @@ void fg_resize_plan(fg_context *ctx, const fg_node *n, int opset, const fg_tenso
         r->num[d] = r->den[d] = r->end[d] = 1;
     }
     int operand = old ? (n->n_in > 1 ? 1 : -1) : 2;
-    const fg_attr *attr = operand < 0 ? fg_node_attr(n, "scales") : NULL;
+    const fg_attr *attr = operand < 0 ? fg_attr_of(n, "scales", FG_ATTR_FLOATS) : NULL;
     int64_t scales = operand < 0 ? (attr != NULL ? attr->n : 0) : length_of(n, in, operand);
     int64_t sizes = old ? 0 : length_of(n, in, 3);
     if (crop) {

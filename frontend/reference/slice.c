@@ -75,8 +75,8 @@ static int64_t part_extent(const fg_eval *e, int i, int64_t extent) {
     if (fg_has_operand(e, 1)) {
         return fg_tensor_int(&e->in[1], i);
     }
-    const fg_attr *list = fg_node_attr(e->node, "split");
-    if (list != NULL && list->type == FG_ATTR_INTS && i < list->n) {
+    const fg_attr *list = fg_attr_of(e->node, "split", FG_ATTR_INTS);
+    if (list != NULL && i < list->n) {
         return list->ints[i];
     }
     int64_t parts = e->node->n_out, each = (extent + parts - 1) / parts;

@@ -47,7 +47,7 @@ static const char *with_case(fg_context *ctx, const char *s, const char *action)
 }
 
 static bool is_stopword(const fg_eval *e, const char *s) {
-    const fg_attr *words = fg_node_attr(e->node, "stopwords");
+    const fg_attr *words = fg_attr_of(e->node, "stopwords", FG_ATTR_STRINGS);
     const char *fold = fg_attr_int(e->node, "is_case_sensitive", 0) != 0 ? "NONE" : "LOWER";
     const char *own = with_case(e->ctx, s, fold);
     for (int i = 0; words != NULL && i < words->n; i++) {
