@@ -120,13 +120,13 @@ static void attributes_of_another_type_are_refused(void **state) {
         fg_attr_type type;
     } cases[] = {
         {"Softmax", "axis", "attribute 'axis' is a list of integers, it must be an integer", FG_ATTR_INTS},
-        {"LRN", "alpha", "attribute 'alpha' is an integer, it must be a float", FG_ATTR_INT},
+        {"Swish", "alpha", "attribute 'alpha' is an integer, it must be a float", FG_ATTR_INT},
         {"AveragePool", "auto_pad", "attribute 'auto_pad' is a float, it must be a string", FG_ATTR_FLOAT},
         {"MaxPool", "kernel_shape", "is a list of floats, it must be a list of integers", FG_ATTR_FLOATS},
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        one_node t = one_node_new(cases[i].op, 13);
+        one_node t = one_node_new(cases[i].op, 24);
         one_node_counting(&t, "1,1,4");
         one_node_attr(&t, cases[i].attribute, cases[i].type);
         one_node_expect_error(&t, FG_BAD_MODEL, cases[i].says);
