@@ -121,7 +121,7 @@ static void attributes_of_another_type_are_refused(void **state) {
     } cases[] = {
         {"Softmax", "axis", "attribute 'axis' is a list of integers, it must be an integer", FG_ATTR_INTS},
         {"Swish", "alpha", "attribute 'alpha' is an integer, it must be a float", FG_ATTR_INT},
-        {"AveragePool", "auto_pad", "attribute 'auto_pad' is a float, it must be a string", FG_ATTR_FLOAT},
+        {"Gelu", "approximate", "attribute 'approximate' is a float, it must be a string", FG_ATTR_FLOAT},
         {"MaxPool", "kernel_shape", "is a list of floats, it must be a list of integers", FG_ATTR_FLOATS},
     };
     (void)state;
