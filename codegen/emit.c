@@ -254,6 +254,12 @@ fg_dtype fg_emit_packed(fg_emit *e, const char *name, fg_dtype storage, float *p
     return half ? storage : FG_FLOAT;
 }
 
+/* A copy costs a load and a store beside what it saves, which may be as little as one instruction in each
+ * loop; it is not made where memory counts more. */
+bool fg_wants_wide(const fg_emit *e, fg_dtype stored, int64_t times) {
+    return stored != FG_FLOAT && e->m->options.optimize != FG_OPTIMIZE_RAM && times >= 4;
+}
+
 fg_dtype fg_emit_stored(fg_emit *e, const char *name, fg_value *v) {
     const int64_t n = fg_shape_count(&v->shape);
     if (v->data == NULL || v->storage == FG_UNDEFINED || !all_exact(v->storage, v->data, n)) {

@@ -142,6 +142,9 @@ float *fg_emit_weights(fg_emit *e, const char *name, int64_t count);
  * fg_template_weights. packed is freed. */
 float *fg_pack_new(const fg_emit *e, int64_t count);
 fg_dtype fg_emit_packed(fg_emit *e, const char *name, fg_dtype storage, float *packed, int64_t count);
+/* Whether packed weights of the type that they are stored in are better made float32 once, in scratch, than
+ * in each of `times` loops that read all of them. */
+bool fg_wants_wide(const fg_emit *e, fg_dtype stored, int64_t times);
 /* A constant as fg_emit_input declares it, but as it is stored: returns its storage, else its type. */
 fg_dtype fg_emit_stored(fg_emit *e, const char *name, fg_value *v);
 

@@ -19,6 +19,7 @@ typedef struct fg_conv_kernel {
     bool flat;
     int64_t merged, blocks, icm, ocm, vectors;
     bool stored, scale_weights;
+    bool wide;   /* weights in 16 bits become float32 in scratch, panel by panel */
     int ahead;   /* floats of weights fetched ahead in each step */
     bool halves; /* where the last vector has few channels, half of it is worked on */
     fg_epilogue *epilogue, *prologue;
@@ -323,6 +324,23 @@ static void emit_prologue(fg_conv_kernel *q) {
     q->prologue = fg_epilogue_new(e, "a", k->prologue, k->n_prologue, q->c.x, q->c.in, false);
 }
 
+/* Tiles that meet a panel, in the part of the kernel that has fewest. */
+static int64_t tiles_of_panel(const fg_conv_kernel *q) {
+    const int64_t tiles = q->h * ((q->w + q->tile.mr - 1) / q->tile.mr);
+    const bool shared = strcmp(q->split, "row") == 0 || strcmp(q->split, "pixel") == 0;
+    return shared ? tiles / q->e->m->options.threads : tiles;
+}
+
+/* A panel in float32 goes by the loads that the target has for that, and stays in cache: nothing is fetched.
+ */
+static void make_wide(fg_conv_kernel *q, fg_dtype stored) {
+    q->wide = !q->e->k->n_prologue && fg_wants_wide(q->e, stored, tiles_of_panel(q));
+    if (!q->wide) return;
+    const int64_t panel = q->tile.nv < q->vectors ? q->tile.nv : q->vectors;
+    fg_emit_scratch(q->e, "panel", "float", sizeof(float), q->c.kh * q->c.kw * q->icm * panel * q->e->lanes);
+    q->ahead = 0;
+}
+
 static bool columns_are_dense(const fg_emit *e, const fg_value *v, int64_t columns) {
     const int d = v->shape.rank - 1;
     return v->data || d < 0 || v->shape.dim[d] != columns || columns == 1 ||
@@ -379,6 +397,7 @@ static void emit(fg_emit *e) {
     }
     if (k->n_prologue) emit_prologue(&q);
     const fg_dtype stored = fg_pack_panels(e, q.scale_weights ? "packed" : "w", &q.c, q.merged, q.tile.nv);
+    make_wide(&q, stored);
     fg_pack_bias(e, "bias", &q.c, q.merged);
     q.epilogue =
         fg_epilogue_new(e, "p", k->stage[0].epilogue, k->stage[0].n_epilogue, q.c.y, q.c.out, q.flat);
@@ -386,7 +405,8 @@ static void emit(fg_emit *e) {
     set_shape(&q, t);
     set_source(&q, t);
     set_split(&q, t);
-    if (!q.scale_weights) fg_template_weights(t, stored);
+    if (!q.scale_weights && !q.wide) fg_template_weights(t, stored);
+    fg_template_int(t, "WIDE", q.wide);
     fg_template_text(t, "FROMT", fg_weight_type(stored));
     fg_template_text(t, "LOADFROM", fg_weight_load(stored));
     fg_template_int(t, "STORE", q.stored);

@@ -30,6 +30,7 @@ typedef struct fg_rowbuffer {
     int tx;
     int64_t cb, ring, pitch;
     fg_dtype packed_as, window_as; /* types of the weights */
+    bool wide, wide_taps;          /* both are made float32 in scratch before a block begins */
     fg_epilogue *produced, *epilogue;
     const fg_value *stored;
     const char *split; /* what the parts of the kernel divide: "none", "block", "vector" or "row" */
@@ -257,6 +258,26 @@ static void open_producer(fg_rowbuffer *q) {
     q->produced = fg_epilogue_new(e, "e", s->epilogue, s->n_epilogue, q->p.y, q->p.out, false);
 }
 
+/* Blocks begin with their weights made float32 where their rows would load them often enough. */
+static void make_wide(fg_rowbuffer *q) {
+    fg_emit *e = q->e;
+    const fg_window *v = &q->v;
+    const int64_t parts = strcmp(q->split, "row") == 0 ? e->m->options.threads : 1;
+    if (q->producer) {
+        const int64_t tiles = (q->p.ow + q->tile.mr - 1) / q->tile.mr;
+        q->wide = fg_wants_wide(e, q->packed_as, q->p.oh / parts * tiles);
+    }
+    if (!v->pool)
+        q->wide_taps = fg_wants_wide(e, q->window_as, v->oh / parts * ((v->ow + q->tx - 1) / q->tx));
+    const int64_t vectors = (v->channels + e->lanes - 1) / e->lanes * e->lanes,
+                  block = q->producer && q->cb < vectors ? q->cb : vectors;
+    if (q->wide) {
+        fg_emit_scratch(e, "panel", "float", sizeof(float), q->p.kh * q->p.kw * q->p.ic * block);
+        q->ahead = 0;
+    }
+    if (q->wide_taps) fg_emit_scratch(e, "taps", "float", sizeof(float), v->kh * v->kw * block);
+}
+
 static void set_producer(const fg_rowbuffer *q, fg_template *t) {
     const fg_convolution *c = &q->p;
     const fg_source *s = &q->source;
@@ -317,8 +338,11 @@ static void set_window(const fg_rowbuffer *q, fg_template *t) {
     fg_template_text(t, "YROW", "y");
     fg_template_int(t, "POOL", v->pool);
     fg_template_int(t, "TAP", q->e->k->tap != NULL);
-    fg_template_weights(t, q->packed_as);
-    fg_window_row_weights(t, q->window_as);
+    fg_template_weights(t, q->wide ? FG_FLOAT : q->packed_as);
+    fg_window_row_weights(t, q->wide_taps ? FG_FLOAT : q->window_as);
+    fg_template_int(t, "WIDE", q->wide);
+    fg_template_int(t, "WIDE_TAPS", q->wide_taps);
+    fg_template_text(t, "LOADFROM", fg_weight_load(q->wide ? q->packed_as : q->window_as));
     fg_template_text(t, "FILL", v->pool ? "fg_set1(-FG_INF)" : "fg_zero()");
     fg_template_text(t, "MEAN", fg_format(q->e->ctx, "1.0f / %lld.0f", (long long)(v->oh * v->ow)));
     fg_window_row_uses(t, q->e->ctx, q->tx, v->kw, v->sx, v->dx);
@@ -351,6 +375,7 @@ void fg_rowbuffer_emit(fg_emit *e) {
     if (q.producer) open_producer(&q);
     choose_window_tile(&q);
     if (!q.v.pool) q.window_as = fg_window_row_pack(e, &q.v.c);
+    make_wide(&q);
     q.epilogue = fg_epilogue_new(e, "p", last->epilogue, last->n_epilogue, q.v.y, q.v.out, false);
     fg_template *t = fg_emit_template(e);
     fg_template_text(t, "XNAME", q.source.pointer);

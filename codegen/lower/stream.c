@@ -190,6 +190,7 @@ static void set_window(fg_row_stage *q, fg_template *t) {
     q->tx = fg_window_row_tile(q->e->m->target, c->ow, c->kw, false);
     fg_template_text(t, "KIND", "window");
     fg_template_int(t, "POOL", 0);
+    fg_template_int(t, "WIDE_TAPS", 0);
     fg_template_int(t, "SAFE", 0);
     fg_template_int(t, "OW", c->ow);
     fg_template_int(t, "SX", c->sx);
