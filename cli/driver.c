@@ -2,18 +2,19 @@
 #include "cli/driver.h"
 
 #include "cli/output.h"
+#include "cli/paths.h"
 #include "cli/picture.h"
 #include "cli/report.h"
 #include "cli/tune.h"
 #include "cli/view.h"
 #include "codegen/escape.h"
 #include "codegen/functions.h"
+#include "frontend/external.h"
 #include "fusion/rounding.h"
 #include "verify/inputs.h"
 
 #include <inttypes.h>
 #include <string.h>
-#include <sys/stat.h>
 
 /* Inline weights beyond this make compilers slow and hungry. */
 #define INLINE_NOTE_BYTES (32 << 20)
@@ -75,34 +76,9 @@ static void write_file(fg_context *ctx, const char *path, const char *text, size
 
 /* ---- before the long work ---- */
 
-static bool same_file(const char *a, const char *b) {
-    struct stat s, t;
-    return stat(a, &s) == 0 && stat(b, &t) == 0 && s.st_dev == t.st_dev && s.st_ino == t.st_ino;
-}
-
-static void check_output(fg_context *ctx, const fg_cli_options *o, const char *model) {
-    fg_output_names names = fg_output_names_of(ctx, o->output);
-    const char *paths[] = {names.header, names.weights, names.source};
-    for (size_t i = 0; i < FG_COUNT(paths); i++) {
-        if (o->tune_file && (same_file(paths[i], o->tune_file) || strcmp(paths[i], o->tune_file) == 0))
-            fg_raise(ctx, FG_USAGE, "'%s' cannot be both output and tune file", paths[i]);
-        if (i == 1 && o->weights == FG_WEIGHTS_INLINE) continue;
-        if (same_file(paths[i], model)) fg_raise(ctx, FG_USAGE, "'%s' would overwrite the model", paths[i]);
-        fg_output_check(ctx, paths[i]);
-    }
-}
-
-static void check_tune_file(fg_context *ctx, const fg_cli_options *o, const char *model) {
-    if (!o->tune_file || !o->tune_seconds) return;
-    if (same_file(o->tune_file, model))
-        fg_raise(ctx, FG_USAGE, "'%s' would overwrite the model", o->tune_file);
-    fg_output_check(ctx, o->tune_file);
-}
-
-static void check_emit(fg_context *ctx, const fg_cli_options *o, const char *model) {
-    if (!o->emit) return;
-    if (same_file(o->emit, model)) fg_raise(ctx, FG_USAGE, "'%s' would overwrite the model", o->emit);
-    fg_output_check(ctx, o->emit);
+/* External data lie where the model says, which is known once it is read. */
+static void check_external(fg_context *ctx, const fg_cli_options *o, const fg_graph *read) {
+    for (const fg_file *f = read->external; f; f = f->next) fg_paths_check_read(ctx, o, f->path);
 }
 
 /* A failed write is seen by ferror in the commit. */
@@ -530,11 +506,9 @@ static void run_job(fg_context *ctx, void *arg) {
     job *j = arg;
     const fg_cli_options *o = j->options;
     fg_context_set_file(ctx, j->model);
-    if (o->output) check_output(ctx, o, j->model);
-    check_tune_file(ctx, o, j->model);
-    check_emit(ctx, o, j->model);
     fg_progress(ctx, "reading", 0, 0);
     j->read = read_graph(j);
+    check_external(ctx, o, j->read);
     note_input(j);
     if (!dump(j, FG_DUMP_READ, j->read, NULL) && only_dumps(o)) return;
     fg_infer(j->read);
@@ -689,8 +663,7 @@ static void print_reports(session *s) {
 static void run_session(fg_context *ctx, void *arg) {
     session *s = arg;
     const fg_cli_options *o = s->options;
-    for (int i = 0; i < o->n_reports; i++)
-        if (o->reports[i].file) fg_output_check(ctx, o->reports[i].file);
+    fg_paths_check(ctx, o);
     int points = sweep_size(ctx, o);
     s->reports = FG_ARRAY(ctx, (int64_t)o->n_models * points, const fg_report *);
     for (int i = 0; i < o->n_models; i++) {

@@ -2,6 +2,7 @@
 #include "cli/console.h"
 #include "cli/driver.h"
 #include "cli/lists.h"
+#include "verify/leftovers.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -72,6 +73,8 @@ static fg_status run(fg_context *ctx, program *p) {
 int main(int argc, char **argv) {
     keep_standard_streams();
     signal(SIGPIPE, SIG_IGN); /* a reader that left must not end the work on the files */
+    signal(SIGXFSZ, SIG_IGN); /* a file that grows too large is an error like a full disk */
+    fg_leftovers_on_signals();
     program p = {.argc = argc, .argv = argv};
     fg_context *ctx = fg_context_new();
     if (!ctx) {

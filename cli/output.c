@@ -1,5 +1,7 @@
 #include "cli/output.h"
 
+#include "verify/leftovers.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -25,7 +27,7 @@ _Noreturn static void fail(fg_context *ctx, const char *path, int error) {
     fg_raise(ctx, FG_OUTPUT, "cannot write '%s': %s", path, strerror(error ? error : EIO));
 }
 
-static const char *folder_of(fg_context *ctx, const char *path) {
+const char *fg_output_folder(fg_context *ctx, const char *path) {
     const char *slash = strrchr(path, '/');
     if (!slash) return ".";
     return slash == path ? "/" : fg_strndup(ctx, path, (size_t)(slash - path));
@@ -37,7 +39,7 @@ void fg_output_check(fg_context *ctx, const char *path) {
         if (S_ISDIR(s.st_mode)) fail(ctx, path, EISDIR);
         if (!S_ISREG(s.st_mode)) return;
     }
-    const char *folder = folder_of(ctx, path);
+    const char *folder = fg_output_folder(ctx, path);
     if (stat(folder, &s) != 0) fail(ctx, path, errno);
     if (!S_ISDIR(s.st_mode)) fail(ctx, path, ENOTDIR);
     if (access(folder, W_OK | X_OK) != 0) fail(ctx, path, errno);
@@ -53,6 +55,7 @@ static void discard(void *resource) {
             unlink(f->path);
         else if (f->temporary)
             unlink(f->temporary);
+        if (f->temporary) fg_leftover_drop(f->temporary);
     }
     o->n = 0;
 }
@@ -70,9 +73,12 @@ static int open_temporary(fg_output *o, out_file *f) {
     for (int attempt = 0; attempt < 100; attempt++) {
         const char *name =
             fg_format(o->ctx, "%.*s.fusegen-%ld-%d.tmp", folder, f->path, (long)getpid(), attempt);
-        int fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-        if (fd < 0 && errno == EEXIST) continue;
-        if (fd >= 0) f->temporary = name;
+        fg_leftovers_hold();
+        int fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666), error = errno;
+        if (fd >= 0) fg_leftover_add(f->temporary = name);
+        fg_leftovers_release();
+        if (fd < 0 && error == EEXIST) continue;
+        errno = error;
         return fd;
     }
     return -1;
@@ -96,6 +102,23 @@ FILE *fg_output_open(fg_output *o, const char *path) {
     return f->stream;
 }
 
+/* The errno of the first that fails, and its name; then none of them is left. */
+static int rename_all(fg_output *o, const char **refused) {
+    for (int i = 0; i < o->n; i++) {
+        out_file *f = &o->file[i];
+        if (!f->temporary) continue;
+        if (rename(f->temporary, f->path) != 0) {
+            int error = errno;
+            *refused = f->path;
+            discard(o);
+            return error;
+        }
+        fg_leftover_drop(f->temporary);
+        f->renamed = true;
+    }
+    return 0;
+}
+
 void fg_output_commit(fg_output *o) {
     for (int i = 0; i < o->n; i++) {
         out_file *f = &o->file[i];
@@ -109,16 +132,11 @@ void fg_output_commit(fg_output *o) {
             fail(o->ctx, f->path, error);
         }
     }
-    for (int i = 0; i < o->n; i++) {
-        out_file *f = &o->file[i];
-        if (!f->temporary) continue;
-        if (rename(f->temporary, f->path) != 0) {
-            int error = errno;
-            discard(o);
-            fail(o->ctx, f->path, error);
-        }
-        f->renamed = true;
-    }
+    fg_leftovers_hold();
+    const char *refused = NULL;
+    const int error = rename_all(o, &refused);
+    fg_leftovers_release();
+    if (refused) fail(o->ctx, refused, error);
     o->n = 0;
 }
 

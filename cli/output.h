@@ -7,6 +7,9 @@
 
 typedef struct fg_output fg_output;
 
+/* The folder that a file is or will be in. */
+const char *fg_output_folder(fg_context *ctx, const char *path);
+
 /* Raises FG_OUTPUT if path cannot become a file: no such folder, no permission, a folder of that name. Costs
  * nothing, so it is asked before the long work. */
 void fg_output_check(fg_context *ctx, const char *path);

@@ -189,6 +189,7 @@ struct fg_graph {
     int n_replaced;     /* and nodes replaced by others: how far inference has gone */
     const struct fg_rounding *rounding; /* of a rewritten graph: what --precision did; NULL: nothing */
     uint8_t sha256[32];                 /* of the model file's bytes */
+    const struct fg_file *external;     /* files of external data that were read; see external.h */
     fg_symbol *symbols;                 /* extents that depend on data */
     int n_symbols, cap_symbols;
     struct fg_graph_own *own; /* names taken and scratch of graph.c */

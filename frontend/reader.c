@@ -79,6 +79,7 @@ fg_graph *fg_read_model(fg_context *ctx, const char *path, const fg_read_options
     for (int i = 0; i < g->n_nodes; i++) g->nodes[i]->index = i;
     fg_file_digest(ctx, r.file, g->sha256);
     g->n_synthetic = r.n_synthetic;
+    g->external = r.external;
     count_parameters(g, r.model->graph);
     if (options != NULL) fg_note_bounds(g, options->bounds, options->n_bounds);
     return g;

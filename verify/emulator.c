@@ -11,6 +11,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "verify/leftovers.h"
+
 /* Without a byte for so long, the program is taken for dead. */
 #define FG_PATIENCE_SECONDS 900
 
@@ -115,6 +117,7 @@ static bool has_ended(session *s, fg_fault *fault) {
     if (waitpid(s->pid, &status, WNOHANG) == 0) return false;
     *fault = fault_of(s, status);
     s->pid = 0;
+    fg_leftover_child(0);
     close_pipes(s);
     return true;
 }

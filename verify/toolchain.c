@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "verify/leftovers.h"
 #include "verify/loader.h"
 
 extern char **environ;
@@ -39,13 +40,18 @@ static int remove_entry(const char *path, const struct stat *st, int type, struc
 
 static void remove_folder(void *path) {
     (void)nftw(path, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+    fg_leftover_drop(path);
 }
 
 char *fg_folder_new(fg_context *ctx) {
     const char *root = getenv("TMPDIR");
     if (!root || !*root) root = "/tmp";
     char *path = fg_format(ctx, "%s/fusegen-XXXXXX", root);
-    if (!mkdtemp(path)) fg_raise(ctx, FG_TOOLCHAIN, "no temporary folder in %s: %s", root, strerror(errno));
+    fg_leftovers_hold();
+    const int failed = mkdtemp(path) ? 0 : errno;
+    if (!failed) fg_leftover_add(path);
+    fg_leftovers_release();
+    if (failed) fg_raise(ctx, FG_TOOLCHAIN, "no temporary folder in %s: %s", root, strerror(failed));
     fg_defer(ctx, remove_folder, path);
     return path;
 }
@@ -91,6 +97,7 @@ int fg_spawn(const fg_arguments *a, const char *log, pid_t *pid) {
     if (!failed) failed = posix_spawn_file_actions_adddup2(&actions, 1, 2);
     if (!failed) failed = posix_spawnp(pid, a->v[0], &actions, NULL, a->v, environ);
     (void)posix_spawn_file_actions_destroy(&actions);
+    if (!failed) fg_leftover_child(*pid);
     return failed;
 }
 
@@ -98,6 +105,7 @@ int fg_wait(pid_t pid) {
     int status = 0;
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
     }
+    fg_leftover_child(0);
     return status;
 }
 
