@@ -47,6 +47,11 @@ static const fg_rewrite rewrites[] = {
     {"split_batch_norm", "BatchNormalization", false, fg_rw_split_batch_norm},
 };
 
+/* Tried too once all the forms above have been found. */
+static const fg_rewrite late_rewrites[] = {
+    {"rows", "Reshape Transpose Concat Slice", false, fg_rw_rows},
+};
+
 static bool is_constant_node(const fg_node *n) {
     for (int i = 0; i < n->n_out; i++) {
         if (n->out[i] != NULL && n->out[i]->data == NULL) {
@@ -130,9 +135,9 @@ static void separate_outputs(fg_graph *g) {
     fg_big_free(g->ctx, seen);
 }
 
-static bool rewrite_once(fg_rewriter *rw, fg_node *n, bool fuse) {
-    for (size_t i = 0; i < FG_COUNT(rewrites); i++) {
-        const fg_rewrite *r = &rewrites[i];
+static bool try_rewrites(fg_rewriter *rw, fg_node *n, bool fuse, const fg_rewrite *rows, size_t n_rows) {
+    for (size_t i = 0; i < n_rows; i++) {
+        const fg_rewrite *r = &rows[i];
         if ((!fuse && !r->always) || (r->ops != NULL && !fg_is_one_of(n, r->ops))) {
             continue;
         }
@@ -144,6 +149,27 @@ static bool rewrite_once(fg_rewriter *rw, fg_node *n, bool fuse) {
     return false;
 }
 
+static void rewrite_all(fg_rewriter *rw, bool fuse, bool late, int64_t *budget) {
+    for (fg_node *n = fg_rw_pop(rw); n != NULL; n = fg_rw_pop(rw)) {
+        if (try_rewrites(rw, n, fuse, rewrites, FG_COUNT(rewrites)) ||
+            (late && try_rewrites(rw, n, fuse, late_rewrites, FG_COUNT(late_rewrites)))) {
+            fg_rw_push(rw, n);
+            FG_REQUIRE(rw->ctx, "canonical forms", (*budget)-- > 0);
+        }
+    }
+}
+
+/* Puts back the nodes that late rewrites look at. */
+static void push_late(fg_rewriter *rw) {
+    for (int i = 0; i < rw->g->n_nodes; i++) {
+        for (size_t k = 0; k < FG_COUNT(late_rewrites); k++) {
+            if (fg_is_one_of(rw->g->nodes[i], late_rewrites[k].ops)) {
+                fg_rw_push(rw, rw->g->nodes[i]);
+            }
+        }
+    }
+}
+
 void fg_canonicalise(fg_graph *g, const fg_fusion_options *options) {
     fg_lower_extents(g);
     drop_constants(g);
@@ -152,12 +178,10 @@ void fg_canonicalise(fg_graph *g, const fg_fusion_options *options) {
     fg_rewriter *rw = fg_rw_new(g);
     int64_t budget =
         1000 + 256 * (int64_t)g->n_nodes; /* every rewrite removes a node or ends a form: far below */
-    for (fg_node *n = fg_rw_pop(rw); n != NULL; n = fg_rw_pop(rw)) {
-        if (!rewrite_once(rw, n, options->fuse)) {
-            continue;
-        }
-        fg_rw_push(rw, n);
-        FG_REQUIRE(g->ctx, "canonical forms", budget-- > 0);
+    rewrite_all(rw, options->fuse, false, &budget);
+    if (options->fuse) {
+        push_late(rw);
+        rewrite_all(rw, true, true, &budget);
     }
     fg_context_set_node(g->ctx, NULL);
     if (options->weights != FG_UNDEFINED) {

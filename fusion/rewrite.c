@@ -61,6 +61,24 @@ fg_node *fg_rw_only_user(fg_rewriter *rw, const fg_value *v) {
     fg_raise(rw->ctx, FG_INTERNAL, "canonical forms: lost the user of value '%s'", v->name);
 }
 
+int fg_rw_users(fg_rewriter *rw, const fg_value *v, fg_node **users, int most) {
+    const fg_uses *u = uses_of(rw, v);
+    int n = 0;
+    if (v->is_output || u->pinned || u->count > most) {
+        return -1;
+    }
+    for (int i = 0; i < u->n && n < u->count; i++) { /* an entry may stand twice */
+        bool again = false;
+        for (int k = 0; k < i && !again; k++) {
+            again = u->at[k].node == u->at[i].node && u->at[k].slot == u->at[i].slot;
+        }
+        if (!again && use_holds(&u->at[i], v)) {
+            users[n++] = u->at[i].node;
+        }
+    }
+    return n;
+}
+
 /* Uses of these values have gone: whoever is left may now be alone. All are counted down before anybody is
  * looked for, since a node may have read a value twice. */
 static void drop_uses(fg_rewriter *rw, fg_value *const *values, int n) {

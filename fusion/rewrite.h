@@ -51,6 +51,9 @@ bool fg_rw_dead(const fg_node *n);
 int fg_rw_use_count(const fg_rewriter *rw, const fg_value *v);
 /* The node that reads v once, if nobody else does and the graph does not return it; else NULL. */
 fg_node *fg_rw_only_user(fg_rewriter *rw, const fg_value *v);
+/* The nodes that read v, once for each use, at most `most`; -1: they are more, or others read it too (the
+ * graph's caller, bodies of control flow). */
+int fg_rw_users(fg_rewriter *rw, const fg_value *v, fg_node **users, int most);
 /* v is made by an operator of that type for one reader only: its producer; else NULL. */
 fg_node *fg_rw_private(fg_rewriter *rw, const fg_value *v, const char *op_type);
 
@@ -126,6 +129,12 @@ void fg_rw_become_reshape(fg_rewriter *rw, fg_node *n, fg_value *x);
 bool fg_rw_gather_one(fg_rewriter *rw, fg_node *n);
 bool fg_rw_sink_view(fg_rewriter *rw, fg_node *n);
 bool fg_rw_unit_views(fg_rewriter *rw, fg_node *n);
+
+bool fg_rw_rows(fg_rewriter *rw, fg_node *n);
+/* A new Gather of n rows of x, of rank 2, in front of `before`; at is kept. */
+fg_node *fg_rw_gather_rows(fg_rewriter *rw, fg_node *before, fg_value *x, const int32_t *at, int64_t n);
+/* Where each of n rows comes to if place i takes row at[i]; false: a row is taken twice. */
+bool fg_rw_row_places(const int32_t *at, int64_t n, int32_t *place);
 
 bool fg_rw_activation(fg_rewriter *rw, fg_node *n);
 bool fg_rw_layer_norm(fg_rewriter *rw, fg_node *n);

@@ -2,7 +2,8 @@
  *
  *   Gather of one constant index            -> Slice, and a Reshape that drops the axis
  *   ew(view(product), y)                    -> view(ew(product, view'(y))), so that the elementwise node
- * joins the epilogue of the product; view is a Reshape that keeps the last dimension, or a Transpose; y is a
+ * joins the epilogue of the product; view is a Reshape that keeps the last dimension, a Transpose, or a
+ * Gather that permutes rows; y is a
  * tensor, a number or one number per channel Reshape(ew(Reshape(x), c))              -> ew(x, c') where only
  * extents of 1 came and went (the windows of masks)
  */
@@ -48,12 +49,26 @@ bool fg_rw_gather_one(fg_rewriter *rw, fg_node *n) {
 
 #define MOST_STEPS 8
 
-/* v, for one reader, ends a private chain of elementwise nodes on a product with a constant matrix. */
-static bool ends_product(fg_rewriter *rw, const fg_value *v) {
+/* n is a Gather that puts all rows of a matrix into another order (see rewrite_rows.c). */
+static bool permutes_rows(const fg_node *n) {
+    return fg_is_op(n, "Gather") && fg_is_const(n->in[1]) && n->in[1]->dtype == FG_INT32 &&
+           n->in[0]->shape.rank == 2 && n->in[1]->shape.rank == 1 && fg_attr_int(n, "axis", 0) == 0 &&
+           fg_shape_equal(&n->in[0]->shape, &n->out[0]->shape);
+}
+
+/* v, for one reader, ends a private chain of elementwise nodes on a product with a constant matrix; its rows
+ * may be in another order. permuted: they are put into another one behind v. */
+static bool ends_product(fg_rewriter *rw, const fg_value *v, bool permuted) {
     for (int step = 0; step < MOST_STEPS; step++) {
         const fg_node *n = v->producer;
         if (n == NULL || fg_rw_use_count(rw, v) != 1 || v->is_output) {
             return false;
+        }
+        if (permutes_rows(n) || (permuted && fg_is_op(n, "Reshape")) ||
+            (fg_is_op(n, "Reshape") && permutes_rows(n->in[0]->producer))) {
+            permuted = true;
+            v = n->in[0];
+            continue;
         }
         if (fg_is_one_of(n, "MatMul Gemm")) {
             return fg_is_const(n->in[1]);
@@ -82,7 +97,8 @@ static fg_node *sinking_view(fg_rewriter *rw, fg_node *n, int i) {
         const bool keeps = a->rank > 0 && b->rank > 0 && a->dim[a->rank - 1] == b->dim[b->rank - 1];
         return keeps && view->n_in > 1 && fg_is_const(view->in[1]) ? view : NULL;
     }
-    return fg_rw_private(rw, n->in[i], "Transpose");
+    view = fg_rw_private(rw, n->in[i], "Gather");
+    return view != NULL && permutes_rows(view) ? view : fg_rw_private(rw, n->in[i], "Transpose");
 }
 
 /* perm of a Transpose; false if it has none of its own. */
@@ -138,6 +154,18 @@ static fg_value *constant_before(fg_rewriter *rw, fg_value *c, const fg_node *vi
     return constant_like(rw, c, &shape);
 }
 
+/* The rows of y as they stand before `view` permutes them; NULL: it takes one twice. */
+static fg_value *rows_before(fg_rewriter *rw, fg_node *n, fg_value *y, const fg_node *view) {
+    const int64_t rows = view->in[1]->shape.dim[0];
+    int32_t *place = FG_ARRAY(rw->ctx, rows, int32_t);
+    if (!fg_rw_row_places(view->in[1]->data, rows, place)) {
+        return NULL;
+    }
+    fg_node *back = fg_rw_gather_rows(rw, n, y, place, rows);
+    fg_rw_push(rw, back);
+    return back->out[0];
+}
+
 /* The tensor y, as large as the view's result, as it is to be applied before it. */
 static fg_value *tensor_before(fg_rewriter *rw, fg_node *n, fg_value *y, const fg_node *view) {
     const fg_shape *before = &view->in[0]->shape;
@@ -153,6 +181,9 @@ static fg_value *tensor_before(fg_rewriter *rw, fg_node *n, fg_value *y, const f
         fg_rw_attr_ints(rw, t, "perm", before->rank, back);
         fg_rw_push(rw, t);
         return t->out[0];
+    }
+    if (fg_is_op(view, "Gather")) {
+        return rows_before(rw, n, y, view);
     }
     fg_value *in[2] = {
         y, fg_rw_const_ints(rw, fg_format(rw->ctx, "%s/shape", y->name), before->rank, before->dim)};
@@ -175,6 +206,9 @@ static void sink(fg_rewriter *rw, fg_node *n, fg_node *view, int i, fg_value *ot
         perm_of(rw, view, perm);
         fg_rw_rebuild(rw, n, "Transpose", 13, 1, &before->out[0]);
         fg_rw_attr_ints(rw, n, "perm", x->shape.rank, perm);
+    } else if (fg_is_op(view, "Gather")) {
+        fg_value *rows[2] = {before->out[0], view->in[1]};
+        fg_rw_rebuild(rw, n, "Gather", 13, 2, rows);
     } else {
         fg_rw_become_reshape(rw, n, before->out[0]);
     }
@@ -190,12 +224,12 @@ bool fg_rw_sink_view(fg_rewriter *rw, fg_node *n) {
         fg_node *view = sinking_view(rw, n, i);
         fg_value *y = n->in[1 - i];
         if (view == NULL || !fg_shape_equal(&view->out[0]->shape, &n->out[0]->shape) ||
-            !fg_is_float32(view->in[0]) || !ends_product(rw, view->in[0])) {
+            !fg_is_float32(view->in[0]) || !ends_product(rw, view->in[0], permutes_rows(view))) {
             continue;
         }
         fg_value *other = NULL;
         /* Of two products one stays where it is; else each would sink the other's view. */
-        if (ends_product(rw, y)) {
+        if (ends_product(rw, y, false)) {
             return false;
         }
         if (y->data != NULL) {
