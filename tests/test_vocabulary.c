@@ -1,6 +1,6 @@
 /* Every word of the vocabulary in every dialect against plain C on random operands; partial loads and stores
  * against pages that may not be touched. */
-#include "prelude_support.h"
+#include "halves.h"
 
 #include "frontend/graph.h"
 
@@ -207,6 +207,7 @@ static char *unit(fg_context *ctx) {
             "    const fg_v a = fg_loadn(p, n);\n    fg_store(whole, a);\n    fg_storen(part, a, n);\n}\n"
             "FG_KERNEL void test_one(const float *p, float *whole, float *part)\n{\n"
             "    const fg_v a = fg_loadn(p, 1);\n    fg_store(whole, a);\n    fg_storen(part, a, 1);\n}\n");
+    fg_text_add(&t, halves_text);
     return t.data;
 }
 
@@ -310,6 +311,18 @@ static void check_partial_access(const build *b, void *handle, float *source_end
     }
 }
 
+static void check_all_halves(const build *b, void *handle) {
+    static uint16_t codes[HALVES_STEP];
+    static float y[HALVES_WORDS * HALVES_STEP];
+    void (*run)(const uint16_t *, float *);
+    *(void **)&run = symbol(handle, "test_halves");
+    for (uint32_t first = 0; first < HALVES; first += HALVES_STEP) {
+        for (uint32_t i = 0; i < HALVES_STEP; i++) codes[i] = (uint16_t)(first + i);
+        run(codes, y);
+        check_halves(b->title, first, y);
+    }
+}
+
 static void check_build(void **state) {
     const build *b = *state;
     if (!can_run(b)) skip();
@@ -319,6 +332,7 @@ static void check_build(void **state) {
     check_scalar_times_vector(b, handle, "test_FMAS", 0);
     check_scalar_times_vector(b, handle, "test_run", b->lanes > 1 ? 3 : 1);
     check_reductions(b, handle);
+    check_all_halves(b, handle);
     check_partial_access(b, handle, page_end(), page_end());
     dlclose(handle);
     fg_context_free(ctx);
@@ -333,7 +347,8 @@ static const struct neon {
     bool flushes; /* subnormal numbers become zero */
 } neons[] = {{"aarch64", "aarch64-linux-gnu-gcc", "", "qemu-aarch64", false},
              {"arm", "arm-linux-gnueabihf-gcc", "-mcpu=cortex-a7 -mfpu=neon-vfpv4", "qemu-arm", true},
-             {"arm", "arm-linux-gnueabihf-gcc", "-mcpu=cortex-a9 -mfpu=neon", "qemu-arm", true}};
+             {"arm", "arm-linux-gnueabihf-gcc", "-mcpu=cortex-a9 -mfpu=neon", "qemu-arm", true},
+             {"arm", "arm-linux-gnueabihf-gcc", "-mcpu=cortex-a9 -mfpu=neon-fp16", "qemu-arm", true}};
 
 static char *program(fg_context *ctx) {
     fg_text t = fg_text_new(ctx);
