@@ -3,9 +3,9 @@
 #include "frontend/reference/cast.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "frontend/real.h"
 #include "frontend/reference/elements.h"
 #include "frontend/reference/small_float.h"
 
@@ -36,15 +36,15 @@ static bool parse_whole(const char *text, number *r) {
     return p > digits && *p == '\0';
 }
 
-/* "+INF", "inf", "NaN" and numbers, as strtod takes them; anything else is refused. whole: for an integer. */
+/* "+INF", "inf", "NaN" and numbers; anything else is refused. whole: for an integer. */
 static number parse(fg_context *ctx, const char *text, bool whole) {
     number r;
-    char *end = NULL;
+    const char *end = NULL;
     if (whole && text != NULL && parse_whole(text, &r)) {
         return r;
     }
-    r = (number){.kind = REAL, .f = strtod(text == NULL ? "" : text, &end)};
-    while (end != NULL && *end == ' ') {
+    r = (number){.kind = REAL, .f = fg_real_read(text == NULL ? "" : text, &end)};
+    while (*end == ' ') {
         end++;
     }
     if (text == NULL || end == text || *end != '\0') {
@@ -53,22 +53,14 @@ static number parse(fg_context *ctx, const char *text, bool whole) {
     return r;
 }
 
-/* The shortest decimal text that reads back as the same value. */
-static const char *shortest(fg_context *ctx, double x, bool single) {
+static const char *real_text(fg_context *ctx, double x, bool single) {
     if (isnan(x)) {
         return "NaN";
     }
     if (isinf(x)) {
         return x < 0 ? "-INF" : "INF";
     }
-    char text[64];
-    for (int digits = 1; digits <= 17; digits++) {
-        (void)snprintf(text, sizeof text, "%.*g", digits, x);
-        if (single ? strtof(text, NULL) == (float)x : strtod(text, NULL) == x) {
-            break;
-        }
-    }
-    return fg_strdup(ctx, text);
+    return fg_real_shortest(ctx, x, single);
 }
 
 static const char *print(fg_context *ctx, fg_dtype from, const number *v) {
@@ -78,7 +70,7 @@ static const char *print(fg_context *ctx, fg_dtype from, const number *v) {
     if (v->kind == UNSIGNED) {
         return fg_format(ctx, "%llu", (unsigned long long)v->u);
     }
-    return shortest(ctx, v->f, from != FG_DOUBLE);
+    return real_text(ctx, v->f, from != FG_DOUBLE);
 }
 
 /* ---- elements ---- */
