@@ -137,6 +137,27 @@ uint16_t fg_bfloat_from_float(float f) {
     return (uint16_t)((u + 0x7fff + (u >> 16 & 1)) >> 16);
 }
 
+/* With the last bit odd where inexact, so that rounding on to a type of fewer bits goes as from x itself. */
+static float odd_float(double x) {
+    float f = (float)x;
+    uint32_t bits;
+    if (isfinite(f) && (double)f != x) {
+        memcpy(&bits, &f, sizeof bits);
+        if (fabs((double)f) > fabs(x)) bits--;
+        bits |= 1;
+        memcpy(&f, &bits, sizeof f);
+    }
+    return f;
+}
+
+uint16_t fg_half_from_double(double x) {
+    return fg_half_from_float(odd_float(x));
+}
+
+uint16_t fg_bfloat_from_double(double x) {
+    return fg_bfloat_from_float(odd_float(x));
+}
+
 float fg_bfloat_to_float(uint16_t h) {
     uint32_t u = (uint32_t)h << 16;
     float f;

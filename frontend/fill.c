@@ -43,27 +43,13 @@ static double deviation(void) {
     return sqrt((65536. * 65536. - 1.) / 3.);
 }
 
-/* Rounds once: to a float with its last bit odd where inexact, from which rounding to half goes as from the
- * double itself. */
-static uint16_t half_from_double(double x) {
-    float f = (float)x;
-    uint32_t bits;
-    if (isfinite(f) && (double)f != x) {
-        memcpy(&bits, &f, sizeof bits);
-        if (fabs((double)f) > fabs(x)) bits--;
-        bits |= 1;
-        memcpy(&f, &bits, sizeof f);
-    }
-    return fg_half_from_float(f);
-}
-
 static void put(const filler *f, int64_t i, double x) {
     if (f->type == FG_FLOAT)
         ((float *)f->data)[i] = (float)x;
     else if (f->type == FG_DOUBLE)
         ((double *)f->data)[i] = x;
     else
-        ((uint16_t *)f->data)[i] = half_from_double(x);
+        ((uint16_t *)f->data)[i] = fg_half_from_double(x);
 }
 
 /* Reads the next number of the rule. */

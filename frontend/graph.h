@@ -244,9 +244,12 @@ fg_attr *fg_node_set_attr(fg_context *ctx, fg_node *n, const char *name, fg_attr
 int64_t fg_const_int(const fg_value *v, int64_t i);
 double fg_const_float(const fg_value *v, int64_t i);
 
-uint16_t fg_half_from_float(float f); /* IEEE binary16, round to nearest even */
+/* IEEE binary16 and bfloat16: rounded once, to nearest, ties to even; NaN stays a NaN. */
+uint16_t fg_half_from_float(float f);
+uint16_t fg_half_from_double(double x);
 float fg_half_to_float(uint16_t h);
 uint16_t fg_bfloat_from_float(float f);
+uint16_t fg_bfloat_from_double(double x);
 float fg_bfloat_to_float(uint16_t h);
 
 #endif

@@ -182,8 +182,8 @@ fg_value *fg_ex_gather(fg_expansion *x, fg_value *data, fg_value *indices, int64
 static void set_element(void *data, fg_dtype t, int64_t i, double value) {
     switch (t) {
     case FG_DOUBLE: ((double *)data)[i] = value; break;
-    case FG_FLOAT16: ((uint16_t *)data)[i] = fg_half_from_float((float)value); break;
-    case FG_BFLOAT16: ((uint16_t *)data)[i] = fg_bfloat_from_float((float)value); break;
+    case FG_FLOAT16: ((uint16_t *)data)[i] = fg_half_from_double(value); break;
+    case FG_BFLOAT16: ((uint16_t *)data)[i] = fg_bfloat_from_double(value); break;
     case FG_INT64: ((int64_t *)data)[i] = (int64_t)value; break;
     case FG_BOOL: ((uint8_t *)data)[i] = value != 0; break;
     default: ((float *)data)[i] = (float)value; break;

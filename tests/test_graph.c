@@ -224,6 +224,22 @@ static void halves_round_to_nearest_even(void **state) {
     assert_true(isnan(fg_bfloat_to_float(fg_bfloat_from_float(NAN))));
 }
 
+/* Just above half way, where a float in between falls on half way and then to even. */
+static void doubles_round_to_halves_once(void **state) {
+    (void)state;
+    assert_int_equal(fg_half_from_double(1 + 0x1p-11), 0x3c00);
+    assert_int_equal(fg_half_from_double(1 + 0x1p-11 + 0x1p-40), 0x3c01);
+    assert_int_equal(fg_half_from_double(-1 - 0x1p-11 - 0x1p-40), 0xbc01);
+    assert_int_equal(fg_half_from_double(1 + 0x3p-11 - 0x1p-40), 0x3c01);
+    assert_int_equal(fg_half_from_double(0x1p-25 + 0x1p-60), 1);
+    assert_int_equal(fg_half_from_double(1e300), 0x7c00);
+    assert_int_equal(fg_half_from_double(-1e-300), 0x8000);
+    assert_true(isnan(fg_half_to_float(fg_half_from_double((double)NAN))));
+    assert_int_equal(fg_bfloat_from_double(1 + 0x1p-8), 0x3f80);
+    assert_int_equal(fg_bfloat_from_double(1 + 0x1p-8 + 0x1p-40), 0x3f81);
+    assert_int_equal(fg_bfloat_from_double(1e300), 0x7f80);
+}
+
 static void packed_and_small_constants_are_read(void **state) {
     (void)state;
     static const uint8_t nibbles[] = {0x8f, 0x07}, eights[] = {0x38, 0x7e, 0x7f, 0x80};
@@ -259,6 +275,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(attributes_are_read_with_defaults, setup, teardown),
         cmocka_unit_test_setup_teardown(dump_is_one_line_a_node, setup, teardown),
         cmocka_unit_test(halves_round_to_nearest_even),
+        cmocka_unit_test(doubles_round_to_halves_once),
         cmocka_unit_test(packed_and_small_constants_are_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

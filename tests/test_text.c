@@ -1,4 +1,5 @@
 /* Strings: movement, comparison and concatenation, generated against the reference. */
+#include "comma_locale.h"
 #include "lower_check.h"
 #include "verify/loader.h"
 
@@ -161,6 +162,23 @@ static fg_value *cast(fg_graph *g, fg_value *v, fg_dtype to) {
     return with_int(g, NODE(g, "Cast", v), "to", to);
 }
 
+/* Just above the middle between two halves, where a float in between falls on the middle. */
+TEST(doubles_are_rounded_once) {
+    (void)arg;
+    static const double list[] = {1 + 0x1p-11 + 0x1p-40, -1 - 0x1p-8 - 0x1p-40, 0x1p-25 + 0x1p-70, 1e300,
+                                  NAN};
+    static const int32_t whole[] = {(1 << 30) + (1 << 22) + 1, -(1 << 30) - (1 << 22) - 1, 70000, INT32_MIN};
+    static const fg_dtype types[] = {FG_FLOAT16, FG_BFLOAT16};
+    for (size_t i = 0; i < FG_COUNT(types); i++) {
+        fg_graph *g = new_graph(ctx, 26);
+        fg_value *y = cast(g, some_of(g, FG_DOUBLE, FG_COUNT(list), list), types[i]);
+        check(g, with_int(g, NODE(g, "BitCast", y), "to", FG_UINT16));
+        g = new_graph(ctx, 26);
+        y = cast(g, some_of(g, FG_INT32, FG_COUNT(whole), whole), types[i]);
+        check(g, with_int(g, NODE(g, "BitCast", y), "to", FG_UINT16));
+    }
+}
+
 /* The text is an output, too: the values that come back could hide what is wrong with it. */
 static void check_round_trip(fg_context *ctx, fg_dtype type, int64_t n, const void *list) {
     fg_graph *g = new_graph(ctx, 23);
@@ -218,6 +236,9 @@ TEST(strings_are_read_as_numbers) {
                                        "1e-45",
                                        "-0.0",
                                        "0x1p4",
+                                       "0x.18P+5",
+                                       ".5",
+                                       "0.000000000000000000000000000000000000000000000000000012e54",
                                        "1e20",
                                        "-5",
                                        "+7",
@@ -268,10 +289,24 @@ static const fg_module *compiled(fg_graph *g) {
     return fg_generate(fg_partition_graph(g, &fusion), fg_target_load(g->ctx, "generic"), &codegen);
 }
 
-/* The reference would refuse the input, so the code runs alone. */
+/* Runs the code alone: the reference would refuse some inputs. Returns the status. */
+static int run_alone(fg_library *lib, const fg_module *m, const void *in, void *out) {
+    static int64_t arena[512]; /* strings that it makes outlive the run */
+    const void *ins[1] = {in};
+    void *outs[1] = {out};
+    fg_entry entry = {.function = fg_library_find(lib, m, "run"),
+                      .m = m,
+                      .in = ins,
+                      .out = outs,
+                      .arena = (char *)arena + (64 - (uintptr_t)arena % 64) % 64};
+    fg_entry_call(&entry);
+    return entry.result;
+}
+
 TEST(what_is_no_number_is_reported_by_the_run) {
     (void)arg;
-    static const char *const bad[] = {"12 monkeys", "", "-", "+", "1,5", "0x", "9223372036854775808x"};
+    static const char *const bad[] = {"12 monkeys",          "", "-", "+", "1,5", ",5", ".", "e5", "1e", "0x",
+                                      "9223372036854775808x"};
     static const fg_dtype types[] = {FG_FLOAT, FG_INT64, FG_BOOL};
     for (size_t j = 0; j < FG_COUNT(types); j++) {
         fg_graph *g = new_graph(ctx, 20);
@@ -280,19 +315,39 @@ TEST(what_is_no_number_is_reported_by_the_run) {
         fg_library *lib = fg_load_tcc(m, "");
         for (size_t i = 0; i <= FG_COUNT(bad); i++) {
             const char *text[2] = {"1", i < FG_COUNT(bad) ? bad[i] : " 2.5 "};
-            int64_t to[2] = {0, 0}, arena[512];
-            const void *ins[1] = {text};
-            void *outs[1] = {to};
-            fg_entry entry = {.function = fg_library_find(lib, m, "run"),
-                              .m = m,
-                              .in = ins,
-                              .out = outs,
-                              .arena = (char *)arena + (64 - (uintptr_t)arena % 64) % 64};
-            fg_entry_call(&entry);
-            assert_int_equal(entry.result, i < FG_COUNT(bad) ? -7 : 0);
+            int64_t to[2] = {0, 0};
+            assert_int_equal(run_alone(lib, m, text, to), i < FG_COUNT(bad) ? -7 : 0);
         }
         fg_library_close(lib);
     }
+}
+
+/* A program may set any locale. */
+TEST(a_comma_in_the_locale_changes_nothing) {
+    (void)arg;
+    fg_graph *g = new_graph(ctx, 20), *back = new_graph(ctx, 20);
+    output(g, cast(g, words(g, "x", "2"), FG_DOUBLE));
+    output(back, cast(back, typed_input(back, "x", "2", FG_DOUBLE), FG_STRING));
+    const fg_module *read = compiled(g), *write = compiled(back);
+    fg_library *reader = fg_load_tcc(read, ""), *writer = fg_load_tcc(write, "");
+    const char *const good[2] = {"1.5", "-2e1"}, *const bad[2] = {"1.5", "2,5"};
+    const char *text[2];
+    double x[2] = {0};
+    if (!comma_locale()) {
+        skip();
+    }
+    const int ok = run_alone(reader, read, good, x), wrote = run_alone(writer, write, x, text);
+    double unused[2];
+    const int refused = run_alone(reader, read, bad, unused);
+    setlocale(LC_NUMERIC, "C");
+    assert_int_equal(ok, 0);
+    assert_true(x[0] == 1.5 && x[1] == -20);
+    assert_int_equal(refused, -7);
+    assert_int_equal(wrote, 0);
+    assert_string_equal(text[0], "1.5");
+    assert_string_equal(text[1], "-2e+01");
+    fg_library_close(reader);
+    fg_library_close(writer);
 }
 
 TEST(a_number_that_gets_too_long_is_reported) {
@@ -312,7 +367,9 @@ int main(void) {
                                        cmocka_unit_test(patterns_mean_what_they_say),
                                        cmocka_unit_test(strings_are_resized_to_the_nearest),
                                        cmocka_unit_test(numbers_become_strings_and_come_back),
+                                       cmocka_unit_test(doubles_are_rounded_once),
                                        cmocka_unit_test(what_is_no_number_is_reported_by_the_run),
+                                       cmocka_unit_test(a_comma_in_the_locale_changes_nothing),
                                        cmocka_unit_test(narrow_numbers_become_strings),
                                        cmocka_unit_test(strings_are_read_as_numbers),
                                        cmocka_unit_test(integers_of_64_bits_are_read_exactly),

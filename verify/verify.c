@@ -82,8 +82,8 @@ static void store_float(fg_tensor *t, int64_t i, double x) {
     switch (t->dtype) {
     case FG_DOUBLE: ((double *)t->data)[i] = x; break;
     case FG_FLOAT: ((float *)t->data)[i] = (float)x; break;
-    case FG_FLOAT16: ((uint16_t *)t->data)[i] = fg_half_from_float((float)x); break;
-    default: ((uint16_t *)t->data)[i] = fg_bfloat_from_float((float)x); break;
+    case FG_FLOAT16: ((uint16_t *)t->data)[i] = fg_half_from_double(x); break;
+    default: ((uint16_t *)t->data)[i] = fg_bfloat_from_double(x); break;
     }
 }
 

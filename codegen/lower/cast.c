@@ -25,12 +25,21 @@ static const char *converted(fg_context *ctx, fg_dtype t, fg_dtype to, const cha
     return strcmp(type, fg_compute_type(ctx, t)) == 0 ? x : fg_format(ctx, "(%s)%s", type, x);
 }
 
+/* x, computed in type `from`, as the float from which an element of 16 bits is rounded: once. */
+static const char *narrowed(fg_context *ctx, fg_dtype from, const char *x) {
+    const bool wide = from != FG_FLOAT && fg_dtype_get(from)->bits >= 32;
+    return wide ? fg_format(ctx, "fgs_f64_to_f32_odd((double)%s)", x) : converted(ctx, from, FG_FLOAT, x);
+}
+
 /* Element `at` becomes x, computed in type `from`. */
 static const char *store(fg_context *ctx, const fg_node *n, fg_dtype from, const char *at, const char *x) {
     const fg_dtype to = n->out[0]->dtype;
     if (fg_is_minifloat(to)) {
         return fg_store_minifloat(ctx, to, "y", at, x, fg_attr_int(n, "saturate", 1) != 0,
                                   fg_attr_string(n, "round_mode", "up"));
+    }
+    if (to == FG_FLOAT16 || to == FG_BFLOAT16) {
+        return fg_store_element(ctx, to, "y", at, narrowed(ctx, from, x));
     }
     return fg_store_element(ctx, to, "y", at, converted(ctx, from, fg_computed_dtype(to), x));
 }

@@ -90,8 +90,8 @@ static int64_t to_i64(double x) {
         switch (t->dtype) {                                                                                  \
         case FG_FLOAT: STORE(float, x); break;                                                               \
         case FG_DOUBLE: STORE(double, x); break;                                                             \
-        case FG_FLOAT16: STORE(uint16_t, fg_half_from_float((float)x)); break;                               \
-        case FG_BFLOAT16: STORE(uint16_t, fg_bfloat_from_float((float)x)); break;                            \
+        case FG_FLOAT16: STORE(uint16_t, fg_half_from_double((double)x)); break;                             \
+        case FG_BFLOAT16: STORE(uint16_t, fg_bfloat_from_double((double)x)); break;                          \
         case FG_INT8: STORE(int8_t, clamp(x, INT8_MIN, INT8_MAX)); break;                                    \
         case FG_INT16: STORE(int16_t, clamp(x, INT16_MIN, INT16_MAX)); break;                                \
         case FG_INT32: STORE(int32_t, clamp(x, INT32_MIN, INT32_MAX)); break;                                \
@@ -126,8 +126,8 @@ FG_HOT void fg_store_i64(fg_tensor *t, int64_t offset, int64_t n, const int64_t 
     case FG_BOOL: STORE(uint8_t, x != 0); break;
     case FG_FLOAT: STORE(float, x); break;
     case FG_DOUBLE: STORE(double, x); break;
-    case FG_FLOAT16: STORE(uint16_t, fg_half_from_float((float)x)); break;
-    case FG_BFLOAT16: STORE(uint16_t, fg_bfloat_from_float((float)x)); break;
+    case FG_FLOAT16: STORE(uint16_t, fg_half_from_double((double)x)); break;
+    case FG_BFLOAT16: STORE(uint16_t, fg_bfloat_from_double((double)x)); break;
     case FG_STRING: STORE(intptr_t, x); break;
     default: break;
     }

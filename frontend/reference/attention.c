@@ -43,8 +43,8 @@ static double dot(bool single, int64_t n, const double *a, const double *b) {
 
 /* Only a type that is narrower than the operands' loses anything that counts. */
 static double narrowed(fg_dtype t, double x) {
-    return t == FG_FLOAT16    ? (double)fg_half_to_float(fg_half_from_float((float)x))
-           : t == FG_BFLOAT16 ? (double)fg_bfloat_to_float(fg_bfloat_from_float((float)x))
+    return t == FG_FLOAT16    ? (double)fg_half_to_float(fg_half_from_double(x))
+           : t == FG_BFLOAT16 ? (double)fg_bfloat_to_float(fg_bfloat_from_double(x))
                               : x;
 }
 
