@@ -298,9 +298,9 @@ static void note_precision(job *j) {
     const fg_rounding *r = j->module->partition->graph->rounding;
     fg_console *console = j->session->console;
     if (!r) return;
-    for (int i = 0; i < r->n_kept; i++)
+    for (int i = 0; i < r->n_out_of_range; i++)
         fg_console_note(console, j->ctx, j->model, "weights '%s' are out of the range of %s and stay fp32",
-                        fg_escape_terminal(j->ctx, r->kept[i]), fg_precision_name(r->type));
+                        fg_escape_terminal(j->ctx, r->out_of_range[i].name), fg_precision_name(r->type));
     if (j->verdict && j->verdict->rounded)
         fg_console_note(console, j->ctx, j->model,
                         "%d tensors of weights are rounded to %s, which moves the outputs by %.1e of RMS",

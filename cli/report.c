@@ -182,9 +182,15 @@ static void collect_precision(fg_context *ctx, const fg_report_source *s, fg_rep
     if (!rounding) return;
     p->name = fg_precision_name(rounding->type);
     p->rounded = rounding->n;
-    p->n_kept = rounding->n_kept;
-    p->kept = FG_ARRAY(ctx, rounding->n_kept + 1, const char *);
-    for (int i = 0; i < rounding->n_kept; i++) p->kept[i] = copy(ctx, rounding->kept[i]);
+    p->n_out_of_range = rounding->n_out_of_range;
+    p->n_kept = rounding->n_out_of_range + rounding->n_others;
+    fg_unrounded *kept = FG_ARRAY(ctx, p->n_kept + 1, fg_unrounded);
+    for (int i = 0; i < p->n_kept; i++) {
+        const fg_unrounded *u =
+            i < p->n_out_of_range ? &rounding->out_of_range[i] : &rounding->others[i - p->n_out_of_range];
+        kept[i] = (fg_unrounded){copy(ctx, u->name), copy(ctx, u->why), u->bytes};
+    }
+    p->kept = kept;
     p->known = s->verdict && s->verdict->rounded;
     if (p->known) p->error = s->verdict->rounding;
 }

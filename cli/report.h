@@ -7,6 +7,7 @@
 #include "codegen/module.h"
 #include "fusion/catalogue.h"
 #include "fusion/pairwise.h"
+#include "fusion/rounding.h"
 #include "verify/bench.h"
 #include "verify/footprint.h"
 #include "verify/verify.h"
@@ -91,12 +92,12 @@ typedef struct fg_report_level {
 
 /* --precision: weights in 16 bits. */
 typedef struct fg_report_precision {
-    const char *name;  /* "fp16", "bf16"; NULL: fp32, and nothing else is valid */
-    int rounded;       /* tensors; */
-    const char **kept; /* those that the type has no room for, by name */
-    int n_kept;
-    bool known;     /* by verification: */
-    fg_error error; /* of the outputs, what rounding makes of them against what they were */
+    const char *name;           /* "fp16", "bf16"; NULL: fp32, and nothing else is valid */
+    int rounded;                /* tensors; */
+    const fg_unrounded *kept;   /* constants that stay float32: first those that the type has no room for, */
+    int n_out_of_range, n_kept; /* so many of all */
+    bool known;                 /* by verification: */
+    fg_error error;             /* of the outputs, what rounding makes of them against what they were */
 } fg_report_precision;
 
 /* Totals of a grouping, for comparing one with another. */

@@ -209,6 +209,28 @@ static void add_verdict(const fg_report *r, fg_text *out) {
                        isfinite(r->total.max_rel) ? r->total.max_rel : 0.0);
 }
 
+/* Of networks whose weights are rounded. */
+static void add_precision(const fg_report_precision *p, fg_text *out) {
+    if (!p->name) {
+        fg_text_add(out, "\"precision\":null,\n");
+        return;
+    }
+    fg_text_printf(out, "\"precision\":{\"name\":\"%s\",\"rounded\":%d,\"error\":", p->name, p->rounded);
+    if (p->known && isfinite(p->error.max_rel))
+        fg_text_printf(out, "%.4g", p->error.max_rel);
+    else
+        fg_text_add(out, "null");
+    fg_text_add(out, ",\"kept\":[");
+    for (int i = 0; i < p->n_kept; i++) {
+        fg_text_printf(out, "%s[", comma(i));
+        add_string(out, p->kept[i].name);
+        fg_text_add(out, ",");
+        add_string(out, p->kept[i].why);
+        fg_text_printf(out, ",%" PRId64 "]", p->kept[i].bytes);
+    }
+    fg_text_add(out, "]},\n");
+}
+
 static void add_totals(const fg_report *r, fg_text *out) {
     const char *slash = strrchr(r->model, '/'), *file = slash ? slash + 1 : r->model;
     int n = 0;
@@ -240,6 +262,7 @@ static void add_report(const fg_report *r, fg_text *out) {
     add_totals(r, out);
     add_target(r, out);
     add_verdict(r, out);
+    add_precision(&r->precision, out);
     add_bench("bench", r->bench, out);
     add_bench("benchUnfused", r->unfused, out);
     add_kernels(r, &t, out);

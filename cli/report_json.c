@@ -199,7 +199,12 @@ static void add_precision(builder *b, cJSON *parent, const fg_report_precision *
     add_string(b, o, "weights", p->name);
     add_int(b, o, "rounded", p->rounded);
     cJSON *kept = attach(b, o, "kept", cJSON_CreateArray());
-    for (int i = 0; i < p->n_kept; i++) add_string(b, kept, NULL, p->kept[i]);
+    for (int i = 0; i < p->n_kept; i++) {
+        cJSON *one = attach(b, kept, NULL, cJSON_CreateObject());
+        add_string(b, one, "tensor", p->kept[i].name);
+        add_string(b, one, "why", p->kept[i].why);
+        add_int(b, one, "bytes", p->kept[i].bytes);
+    }
     add_known(b, o, "max_abs", p->known, p->error.max_abs);
     add_known(b, o, "max_rel_rms", p->known, p->error.max_rel);
 }

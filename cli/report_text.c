@@ -129,19 +129,33 @@ static void board_memory(const fg_report *r, fg_text *out) {
         fg_text_printf(out, "          too much for %s: with -o this is an error\n", r->target);
 }
 
+/* What stays float32, three lines of it. */
+static void kept_in_32(fg_context *ctx, const fg_report_precision *p, fg_text *out) {
+    enum { SHOWN = 3 };
+    int64_t rest = 0;
+    for (int i = 0; i < p->n_kept; i++) {
+        const fg_unrounded *k = &p->kept[i];
+        if (i >= SHOWN)
+            rest += k->bytes;
+        else
+            fg_text_printf(out, "          stays in 32 bits: '%s', %s, %s%s\n",
+                           fg_escape_terminal(ctx, k->name), bytes(ctx, k->bytes),
+                           i < p->n_out_of_range ? "" : "read by ", k->why);
+    }
+    if (p->n_kept > SHOWN)
+        fg_text_printf(out, "          and %d more, %s\n", p->n_kept - SHOWN, bytes(ctx, rest));
+}
+
 static void precision(fg_context *ctx, const fg_report_precision *p, fg_text *out) {
     if (!p->name) return;
     fg_text_printf(out, "precision %s: %d tensor%s of weights rounded and stored in 16 bits", p->name,
                    p->rounded, p->rounded == 1 ? "" : "s");
-    for (int i = 0; i < p->n_kept && i < 3; i++)
-        fg_text_printf(out, "%s'%s'",
-                       i ? ", " : "; out of its range and kept in 32: ", fg_escape_terminal(ctx, p->kept[i]));
-    if (p->n_kept > 3) fg_text_printf(out, " and %d more", p->n_kept - 3);
     if (p->known)
         fg_text_printf(out, "\n          which moves the outputs by %.2e of RMS (max abs %.2e)\n",
                        p->error.max_rel, p->error.max_abs);
     else
         fg_text_add(out, "\n          (by how much that moves the outputs only --verify tells)\n");
+    kept_in_32(ctx, p, out);
 }
 
 static void totals(fg_context *ctx, const fg_report *r, fg_text *out) {

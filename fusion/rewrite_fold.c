@@ -257,14 +257,15 @@ bool fg_rw_split_batch_norm(fg_rewriter *rw, fg_node *n) {
 bool fg_rw_gemm_factors(fg_rewriter *rw, fg_node *n) {
     double alpha = (double)fg_attr_float(n, "alpha", 1), beta = (double)fg_attr_float(n, "beta", 1);
     fg_value *b = n->in[1], *c = n->n_in > 2 ? n->in[2] : NULL;
-    if ((alpha == 1 && beta == 1) || !fg_is_const(b) || !fg_is_float32(b)) {
+    if (!fg_is_const(b) || !fg_is_float32(b)) {
         return false;
     }
-    if (c != NULL && (!fg_is_const(c) || !fg_is_float32(c))) {
+    const bool folds_beta = c == NULL || (fg_is_const(c) && fg_is_float32(c));
+    if (alpha == 1 && (beta == 1 || !folds_beta)) {
         return false;
     }
     double factor[2] = {alpha, beta};
-    for (int i = 1; i <= (c != NULL ? 2 : 1); i++) {
+    for (int i = 1; i <= (c != NULL && folds_beta ? 2 : 1); i++) {
         int64_t count = fg_shape_count(&n->in[i]->shape);
         if (factor[i - 1] == 1) {
             continue;
@@ -277,6 +278,8 @@ bool fg_rw_gemm_factors(fg_rewriter *rw, fg_node *n) {
         fg_rw_set_in(rw, n, i, fg_graph_const(rw->g, name, FG_FLOAT, &n->in[i]->shape, to));
     }
     fg_rw_attr_float(rw, n, "alpha", 1);
-    fg_rw_attr_float(rw, n, "beta", 1);
+    if (folds_beta) {
+        fg_rw_attr_float(rw, n, "beta", 1);
+    }
     return true;
 }

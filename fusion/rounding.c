@@ -1,6 +1,7 @@
 #include "fusion/rounding.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "fusion/classes.h"
@@ -10,7 +11,7 @@ static const struct {
     const char *op;
     int first, last;
 } weighted[] = {
-    {"Conv", 1, 1},   {"ConvTranspose", 1, 1}, {"Gemm", 1, 1}, {"MatMul", 1, 1},
+    {"Conv", 1, 1},   {"ConvTranspose", 1, 1}, {"Gemm", 0, 1}, {"MatMul", 0, 1},
     {"Gather", 0, 0}, {"RNN", 1, 2},           {"GRU", 1, 2},  {"LSTM", 1, 2},
 };
 
@@ -44,12 +45,16 @@ typedef struct rounder {
     int n_values;
 } rounder;
 
+static fg_unrounded unrounded(const fg_value *v, const char *why) {
+    return (fg_unrounded){v->name, why, fg_shape_count(&v->shape) * (int64_t)sizeof(float)};
+}
+
 static fg_value *round_value(const rounder *q, fg_value *v) {
     fg_rewriter *rw = q->rw;
     fg_rounding *r = q->r;
     const float *data = round_all(rw->ctx, r->type, v->data, fg_shape_count(&v->shape));
     if (data == NULL) {
-        r->kept[r->n_kept++] = v->name;
+        r->out_of_range[r->n_out_of_range++] = unrounded(v, "out of range");
         return v;
     }
     fg_value *to = fg_graph_const(rw->g, fg_format(rw->ctx, "%s/%s", v->name, fg_precision_name(r->type)),
@@ -60,19 +65,15 @@ static fg_value *round_value(const rounder *q, fg_value *v) {
     return to;
 }
 
-/* Products whose weights are packed when code is generated. Others multiply constants where they lie; and a
- * factor on the weights would leave numbers that the type does not have. */
-static bool packs_weights(const fg_node *n) {
-    if (fg_is_op(n, "MatMul") || fg_is_op(n, "Gemm")) {
-        return fg_is_gemm(n) && fg_attr_float(n, "alpha", 1) == 1;
-    }
-    return true;
+/* A factor on the weights would leave numbers that the type does not have. */
+static bool scales_weights(const fg_node *n) {
+    return fg_is_op(n, "Gemm") && fg_is_gemm(n) && fg_attr_float(n, "alpha", 1) != 1;
 }
 
 static void round_operand(const rounder *q, fg_node *n, int i) {
-    fg_value *v = i < n->n_in ? n->in[i] : NULL;
+    fg_value *v = n->in[i];
     if (v == NULL || v->data == NULL || v->id >= q->n_values || !fg_is_float32(v) ||
-        fg_shape_count(&v->shape) == 0 || !packs_weights(n)) {
+        fg_shape_count(&v->shape) == 0 || scales_weights(n)) {
         return;
     }
     if (q->made[v->id] == NULL) {
@@ -81,20 +82,58 @@ static void round_operand(const rounder *q, fg_node *n, int i) {
     fg_rw_set_in(q->rw, n, i, q->made[v->id]);
 }
 
+/* Operand i is one of those that weighted[] names. */
+static bool is_weight(const fg_node *n, int i) {
+    for (size_t k = 0; k < FG_COUNT(weighted); k++) {
+        if (fg_is_op(n, weighted[k].op) && i >= weighted[k].first && i <= weighted[k].last) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int by_size(const void *a, const void *b) {
+    const fg_unrounded *x = a, *y = b;
+    return x->bytes == y->bytes ? strcmp(x->name, y->name) : x->bytes < y->bytes ? 1 : -1;
+}
+
+/* Large constants that stay as they are, each once. */
+static void note_others(const rounder *q) {
+    const fg_graph *g = q->rw->g;
+    fg_rounding *r = q->r;
+    bool *noted = FG_ARRAY(q->rw->ctx, g->n_values + 1, bool);
+    for (int i = 0; i < g->n_nodes; i++) {
+        const fg_node *n = g->nodes[i];
+        for (int j = 0; j < n->n_in && !fg_rw_dead(n); j++) {
+            const fg_value *v = n->in[j];
+            if (v == NULL || v->data == NULL || !fg_is_float32(v) || v->storage != FG_UNDEFINED ||
+                fg_shape_count(&v->shape) < FG_ROUNDING_NOTICED || noted[v->id] ||
+                (v->id < q->n_values && q->made[v->id] == v)) {
+                continue;
+            }
+            noted[v->id] = true;
+            r->others[r->n_others++] = unrounded(v, n->op_type);
+        }
+    }
+    qsort(r->others, (size_t)r->n_others, sizeof *r->others, by_size);
+}
+
 fg_rounding *fg_round_weights(fg_rewriter *rw, fg_dtype type) {
     fg_graph *g = rw->g;
     fg_rounding *r = FG_NEW(rw->ctx, fg_rounding);
     r->type = type;
     r->weights = FG_ARRAY(rw->ctx, g->n_values + 1, fg_rounded);
-    r->kept = FG_ARRAY(rw->ctx, g->n_values + 1, const char *);
+    r->out_of_range = FG_ARRAY(rw->ctx, g->n_values + 1, fg_unrounded);
+    r->others = FG_ARRAY(rw->ctx, g->n_values + 1, fg_unrounded);
     const rounder q = {rw, r, FG_ARRAY(rw->ctx, g->n_values + 1, fg_value *), g->n_values};
     for (int i = 0; i < g->n_nodes; i++) {
         fg_node *n = g->nodes[i];
-        for (size_t k = 0; k < FG_COUNT(weighted) && !fg_rw_dead(n); k++) {
-            for (int j = weighted[k].first; fg_is_op(n, weighted[k].op) && j <= weighted[k].last; j++) {
+        for (int j = 0; j < n->n_in && !fg_rw_dead(n); j++) {
+            if (is_weight(n, j)) {
                 round_operand(&q, n, j);
             }
         }
     }
+    note_others(&q);
     return r;
 }

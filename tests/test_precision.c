@@ -104,6 +104,70 @@ TEST(products_of_matrices) {
     check_smaller(g, y, 0.6);
 }
 
+/* What no convolution can stand for: the constant on the left, one matrix for each of a batch, transposed
+ * operands, a vector. */
+TEST(other_products_of_matrices) {
+    (void)arg;
+    static const struct {
+        const char *a, *b; /* a: computed, unless it begins with '=' */
+    } cases[] = {{"=70x40", "40x33"},   {"=70x40", "3x40x5"}, {"3x9x40", "3x40x50"}, {"2x3x7x20", "3x20x61"},
+                 {"3x1x40", "3x40x48"}, {"5x300", "300"},     {"=1x300", "300x2"},   {"=3x10x40", "3x40x1"}};
+    for (size_t i = 0; i < FG_COUNT(cases); i++) {
+        fg_graph *g = new_graph(ctx, 22);
+        const bool left = cases[i].a[0] == '=';
+        fg_value *a = left ? parameter(g, "w", cases[i].a + 1) : input(g, "x", cases[i].a);
+        fg_value *b = left ? input(g, "x", cases[i].b) : parameter(g, "w", cases[i].b);
+        check_smaller(g, NODE(g, "MatMul", a, b), 0.6);
+    }
+    fg_graph *g = new_graph(ctx, 22);
+    fg_value *y = NODE(g, "Gemm", input(g, "x", "30x7"), parameter(g, "w", "30x50"));
+    check_smaller(g, with_int(g, y, "transA", 1), 0.6);
+    g = new_graph(ctx, 22);
+    y = NODE(g, "Gemm", parameter(g, "w", "30x50"), input(g, "x", "20x30"));
+    y = with_int(g, with_int(g, y, "transA", 1), "transB", 1);
+    check_smaller(g, with_float(g, y, "alpha", 0.3F), 0.6);
+}
+
+/* The factor is folded before the weights are rounded; without rewriting they stay as they are. */
+TEST(products_with_factors) {
+    (void)arg;
+    fg_graph *g = new_graph(ctx, 22);
+    fg_value *y = NODE(g, "Gemm", input(g, "x", "6x70"), parameter(g, "w", "70x50"), input(g, "c", "6x50"));
+    output(g, with_float(g, with_float(g, y, "alpha", 0.3F), "beta", 0.7F));
+    fg_graph_link(g);
+    fg_infer(g);
+    for (size_t t = 0; t < FG_COUNT(types); t++) {
+        int64_t bytes;
+        (void)check_rounded(g, "x86-64-v3", true, types[t], &bytes);
+        assert_true(bytes <= 70 * 56 * 2 + 64 * 4 + 64);
+    }
+}
+
+static const fg_rounding *rounding_of(fg_graph *read, fg_dtype type) {
+    fg_graph *g = fg_graph_clone(read);
+    const fg_fusion_options fusion = {.fuse = true, .weights = type};
+    fg_canonicalise(g, &fusion);
+    assert_non_null(g->rounding);
+    return g->rounding;
+}
+
+/* Tables that are added are no weights of products: they stay, and are named. */
+TEST(other_large_constants_are_named) {
+    (void)arg;
+    fg_graph *g = new_graph(ctx, 22);
+    fg_value *y = NODE(g, "MatMul", input(g, "x", "40x30"), parameter(g, "w", "30x60"));
+    y = NODE(g, "Mul", NODE(g, "Sin", y), parameter(g, "large", "40x60"));
+    output(g, NODE(g, "Add", NODE(g, "Sin", y), parameter(g, "small", "60")));
+    fg_graph_link(g);
+    fg_infer(g);
+    const fg_rounding *r = rounding_of(g, FG_FLOAT16);
+    assert_int_equal(r->n, 1);
+    assert_int_equal(r->n_others, 1);
+    assert_string_equal(r->others[0].name, "large");
+    assert_string_equal(r->others[0].why, "Mul");
+    assert_int_equal(r->others[0].bytes, 40 * 60 * 4);
+}
+
 TEST(recurrent_networks) {
     (void)arg;
     static const struct {
@@ -155,14 +219,6 @@ static fg_graph *product_with(fg_context *ctx, float element) {
     return g;
 }
 
-static const fg_rounding *rounding_of(fg_graph *read, fg_dtype type) {
-    fg_graph *g = fg_graph_clone(read);
-    const fg_fusion_options fusion = {.fuse = true, .weights = type};
-    fg_canonicalise(g, &fusion);
-    assert_non_null(g->rounding);
-    return g->rounding;
-}
-
 TEST(weights_out_of_range_stay_as_they_are_and_are_named) {
     (void)arg;
     static const struct {
@@ -177,8 +233,9 @@ TEST(weights_out_of_range_stay_as_they_are_and_are_named) {
             const bool rounded = t ? cases[i].bfloat : cases[i].half;
             const fg_rounding *r = rounding_of(g, types[t]);
             assert_int_equal(r->n, rounded);
-            assert_int_equal(r->n_kept, !rounded);
-            if (!rounded) assert_string_equal(r->kept[0], "w");
+            assert_int_equal(r->n_out_of_range, !rounded);
+            assert_int_equal(r->n_others, 0);
+            if (!rounded) assert_string_equal(r->out_of_range[0].name, "w");
             int64_t bytes;
             (void)check_rounded(g, "generic", true, types[t], &bytes);
             assert_true(rounded ? bytes < 20 * 40 * 4 : bytes >= 20 * 40 * 4);
@@ -263,6 +320,13 @@ static void the_report_says_what_rounding_costs(void **state) {
     assert_true(cost > 1e-5 && cost < 5e-3);
     cJSON_Delete(root);
     free(text);
+    r = tool_run(*state, ARGS(model, "--target", "generic", "--precision", "bf16", "--report=html",
+                              "--report-file", "r.html"));
+    tool_expect(&r, 0);
+    tool_free(&r);
+    text = tool_read(*state, "r.html", NULL);
+    assert_non_null(strstr(text, "\"precision\":{\"name\":\"bf16\",\"rounded\":10,\"error\":0.00"));
+    free(text);
 }
 
 static void fp32_is_the_default_and_changes_nothing(void **state) {
@@ -333,6 +397,9 @@ int main(void) {
         cmocka_unit_test(transposed_convolutions),
         cmocka_unit_test(blocks_with_gates),
         cmocka_unit_test(products_of_matrices),
+        cmocka_unit_test(other_products_of_matrices),
+        cmocka_unit_test(products_with_factors),
+        cmocka_unit_test(other_large_constants_are_named),
         cmocka_unit_test(recurrent_networks),
         cmocka_unit_test(tables_that_are_looked_up),
         cmocka_unit_test(weights_that_were_half_before_are_half_again),

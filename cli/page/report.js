@@ -65,12 +65,18 @@ function total(name, value, more, wide) {
 }
 
 function totals() {
-  const r = R, v = r.verify, share = r.unfused ? 100 * (1 - r.fused / r.unfused) : 0;
+  const r = R, v = r.verify, p = r.precision, share = r.unfused ? 100 * (1 - r.fused / r.unfused) : 0;
   let h = total(r.pairwise ? 'subgraphs' : 'kernels', r.kernels.length, 'for ' + r.operators + ' operators; ' + r.single + ' of one');
   h += total('work', scaled(r.flops, 'FLOP'), 'mean ' + short(r.meanIntensity) + ' FLOP/B');
   h += total('moved', scaled(r.fused, 'B'), share.toFixed(1) + ' % less than ' + scaled(r.unfused, 'B') + ' unfused');
   h += total('arena', scaled(r.arena, 'B'), 'at least ' + scaled(r.arenaLower, 'B') + ' live at once');
   h += total('weights', scaled(r.weightBytes, 'B'), r.parameters.toLocaleString('en') + ' parameters');
+  if (p) {
+    const kept = p.kept.reduce((n, k) => n + k[2], 0);
+    h += total('precision', '<span title="' + esc(p.kept.map(k => k[0] + ': ' + k[1]).join('\n')) + '">' + p.name + '</span>',
+      p.rounded + ' tensors; ' + (p.error === null ? 'error not checked' : 'moves outputs by ' + p.error.toExponential(1) + ' of RMS') +
+      (p.kept.length ? '; ' + scaled(kept, 'B') + ' stay fp32' : ''));
+  }
   h += total('predicted', ms(r.predicted) + ' ms', 'roofline of ' + esc(r.target));
   if (r.bench) h += total('measured', ms(r.bench.median) + ' ms', 'first run ' + ms(r.bench.each[0]) + ' ms; ' + short(r.bench.gflops) + ' GFLOP/s');
   h += total('verdict', v ? '<span style="color:var(--' + (v.passed ? 'good' : 'bad') + ')">' + (v.passed ? 'passed' : 'FAILED') + '</span>' : 'not checked',

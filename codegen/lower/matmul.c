@@ -16,7 +16,8 @@ typedef struct fg_matmul {
     fg_tail tail;
     int a, b, c; /* nest operands; c: Gemm's bias, -1: none */
     const char *a_name, *b_name;
-    int64_t a_k, b_k; /* strides along the sum */
+    fg_dtype a_stored, b_stored; /* --precision: constants may be stored in 16 bits */
+    int64_t a_k, b_k;            /* strides along the sum */
     int64_t k;
     fg_value *bias;
     float alpha, beta;
@@ -111,6 +112,9 @@ static void transpose(fg_matmul *q) {
     q->b = a;
     q->a_name = q->b_name;
     q->b_name = name;
+    const fg_dtype stored = q->a_stored;
+    q->a_stored = q->b_stored;
+    q->b_stored = stored;
     q->a_k = q->b_k;
     q->b_k = k;
 }
@@ -253,6 +257,11 @@ static void set_split(const fg_matmul *q, fg_template *t, const fg_split *s) {
     fg_template_text(t, "ONLY_LAST", divided ? "if (c->part == c->parts - 1)" : "");
 }
 
+/* What makes a stored weight, which is finite, float32. */
+static const char *widening(fg_dtype stored) {
+    return stored == FG_FLOAT16 ? "fgs_finite_half_to_f32" : stored == FG_BFLOAT16 ? "fgs_bf16_to_f32" : "";
+}
+
 static void emit_vectors(fg_matmul *q) {
     fg_emit *e = q->e;
     const fg_nest *n = q->nest;
@@ -268,7 +277,7 @@ static void emit_vectors(fg_matmul *q) {
     q->tile = fg_pick_tile(e->m->target, &product, &pick);
     e->kt->choice = fg_format(e->ctx, "%dx%d", q->tile.mr, q->tile.nv);
     q->spill = !fg_tail_vectors(&q->tail, column_dim(q)) || !bias_suits_vectors(q);
-    q->packed = n->stride[q->b][column_dim(q)] != 1 || rows_collide(q);
+    q->packed = n->stride[q->b][column_dim(q)] != 1 || rows_collide(q) || q->b_stored != FG_FLOAT;
     const int64_t width = q->tile.nv * (int64_t)e->lanes;
     const fg_split split = choose_split(q, columns, width);
     if (q->packed) {
@@ -294,6 +303,11 @@ static void emit_vectors(fg_matmul *q) {
     fg_template_int(t, "B_N", n->stride[q->b][column_dim(q)]);
     fg_template_int(t, "B_K", q->b_k);
     fg_template_int(t, "ALONG_K", magnitude(q->b_k) < magnitude(n->stride[q->b][column_dim(q)]));
+    fg_template_text(t, "AT", fg_weight_type(q->a_stored));
+    fg_template_text(t, "BT", fg_weight_type(q->b_stored));
+    fg_template_text(t, "WIDEN_A", widening(q->a_stored));
+    fg_template_text(t, "WIDEN_B", widening(q->b_stored));
+    fg_template_text(t, "LOADB", fg_weight_load(q->b_stored));
     fg_template_text(t, "A",
                      fg_pointer_to(e->ctx, q->a_name, fg_nest_at(e->ctx, n, q->a, 0, n->rank - 2, "i")));
     fg_template_text(t, "B",
@@ -330,14 +344,15 @@ static void emit_elements(fg_matmul *q) {
     fg_template_int(t, "K", q->k);
     fg_template_int(t, "REAL", real);
     fg_template_text(t, "TYPE", type);
-    fg_template_text(t, "STORED", fg_dtype_get(q->dtype)->c_type);
+    fg_template_text(t, "AT", fg_dtype_get(q->a_stored)->c_type);
+    fg_template_text(t, "BT", fg_dtype_get(q->b_stored)->c_type);
     fg_template_text(t, "SUM", sum);
     fg_template_text(t, "A", fg_pointer_to(e->ctx, q->a_name, fg_nest_at(e->ctx, n, q->a, 0, n->rank, "i")));
     fg_template_text(t, "B", fg_pointer_to(e->ctx, q->b_name, fg_nest_at(e->ctx, n, q->b, 0, n->rank, "i")));
     const char *ak = q->a_k == 1 ? "k" : fg_format(e->ctx, "k * %lld", (long long)q->a_k);
     const char *bk = q->b_k == 1 ? "k" : fg_format(e->ctx, "k * %lld", (long long)q->b_k);
-    fg_template_text(t, "AK", fg_load_element(e->ctx, q->dtype, "ak", ak));
-    fg_template_text(t, "BK", fg_load_element(e->ctx, q->dtype, "bk", bk));
+    fg_template_text(t, "AK", fg_load_element(e->ctx, q->a_stored, "ak", ak));
+    fg_template_text(t, "BK", fg_load_element(e->ctx, q->b_stored, "bk", bk));
     fg_template_hook(t, "finish", hook_element, q);
     fg_template_render(t, "matmul_elements", e->out);
     fg_describe(e, "", "one dot product per element");
@@ -365,8 +380,8 @@ static void emit(fg_emit *e) {
         return;
     }
     fg_compute_type(e->ctx, q.dtype);
-    fg_emit_input(e, "a", n->in[0]);
-    fg_emit_input(e, "b", n->in[1]);
+    q.a_stored = fg_emit_stored(e, "a", n->in[0]);
+    q.b_stored = fg_emit_stored(e, "b", n->in[1]);
     if (gemm) {
         q.alpha = fg_attr_float(n, "alpha", 1);
         q.beta = fg_attr_float(n, "beta", 1);
