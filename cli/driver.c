@@ -303,8 +303,9 @@ static void note_precision(job *j) {
                         fg_escape_terminal(j->ctx, r->out_of_range[i].name), fg_precision_name(r->type));
     if (j->verdict && j->verdict->rounded)
         fg_console_note(console, j->ctx, j->model,
-                        "%d tensors of weights are rounded to %s, which moves the outputs by %.1e of RMS",
-                        r->n, fg_precision_name(r->type), j->verdict->rounding.max_rel);
+                        "%d tensor%s of weights %s rounded to %s, which moves the outputs by %.1e of RMS",
+                        r->n, r->n == 1 ? "" : "s", r->n == 1 ? "is" : "are", fg_precision_name(r->type),
+                        j->verdict->rounding.max_rel);
 }
 
 /* ---- tuning ---- */

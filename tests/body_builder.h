@@ -4,22 +4,6 @@
 
 #include "lower_check.h"
 
-/* A graph inside an attribute, with inputs of those names. */
-static inline fg_graph *body_of(fg_graph *g, const char *const *inputs, int n) {
-    fg_graph *b = new_graph(g->ctx, g->opset);
-    for (int i = 0; i < n; i++) {
-        fg_value *v = fg_graph_value(b, inputs[i]);
-        v->is_input = true;
-        b->inputs[b->n_inputs++] = v;
-    }
-    return b;
-}
-
-static inline void set_body(fg_graph *g, fg_value *v, const char *attr, fg_graph *body) {
-    fg_graph_link(body);
-    fg_node_set_attr(g->ctx, v->producer, attr, FG_ATTR_GRAPH)->graph = body;
-}
-
 static inline fg_value *number(fg_graph *g, int64_t i) {
     const fg_shape s = {0};
     int64_t *data = FG_NEW(g->ctx, int64_t);
@@ -40,17 +24,6 @@ static inline fg_value *integer_input(fg_graph *g, const char *name, const char 
         v->shape.rank = 0;
     }
     v->bound = 0;
-    return v;
-}
-
-/* --bound NAME=most */
-static inline fg_value *bounded(fg_graph *g, fg_value *v, int64_t most) {
-    int64_t *list = FG_ARRAY(g->ctx, FG_MAX_RANK + 1, int64_t);
-    for (int d = 0; d < FG_MAX_RANK; d++) {
-        list[d] = -1;
-    }
-    list[FG_MAX_RANK] = most;
-    v->most = list;
     return v;
 }
 

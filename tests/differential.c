@@ -8,7 +8,7 @@
  * --no-reduce, --dump. A graph is checked in a process of its own, so a crash or a hang of the generator is a
  * failure like any other. Graphs with an operator that has no lowering count as skipped. Exit status: 0 all
  * passed, 1 something failed, 2 wrong usage. */
-#include "random_graph.h"
+#include "random_copy.h"
 
 #include <getopt.h>
 #include <signal.h>
@@ -18,6 +18,7 @@
 
 #include "deadline.h"
 #include "fusion/patterns.h"
+#include "fusion/rounding.h"
 #include "onnx_graph.h"
 #include "verify/verify.h"
 
@@ -30,185 +31,6 @@ typedef struct settings {
     bool all_targets, keep_going, reduce, dump;
     const char *onnx;
 } settings;
-
-/* ---- one graph, changed a little ---- */
-
-/* What a copy leaves out or makes smaller; NULL and 0: nothing. */
-typedef struct edit {
-    const fg_value *only;                 /* the one output */
-    const fg_value *without;              /* this output is dropped */
-    const fg_value *cut;                  /* becomes a graph input */
-    const fg_value *bypassed, *bypass_to; /* its readers read the other */
-    int64_t extent, smaller;              /* every such dimension of inputs and constants */
-    const char *attribute;                /* dropped from the node that makes `of` */
-    const fg_value *of;
-} edit;
-
-typedef struct copier {
-    fg_context *ctx;
-    const fg_graph *from;
-    const edit *e;
-    fg_graph *to;
-    fg_value **map;
-    bool *needed; /* by value id */
-} copier;
-
-static const fg_value *followed(const copier *c, const fg_value *v) {
-    return v == c->e->bypassed && v != NULL ? c->e->bypass_to : v;
-}
-
-static void mark_needed(copier *c) {
-    const fg_graph *g = c->from;
-    for (int i = 0; i < g->n_outputs; i++) {
-        if (g->outputs[i] != c->e->without && c->e->only == NULL) {
-            c->needed[followed(c, g->outputs[i])->id] = true;
-        }
-    }
-    if (c->e->only != NULL) {
-        c->needed[c->e->only->id] = true;
-    }
-    for (int i = g->n_nodes - 1; i >= 0; i--) {
-        const fg_node *n = g->nodes[i];
-        bool wanted = false;
-        for (int k = 0; k < n->n_out; k++) {
-            wanted = wanted || (n->out[k] != NULL && c->needed[n->out[k]->id] && n->out[k] != c->e->cut);
-        }
-        for (int k = 0; k < n->n_in && wanted; k++) {
-            if (n->in[k] != NULL) {
-                c->needed[followed(c, n->in[k])->id] = true;
-            }
-        }
-    }
-}
-
-static int64_t shrunk(const copier *c, int64_t extent) {
-    return c->e->extent != 0 && extent == c->e->extent ? c->e->smaller : extent;
-}
-
-static fg_shape shrunk_shape(const copier *c, const fg_shape *s) {
-    fg_shape r = *s;
-    for (int d = 0; d < s->rank; d++) {
-        r.dim[d] = shrunk(c, s->dim[d]);
-    }
-    return r;
-}
-
-static fg_value *copy_const(copier *c, const fg_value *v) {
-    fg_shape shape = shrunk_shape(c, &v->shape);
-    size_t bytes = fg_dtype_bytes(v->dtype, fg_shape_count(&shape));
-    unsigned char *data = fg_big_alloc(c->ctx, bytes + 8);
-    size_t have = fg_dtype_bytes(v->dtype, fg_shape_count(&v->shape));
-    memcpy(data, v->data, bytes < have ? bytes : have);
-    for (int64_t i = 0; v->dtype == FG_INT64 && i < fg_shape_count(&shape); i++) {
-        int64_t x;
-        memcpy(&x, data + 8 * i, 8);
-        x = shrunk(c, x);
-        memcpy(data + 8 * i, &x, 8);
-    }
-    return fg_graph_const(c->to, v->name, v->dtype, &shape, data);
-}
-
-static fg_value *copy_input(copier *c, const fg_value *v) {
-    fg_value *w = fg_graph_value(c->to, v->name);
-    w->dtype = v->dtype;
-    w->shape = shrunk_shape(c, &v->shape);
-    w->bound = v->is_input ? v->bound : fg_dtype_get(v->dtype)->is_integer ? 11 : 0;
-    w->shape_known = w->shape_declared = w->is_input = true;
-    c->to->inputs[c->to->n_inputs++] = w;
-    return w;
-}
-
-static fg_value *copy_operand(copier *c, const fg_value *v) {
-    if (v == NULL) {
-        return NULL;
-    }
-    v = followed(c, v);
-    if (c->map[v->id] == NULL) {
-        bool made = v->producer != NULL && v != c->e->cut;
-        c->map[v->id] = made                                ? fg_graph_value(c->to, v->name)
-                        : v->data != NULL && v != c->e->cut ? copy_const(c, v)
-                                                            : copy_input(c, v);
-    }
-    return c->map[v->id];
-}
-
-static void copy_attribute(copier *c, fg_node *to, const fg_node *n, const fg_attr *a) {
-    if (strncmp(a->name, "fg_", 3) == 0 || (c->e->attribute == a->name && n == c->e->of->producer)) {
-        return;
-    }
-    fg_attr *b = fg_node_set_attr(c->ctx, to, a->name, a->type);
-    const char *name = b->name;
-    *b = *a;
-    b->name = name;
-    if (strcmp(name, "group") == 0) {
-        b->i = shrunk(c, a->i);
-    }
-    if (a->type == FG_ATTR_STRING) {
-        b->s = fg_strndup(c->ctx, a->s, a->s_len);
-    }
-    if (a->type == FG_ATTR_INTS) {
-        int64_t *copy = FG_ARRAY(c->ctx, a->n + 1, int64_t);
-        memcpy(copy, a->ints, (size_t)a->n * sizeof *copy);
-        b->ints = copy;
-    }
-}
-
-static void copy_node(copier *c, const fg_node *n) {
-    fg_value **in = FG_ARRAY(c->ctx, n->n_in + 1, fg_value *),
-             **out = FG_ARRAY(c->ctx, n->n_out + 1, fg_value *);
-    for (int i = 0; i < n->n_in; i++) {
-        in[i] = copy_operand(c, n->in[i]);
-    }
-    for (int i = 0; i < n->n_out; i++) {
-        out[i] = n->out[i] == c->e->cut ? fg_graph_value(c->to, "unused") : copy_operand(c, n->out[i]);
-    }
-    fg_node *m = fg_graph_node(c->to, n->op_type, n->n_in, in, n->n_out, out);
-    m->name = fg_strdup(c->ctx, n->name);
-    for (int i = 0; i < n->n_attr; i++) {
-        copy_attribute(c, m, n, &n->attr[i]);
-    }
-}
-
-static void add_output(copier *c, const fg_value *v) {
-    v = followed(c, v);
-    if (c->map[v->id] != NULL && !c->map[v->id]->is_input && !c->map[v->id]->is_output) {
-        output(c->to, c->map[v->id]);
-    }
-}
-
-/* A linked and inferred copy, all in ctx. Raises if the change makes no sense. */
-static fg_graph *copy_graph(fg_context *ctx, const fg_graph *from, const edit *e) {
-    copier c = {.ctx = ctx, .from = from, .e = e, .to = new_graph(ctx, from->opset)};
-    c.map = FG_ARRAY(ctx, from->n_values + 1, fg_value *);
-    c.needed = FG_ARRAY(ctx, from->n_values + 1, bool);
-    c.to->inputs = FG_ARRAY(ctx, from->n_inputs + 2, fg_value *);
-    c.to->outputs = FG_ARRAY(ctx, from->n_outputs + 2, fg_value *);
-    mark_needed(&c);
-    for (int i = 0; i < from->n_nodes; i++) {
-        bool wanted = false;
-        for (int k = 0; k < from->nodes[i]->n_out; k++) {
-            const fg_value *v = from->nodes[i]->out[k];
-            wanted = wanted || (v != NULL && c.needed[v->id] && v != e->cut);
-        }
-        if (wanted) {
-            copy_node(&c, from->nodes[i]);
-        }
-    }
-    if (e->only != NULL) {
-        add_output(&c, e->only);
-    }
-    for (int i = 0; i < from->n_outputs && e->only == NULL; i++) {
-        if (from->outputs[i] != e->without) {
-            add_output(&c, from->outputs[i]);
-        }
-    }
-    if (c.to->n_outputs == 0) {
-        fg_raise(ctx, FG_BAD_MODEL, "nothing is left");
-    }
-    fg_graph_link(c.to);
-    fg_infer(c.to);
-    return c.to;
-}
 
 /* ---- checking ---- */
 
@@ -260,13 +82,49 @@ static bool is_ill_conditioned(fg_graph *g, uint64_t seed) {
     return false;
 }
 
+/* Rounded weights may bring a number to where it is a toss-up which integer it becomes: any two orders of
+ * computation may then disagree. */
+static bool quantises(const fg_graph *g) {
+    bool any = false;
+    for (int i = 0; i < g->n_nodes; i++) {
+        any = any || strstr(g->nodes[i]->op_type, "Quantize") != NULL;
+    }
+    return any;
+}
+
+/* --optimize, --precision. */
+static fg_fusion_options fusion_options(const check *k) {
+    static const fg_dtype types[] = {FG_FLOAT16, FG_BFLOAT16};
+    static const fg_optimize favours[] = {FG_OPTIMIZE_RAM, FG_OPTIMIZE_FLASH};
+    rng r = {k->seed ^ 0x0B71};
+    fg_fusion_options o = {.fuse = k->fuse};
+    if (rng_chance(&r, 45)) {
+        o.optimize = favours[rng_range(&r, 0, 1)];
+    }
+    if (rng_chance(&r, 25) && !quantises(k->read)) {
+        o.weights = types[rng_range(&r, 0, 1)];
+    }
+    return o;
+}
+
+/* As on the command line. */
+static const char *options_text(fg_context *ctx, const check *k) {
+    const fg_fusion_options o = fusion_options(k);
+    return fg_format(ctx, "%s%s%s%s%s%s%s", k->target, k->fuse ? "" : " --no-fuse",
+                     k->mode == FG_VERIFY_CC ? " --verify=cc" : "",
+                     o.optimize != FG_OPTIMIZE_SPEED ? " --optimize " : "",
+                     o.optimize != FG_OPTIMIZE_SPEED ? fg_optimize_names[o.optimize] : "",
+                     o.weights != FG_UNDEFINED ? " --precision " : "",
+                     o.weights != FG_UNDEFINED ? fg_precision_name(o.weights) : "");
+}
+
 static void check_body(fg_context *ctx, void *arg) {
     const check *k = arg;
     rng r = {k->seed};
     rng_next(&r);
     const edit none = {0};
     fg_graph *read = copy_graph(ctx, k->read, &none), *g = fg_graph_clone(read);
-    const fg_fusion_options fusion = {.fuse = k->fuse};
+    const fg_fusion_options fusion = fusion_options(k);
     fg_canonicalise(g, &fusion);
     fg_partition *p = fg_partition_graph(g, &fusion);
     for (int i = 0; i < p->n_kernels; i++) {
@@ -282,6 +140,7 @@ static void check_body(fg_context *ctx, void *arg) {
                                         .weights = rng_chance(&r, 30) ? FG_WEIGHTS_BLOB : FG_WEIGHTS_INLINE,
                                         .static_arena = rng_chance(&r, 30),
                                         .exact = rng_chance(&r, 20),
+                                        .optimize = fusion.optimize,
                                         .threads = (int)rng_range(&r, 1, 3),
                                         .fault_kernel = -1};
     fg_module *m = fg_generate(p, fg_target_load(ctx, k->target), &codegen);
@@ -289,8 +148,7 @@ static void check_body(fg_context *ctx, void *arg) {
     const fg_verdict *v = fg_verify(read, m, &options);
     if (!v->passed) {
         k->r->outcome = is_ill_conditioned(read, k->seed) ? ILL_CONDITIONED : FAILED;
-        snprintf(k->r->text, sizeof k->r->text, "%s%s%s: %s", k->target, k->fuse ? "" : " --no-fuse",
-                 k->mode == FG_VERIFY_CC ? " cc" : "", v->first_failure);
+        snprintf(k->r->text, sizeof k->r->text, "%s: %s", options_text(ctx, k), v->first_failure);
     }
 }
 
@@ -304,15 +162,18 @@ static void check_one(check *k) {
     } else if (status != FG_OK && ctx != NULL) {
         const fg_diagnostic *d = fg_context_diagnostic(ctx);
         k->r->outcome = FAILED;
-        snprintf(k->r->text, sizeof k->r->text, "%s%s: status %d: %s (%s): %s", k->target,
-                 k->fuse ? "" : " --no-fuse", status, d->node, d->op, d->message);
+        snprintf(k->r->text, sizeof k->r->text, "%s: status %d: %s (%s): %s", options_text(ctx, k), status,
+                 d->node, d->op, d->message);
     }
     if (ctx != NULL) {
         fg_context_free(ctx);
     }
 }
 
-static const char *const all_targets[] = {"generic", "x86-64", "x86-64-v3", "x86-64-v4"};
+/* Every vector width, and every size of a register file. */
+static const char *const all_targets[] = {
+    "generic",       "x86-64",    "x86-64-v3", "x86-64-v4",   "zen4",      "cortex-m4f", "cortex-m55",
+    "cortex-m0plus", "cortex-a9", "aarch64",   "neoverse-v1", "rv32imafc", "rv64gcv-256"};
 
 /* Everything that is asked of one graph, until something fails. */
 static void check_graph(const fg_graph *g, uint64_t seed, const settings *s, result *r) {
@@ -384,7 +245,7 @@ typedef struct attempt {
 
 static void try_copy(fg_context *ctx, void *arg) {
     attempt *a = arg;
-    a->to = copy_graph(ctx, a->from, a->e);
+    a->to = copy_as_made(ctx, a->from, a->e);
 }
 
 /* Keeps the changed graph if it still fails. */
@@ -530,7 +391,7 @@ static void count_skipped(tally *t, const char *op) {
 static void make_graph(fg_context *ctx, void *arg) {
     attempt *a = arg;
     const edit none = {0};
-    a->to = copy_graph(ctx, a->from, &none);
+    a->to = copy_as_made(ctx, a->from, &none);
 }
 
 static void grow_graph(fg_context *ctx, void *arg) {

@@ -153,6 +153,33 @@ static inline void output(fg_graph *g, fg_value *v) {
     g->outputs[g->n_outputs++] = v;
 }
 
+/* A graph inside an attribute, with inputs of those names. */
+static inline fg_graph *body_of(fg_graph *g, const char *const *inputs, int n) {
+    fg_graph *b = new_graph(g->ctx, g->opset);
+    for (int i = 0; i < n; i++) {
+        fg_value *v = fg_graph_value(b, inputs[i]);
+        v->is_input = true;
+        b->inputs[b->n_inputs++] = v;
+    }
+    return b;
+}
+
+static inline void set_body(fg_graph *g, fg_value *v, const char *attr, fg_graph *body) {
+    fg_graph_link(body);
+    fg_node_set_attr(g->ctx, v->producer, attr, FG_ATTR_GRAPH)->graph = body;
+}
+
+/* --bound NAME=most */
+static inline fg_value *bounded(fg_graph *g, fg_value *v, int64_t most) {
+    int64_t *list = FG_ARRAY(g->ctx, FG_MAX_RANK + 1, int64_t);
+    for (int d = 0; d < FG_MAX_RANK; d++) {
+        list[d] = -1;
+    }
+    list[FG_MAX_RANK] = most;
+    v->most = list;
+    return v;
+}
+
 static inline int count_op(const fg_graph *g, const char *op_type) {
     int n = 0;
     for (int i = 0; i < g->n_nodes; i++) {

@@ -60,6 +60,13 @@ fg_value *grow_as(grower *s, fg_value *v, bool exact) {
     return v;
 }
 
+fg_value *grow_known(grower *s, fg_value *v, const fg_shape *shape) {
+    v->dtype = FG_FLOAT;
+    v->shape = *shape;
+    v->shape_known = true;
+    return add(s, v, false);
+}
+
 fg_value *grow(grower *s, fg_value *v) {
     return grow_as(s, v, false);
 }
@@ -129,6 +136,13 @@ fg_value *grow_scalar(grower *s, fg_dtype type, double value) {
     void *data = fg_alloc(s->ctx, 1, 8);
     put_number(data, 0, type, value);
     return fg_graph_const(s->g, "scalar", type, &none, data);
+}
+
+fg_value *grow_truth(grower *s, bool value) {
+    const fg_shape none = {0};
+    unsigned char *data = FG_NEW(s->ctx, unsigned char);
+    *data = value;
+    return fg_graph_const(s->g, "truth", FG_BOOL, &none, data);
 }
 
 /* ---- choosing operands ---- */
@@ -236,6 +250,7 @@ static const struct {
     {layer_wide_conv, {3, 0, 0, 0}},
     {layer_stem, {3, 0, 0, 0}},
     {layer_pooled_conv, {3, 0, 0, 0}},
+    {layer_odd_conv, {2, 2, 0, 2}},
     {layer_transposed_conv, {2, 3, 0, 1}},
     {layer_dynamic_conv, {1, 1, 0, 1}},
     {layer_volume, {0, 0, 0, 4}},
@@ -259,6 +274,9 @@ static const struct {
     {counted_rows, {0, 0, 0, 2}},
     {counted_places, {0, 0, 0, 2}},
     {counted_kinds, {0, 0, 1, 2}},
+    {control_branch, {1, 2, 2, 2}},
+    {control_loop, {1, 2, 2, 2}},
+    {control_scan, {0, 1, 1, 1}},
     {step_activation, {6, 6, 5, 4}},
     {step_unary, {3, 3, 3, 6}},
     {step_jump, {0, 1, 0, 2}},
@@ -329,7 +347,7 @@ static void choose_outputs(grower *s) {
 }
 
 fg_graph *random_graph(fg_context *ctx, uint64_t seed) {
-    static const int opsets[] = {11, 13, 13, 17, 18, 20, 21};
+    static const int opsets[] = {11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25};
     grower *s = FG_NEW(ctx, grower);
     s->ctx = ctx;
     s->r.state = seed * UINT64_C(0xD1342543DE82EF95) + 1;

@@ -35,6 +35,7 @@ typedef struct grower {
     grown pool[POOL_MAX];
     int n_pool;
     int budget; /* elements that a value may have */
+    int n_bodies;
 } grower;
 
 /* A graph without user-visible meaning: linked and inferred, of up to about 30 nodes. */
@@ -51,12 +52,16 @@ fg_value *grow_exact(grower *s, fg_value *v);
 /* The same; the caller says whether the outputs are exact. */
 fg_value *grow_as(grower *s, fg_value *v, bool exact);
 
+/* Without inference: the caller knows that v is of float elements and which shape it has. */
+fg_value *grow_known(grower *s, fg_value *v, const fg_shape *shape);
+
 fg_value *grow_input(grower *s, fg_dtype type, const fg_shape *shape);
 fg_value *grow_ints(grower *s, int n, const int64_t *values);
 /* Normal numbers of that deviation around a mean. */
 fg_value *grow_weights(grower *s, int rank, const int64_t *dim, double mean, double deviation);
 /* A scalar constant of a type. */
 fg_value *grow_scalar(grower *s, fg_dtype type, double value);
+fg_value *grow_truth(grower *s, bool value);
 
 /* A value of the pool, recent ones rather than old ones, that has the type and a rank between low and high;
  * a new input or NULL if there is none. */
@@ -85,7 +90,7 @@ typedef void grow_step(grower *s);
 grow_step block_conv, block_residual, block_inverted_residual, block_squeeze_excite, block_dense,
     block_inception, block_shuffle, block_head, block_attention, block_mlp, block_resample;
 
-grow_step layer_wide_conv, layer_transposed_conv, layer_dynamic_conv, layer_volume, layer_rare_pool,
+grow_step layer_wide_conv, layer_odd_conv, layer_transposed_conv, layer_dynamic_conv, layer_volume, layer_rare_pool,
     layer_stem, layer_pooled_conv, layer_group_norm, layer_triangle, layer_top, layer_embedding;
 
 /* Quantised ones, and ones whose extents depend on data. */
@@ -97,6 +102,8 @@ grow_step step_activation, step_unary, step_jump, step_binary, step_clip, step_s
 grow_step step_transpose, step_reshape, step_squeeze, step_expand, step_slice, step_split, step_concat,
     step_pad, step_blocks_of_pixels, step_gather, step_resize;
 grow_step step_reduce, step_arg, step_softmax, step_norm, step_matmul, step_gemm;
+
+grow_step control_branch, control_loop, control_scan;
 
 grow_step layer_recurrent, layer_transform, layer_reversed, layer_loss;
 

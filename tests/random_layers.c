@@ -46,7 +46,43 @@ void layer_transposed_conv(grower *s) {
     if (rng_chance(&s->r, 40)) {
         with_ints(s->g, y, "output_padding", axes, more);
     }
+    if (rng_chance(&s->r, 25)) {
+        const int64_t dilation[] = {rng_range(&s->r, 1, 3), rng_range(&s->r, 1, 2)};
+        with_ints(s->g, y, "dilations", axes, dilation);
+    }
     activation(s, grow(s, y));
+}
+
+/* Groups, dilations, strides and pads that have nothing to do with one another. */
+void layer_odd_conv(grower *s) {
+    fg_value *x = pick(s, FG_FLOAT, 3, 5);
+    const int axes = x->shape.rank - 2;
+    const int64_t c = x->shape.dim[1];
+    int64_t group = rng_range(&s->r, 2, c > 2 ? c : 2), pads[6], strides[3], dilation[3];
+    while (c % group != 0) {
+        group--;
+    }
+    const int64_t each = rng_range(&s->r, 1, 5);
+    int64_t w[5] = {group * each, c / group};
+    double fan = (double)w[1];
+    for (int i = 0; i < axes; i++) {
+        w[2 + i] = rng_range(&s->r, 1, 4);
+        strides[i] = rng_range(&s->r, 1, 4);
+        dilation[i] = rng_range(&s->r, 1, 3);
+        pads[i] = rng_range(&s->r, 0, 5);
+        pads[axes + i] = rng_range(&s->r, 0, 5);
+        fan *= (double)w[2 + i];
+    }
+    if (fg_shape_count(&x->shape) * each * (int64_t)fan > 4000000) {
+        return;
+    }
+    fg_value *y = NODE(s->g, "Conv", x, grow_weights(s, axes + 2, w, 0, 1 / sqrt(fan)),
+                       rng_chance(&s->r, 50) ? grow_weights(s, 1, &w[0], 0, 0.3) : NULL);
+    with_ints(s->g, with_ints(s->g, y, "strides", axes, strides), "dilations", axes, dilation);
+    y = grow(s, with_int(s->g, with_ints(s->g, y, "pads", 2 * axes, pads), "group", group));
+    if (rng_chance(&s->r, 60)) {
+        activation(s, y);
+    }
 }
 
 /* The weights are computed or handed in. */

@@ -206,6 +206,23 @@ void step_gather(grower *s) {
     grow_exact(s, with_int(s->g, NODE(s->g, "Gather", x, i), "axis", axis));
 }
 
+/* What exporters set now and then. */
+static void rare_resize(grower *s, fg_value *y) {
+    static const char *const nearest[] = {"round_prefer_floor", "round_prefer_ceil", "floor", "ceil"};
+    static const char *const policies[] = {"stretch", "not_larger", "not_smaller"};
+    with_text(s->g, y, "nearest_mode", ONE_OF(s, nearest));
+    with_int(s->g, y, "exclude_outside", rng_chance(&s->r, 40));
+    if (rng_chance(&s->r, 40)) {
+        with_float(s->g, y, "cubic_coeff_a", -0.5);
+    }
+    if (s->g->opset >= 18) {
+        with_int(s->g, y, "antialias", rng_chance(&s->r, 40));
+        if (y->producer->n_in > 3) {
+            with_text(s->g, y, "keep_aspect_ratio_policy", ONE_OF(s, policies));
+        }
+    }
+}
+
 void step_resize(grower *s) {
     static const char *const modes[] = {"nearest", "nearest", "linear", "linear", "cubic"};
     static const char *const transforms[] = {"half_pixel", "asymmetric", "align_corners",
@@ -225,5 +242,8 @@ void step_resize(grower *s) {
         y = NODE(s->g, "Resize", x, none, empty, grow_ints(s, sizes.rank, sizes.dim));
     }
     with_text(s->g, y, "mode", ONE_OF(s, modes));
+    if (rng_chance(&s->r, 30)) {
+        rare_resize(s, y);
+    }
     grow(s, with_text(s->g, y, "coordinate_transformation_mode", ONE_OF(s, transforms)));
 }

@@ -33,11 +33,24 @@ void layer_recurrent(grower *s) {
     if (inputs < 1 || inputs > 200) {
         return;
     }
-    fg_value *in[5] = {x, grow_weights(s, 3, w, 0, 1 / sqrt((double)inputs)),
+    fg_value *in[8] = {x, grow_weights(s, 3, w, 0, 1 / sqrt((double)inputs)),
                        grow_weights(s, 3, r, 0, 0.7 / sqrt((double)hidden))};
     in[3] = rng_chance(&s->r, 70) ? grow_weights(s, 2, b, 0, 0.3) : NULL;
     in[4] = rng_chance(&s->r, 25) ? lengths(s, FG_INT32, x->shape.dim[batch_first ? 0 : 1]) : NULL;
-    fg_value *y = make_node(s->g, cells[kind].op, 5, in);
+    const int64_t batch = x->shape.dim[batch_first ? 0 : 1];
+    const int64_t state[] = {batch_first ? batch : directions, batch_first ? directions : batch, hidden};
+    const int64_t holes[] = {directions, 3 * hidden};
+    for (int i = 5; i <= (kind == 2 ? 6 : 5) && rng_chance(&s->r, 40); i++) {
+        in[i] = grow_weights(s, 3, state, 0, 0.5);
+    }
+    in[7] = kind == 2 && rng_chance(&s->r, 30) ? grow_weights(s, 2, holes, 0, 0.3) : NULL;
+    fg_value *y = make_node(s->g, cells[kind].op, kind == 2 ? 8 : 6, in);
+    if (rng_chance(&s->r, 20)) {
+        with_float(s->g, y, "clip", 1.5);
+    }
+    if (kind == 2 && rng_chance(&s->r, 20)) {
+        with_int(s->g, y, "input_forget", 1);
+    }
     with_int(s->g, with_int(s->g, y, "hidden_size", hidden), "layout", batch_first);
     with_int(s->g, y, "linear_before_reset", rng_chance(&s->r, 50));
     with_text(s->g, y, "direction",

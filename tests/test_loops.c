@@ -137,6 +137,31 @@ TEST(a_long_scan_is_a_loop) {
     assert_string_equal(fg_shape_text(ctx, &results[2]->shape), "3000x4");
 }
 
+/* The state, which the second iteration on depends on rounded weights, is read by a kernel of its own. */
+TEST(weights_of_a_body_can_be_rounded) {
+    (void)arg;
+    const fg_fusion_options fusion = {.fuse = true, .weights = FG_BFLOAT16};
+    const fg_module *m;
+    fg_graph *g = new_graph(ctx, 17);
+    fg_value *x = input(g, "x", "3000x1x4"), *s = input(g, "s", "1x4");
+    fg_graph *b = body_of(g, (const char *const[]){"s", "x"}, 2);
+    fg_value *y = NODE(b, "MatMul", NODE(b, "Softmax", b->inputs[0]), parameter(b, "w", "4x4"));
+    output(b, NODE(b, "Tanh", NODE(b, "Add", y, b->inputs[1])));
+    output(b, NODE(b, "Exp", y));
+    fg_value *results[2] = {fg_graph_value(g, "last"), fg_graph_value(g, "all")};
+    fg_graph_node(g, "Scan", 2, (fg_value *[]){s, x}, 2, results);
+    with_int(g, results[0], "num_scan_inputs", 1);
+    set_body(g, results[0], "body", b);
+    output(g, results[0]);
+    output(g, results[1]);
+    infer_graph(ctx, g);
+    const fg_verdict *v = generate_and_verify_as(g, "x86-64-v3", &fusion, 1, &m);
+    if (!v->passed) {
+        fail_msg("%s", v->first_failure);
+    }
+    assert_true(v->rounding.max_rel > 1e-5 && v->rounding.max_rel < 0.1);
+}
+
 TEST(a_loop_goes_over_what_was_counted) {
     (void)arg;
     fg_graph *g = new_graph(ctx, 17);
@@ -219,6 +244,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_operand_says_how_often),
         cmocka_unit_test(a_condition_says_how_often),
+        cmocka_unit_test(weights_of_a_body_can_be_rounded),
         cmocka_unit_test(states_change_places),
         cmocka_unit_test(a_loop_inside_begins_anew),
         cmocka_unit_test(a_body_reads_images_in_turn),

@@ -292,6 +292,28 @@ TEST(only_toss_ups_may_fall_to_either_side) {
     assert_false(fg_quantised_is_tie(ctx, y, &w, &worse, &t, 1e-4));
 }
 
+TEST(toss_ups_are_seen_behind_what_dequantises) {
+    (void)arg;
+    fg_graph *g = new_graph(ctx, 17);
+    fg_value *x = input(g, "x", "4"), *scale = scalar(g, 0.1), *zero = U8(g, 10);
+    fg_value *y = NODE(g, "DequantizeLinear", NODE(g, "QuantizeLinear", x, scale, zero), scale, zero);
+    output(g, y);
+    fg_graph_link(g);
+    fg_infer(g);
+    assert_ptr_equal(fg_quantised_source(y), x);
+    float data[] = {0.2F, 0.25F, 0.249999F, 1.7F}, want[] = {0.2F, 0.2F, 0.2F, 1.7F};
+    float tie[] = {0.2F, 0.3F, 0.3F, 1.7F}, step[] = {0.3F, 0.2F, 0.2F, 1.7F},
+          far[] = {0.2F, 0.4F, 0.2F, 1.7F}, half[] = {0.2F, 0.25F, 0.2F, 1.7F};
+    const fg_tensor t = {FG_FLOAT, x->shape, data}, w = {FG_FLOAT, x->shape, want};
+    const fg_tensor good = {FG_FLOAT, x->shape, tie};
+    assert_true(fg_quantised_is_tie(ctx, y, &w, &good, &t, 1e-4));
+    float *const wrong[] = {step, far, half};
+    for (size_t i = 0; i < FG_COUNT(wrong); i++) {
+        const fg_tensor bad = {FG_FLOAT, x->shape, wrong[i]};
+        assert_false(fg_quantised_is_tie(ctx, y, &w, &bad, &t, 1e-4));
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sums_and_products_of_steps),
@@ -308,6 +330,7 @@ int main(void) {
         cmocka_unit_test(results_read_as_floats_stay_floats),
         cmocka_unit_test(products_of_two_tensors_and_other_forms),
         cmocka_unit_test(only_toss_ups_may_fall_to_either_side),
+        cmocka_unit_test(toss_ups_are_seen_behind_what_dequantises),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

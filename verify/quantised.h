@@ -6,7 +6,7 @@
 #include "frontend/ops.h"
 
 /* What was quantised to make v, a value of the graph as read; NULL if v is not the result of a QuantizeLinear
- * to integers. */
+ * to integers, or of a DequantizeLinear behind one. */
 const fg_value *fg_quantised_source(const fg_value *v);
 
 /* got, for value v, differs from want by one step at most, and only where the reference of what was quantised

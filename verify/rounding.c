@@ -5,8 +5,10 @@
 #include "verify/check.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "frontend/interpret.h"
+#include "frontend/loops.h"
 #include "fusion/rounding.h"
 
 static bool reads_any(const fg_node *n, const bool *affected) {
@@ -37,21 +39,59 @@ static void run_node(fg_check *c, const fg_node *n) {
     }
 }
 
-/* affected: by value id, whether it depends on a weight that is rounded. */
+/* States of a loop are affected by what the iteration before made of them. True if one was not known to be.
+ */
+static bool carry_back(const fg_node *next, bool *affected) {
+    const int states = fg_loop_states(next);
+    bool more = false;
+    for (int i = 0; i < states; i++) {
+        const fg_value *state = next->in[FG_NEXT_STATES + i], *made = next->in[FG_NEXT_STATES + states + i];
+        more |= affected[made->id] && !affected[state->id];
+        affected[state->id] |= affected[made->id];
+    }
+    return more;
+}
+
+/* By value id, whether it depends on a weight that is rounded. */
 static bool *affected_values(const fg_check *c, const fg_rounding *r) {
     const fg_graph *g = c->m->partition->graph;
-    bool *affected = FG_ARRAY(c->ctx, g->n_values + 1, bool);
+    bool *affected = FG_ARRAY(c->ctx, g->n_values + 1, bool), again = true;
     for (int i = 0; i < r->n; i++) affected[r->weights[i].value->id] = true;
-    for (int i = 0; i < g->n_nodes; i++) {
-        const fg_node *n = g->nodes[i];
-        for (int o = 0; o < n->n_out; o++)
-            if (n->out[o]) affected[n->out[o]->id] = reads_any(n, affected);
+    while (again) {
+        again = false;
+        for (int i = 0; i < g->n_nodes; i++) {
+            const fg_node *n = g->nodes[i];
+            const bool reads = reads_any(n, affected);
+            for (int o = 0; o < n->n_out; o++)
+                if (n->out[o]) affected[n->out[o]->id] |= reads;
+            if (fg_is_loop_next(n)) again |= carry_back(n, affected);
+        }
     }
     return affected;
 }
 
+/* What a loop makes of rounded weights, only a run of all its iterations tells. */
+static void run_all(fg_check *c, const bool *affected) {
+    fg_graph *g = c->m->partition->graph;
+    fg_run *run = fg_interpret(g, c->inputs, affected, false);
+    for (int i = 0; i < g->n_values; i++) {
+        const fg_value *v = g->values[i];
+        const fg_tensor *t = affected[i] && !v->data ? fg_run_value(run, v) : NULL;
+        if (!t) continue;
+        const size_t bytes = fg_dtype_bytes(t->dtype, fg_shape_count(&t->shape));
+        fg_tensor *at = place_of(c, v);
+        *at = (fg_tensor){t->dtype, t->shape, fg_big_alloc(c->ctx, bytes + 1)};
+        memcpy(at->data, t->data, bytes);
+    }
+    fg_run_free(run);
+}
+
 static void run_affected(fg_check *c, const bool *affected) {
-    const fg_graph *g = c->m->partition->graph;
+    fg_graph *g = c->m->partition->graph;
+    if (fg_find_loops(g)) {
+        run_all(c, affected);
+        return;
+    }
     for (int i = 0; i < g->n_nodes; i++) {
         fg_progress(c->ctx, "rounded reference", i, g->n_nodes);
         if (reads_any(g->nodes[i], affected)) run_node(c, g->nodes[i]);

@@ -156,7 +156,8 @@ static bool passes_quantised(const fg_check *c, const fg_value *v, const fg_tens
     if (!source) return false;
     fg_tensor data = fg_check_reference(c, source);
     if (data.data && fg_quantised_is_tie(c->ctx, v, want_, got, &data, c->options->tolerance)) return true;
-    return bound > c->options->tolerance && fg_quantised_error(c->ctx, v, want_, got) <= bound;
+    return fg_dtype_get(v->dtype)->is_integer && bound > c->options->tolerance &&
+           fg_quantised_error(c->ctx, v, want_, got) <= bound;
 }
 
 fg_error fg_check_compare(const fg_check *c, const fg_value *v, const fg_tensor *want_, const fg_tensor *got,
@@ -193,7 +194,7 @@ static double float_run(fg_check *c) {
     for (int i = 0; i < c->read->n_outputs; i++) {
         const fg_value *v = c->read->outputs[i];
         const fg_tensor *got = fg_run_value(run, v);
-        const bool quantised = fg_quantised_source(v) != NULL;
+        const bool quantised = fg_quantised_source(v) && fg_dtype_get(v->dtype)->is_integer;
         if (got && c->read->n_symbols > 0) mark_undecided(c, i, got);
         if (!got || !(quantised || fg_dtype_get(v->dtype)->is_float)) continue;
         fg_tensor exact = fg_check_reference(c, v);
