@@ -1,135 +1,14 @@
-/* Winograd convolution F(m x m, 3 x 3), m = 2 or 4 (Lavin and Gray 2016): the input in overlapping tiles is
- * transformed, multiplied channel-wise by transformed weights as one small matrix product for every point,
- * and transformed back. The weights are transformed here, in double.
- *
- * For m = 4 the interpolation points are 0, +-1/sqrt(2), +-sqrt(2) and infinity. They need as many operations
- * as the usual 0, +-1, +-2 but keep the transforms' norms low: the error is about a third.
- *
- * With stride 2 the even and the odd inputs are convolved apart: w0 and w2 over the even ones by F(2, 2),
- * with 3 products for 2 results in place of 4, w1 over the odd ones directly. 25 products in place of 36 in
- * two dimensions, and transforms that only add. */
+/* Winograd convolution (Lavin and Gray 2016): the input in overlapping tiles is transformed, multiplied
+ * channel-wise by transformed weights as one small matrix product for every point, and transformed back. The
+ * weights are transformed here, in double. */
 #include "codegen/winograd.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define SQRT2 1.41421356237309504880
-
-enum { MOST_INPUTS = 6, MOST_POINTS = 6 }; /* per direction */
-
-/* In one dimension; in two, rows and then columns. */
-typedef struct scheme {
-    int m, stride;               /* results per tile, inputs from result to result */
-    int points, filters;         /* products, and the different filters among them */
-    double g[MOST_POINTS][3];    /* the filters from the three taps */
-    uint8_t filter[MOST_POINTS]; /* of each point */
-    /* step: between the elements of both d and o. */
-    void (*input)(const float *d, int step, float *o);
-    void (*output)(const float *d, int step, float *o);
-} scheme;
-
-static void input_f2(const float *d, int step, float *o) {
-    const float d0 = d[0], d1 = d[step], d2 = d[2 * step], d3 = d[3 * step];
-    o[0] = d0 - d2;
-    o[step] = d1 + d2;
-    o[2 * step] = d2 - d1;
-    o[3 * step] = d3 - d1;
-}
-
-static void output_f2(const float *d, int step, float *o) {
-    const float a = d[step] + d[2 * step], b = d[step] - d[2 * step];
-    o[0] = d[0] + a;
-    o[step] = b + d[3 * step];
-}
-
-static void input_f4(const float *d, int step, float *o) {
-    const float d0 = d[0], d1 = d[step], d2 = d[2 * step], d3 = d[3 * step];
-    const float d4 = d[4 * step], d5 = d[5 * step], h = (float)(SQRT2 / 2), s2 = (float)SQRT2;
-    const float p = d4 - 2 * d2, q = h * d3 - s2 * d1, r = d4 - 0.5f * d2, s = s2 * d3 - h * d1;
-    o[0] = d0 - 2.5f * d2 + d4;
-    o[step] = p + q;
-    o[2 * step] = p - q;
-    o[3 * step] = r + s;
-    o[4 * step] = r - s;
-    o[5 * step] = d1 - 2.5f * d3 + d5;
-}
-
-static void output_f4(const float *d, int step, float *o) {
-    const float a = d[step] + d[2 * step], b = d[step] - d[2 * step];
-    const float e = d[3 * step] + d[4 * step], f = d[3 * step] - d[4 * step];
-    o[0] = d[0] + a + e;
-    o[step] = (float)(SQRT2 / 2) * b + (float)SQRT2 * f;
-    o[2 * step] = 0.5f * a + 2 * e;
-    o[3 * step] = (float)(SQRT2 / 4) * b + (float)(2 * SQRT2) * f + d[5 * step];
-}
-
-static void input_f2_stride2(const float *d, int step, float *o) {
-    const float d0 = d[0], d1 = d[step], d2 = d[2 * step], d3 = d[3 * step], d4 = d[4 * step];
-    o[0] = d0 - d2;
-    o[step] = d2;
-    o[2 * step] = d4 - d2;
-    o[3 * step] = d1;
-    o[4 * step] = d3;
-}
-
-static void output_f2_stride2(const float *d, int step, float *o) {
-    const float d0 = d[0], d1 = d[step], d2 = d[2 * step], d3 = d[3 * step], d4 = d[4 * step];
-    o[0] = d0 + d1 + d3;
-    o[step] = d1 + d2 + d4;
-}
-
-static const scheme schemes[] = {
-    {4,
-     1,
-     6,
-     6,
-     /* row of point p: (1, p, p^2) / product of the differences to the other points */
-     {{1, 0, 0},
-      {-2.0 / 3, -SQRT2 / 3, -1.0 / 3},
-      {-2.0 / 3, SQRT2 / 3, -1.0 / 3},
-      {1.0 / 6, SQRT2 / 6, 1.0 / 3},
-      {1.0 / 6, -SQRT2 / 6, 1.0 / 3},
-      {0, 0, 1}},
-     {0, 1, 2, 3, 4, 5},
-     input_f4,
-     output_f4},
-    {2,
-     1,
-     4,
-     4,
-     {{1, 0, 0}, {0.5, 0.5, 0.5}, {0.5, -0.5, 0.5}, {0, 0, 1}},
-     {0, 1, 2, 3},
-     input_f2,
-     output_f2},
-    {2,
-     2,
-     5,
-     4,
-     {{1, 0, 0}, {1, 0, 1}, {0, 0, 1}, {0, 1, 0}},
-     {0, 1, 2, 3, 3},
-     input_f2_stride2,
-     output_f2_stride2},
-};
-
-static const scheme *scheme_of(int m, int64_t stride) {
-    for (size_t i = 0; i < FG_COUNT(schemes); i++)
-        if (schemes[i].m == m && schemes[i].stride == stride) return &schemes[i];
-    return NULL;
-}
-
-/* Inputs of a tile in one direction. */
-static int inputs_of(const scheme *s) {
-    return (s->m - 1) * s->stride + 3;
-}
-
-/* Filter (i, j) of nine taps. */
-static double transformed(const scheme *s, const double *w, int i, int j) {
-    const double *gi = s->g[i], *gj = s->g[j];
-    double sum = 0;
-    for (int k = 0; k < 3; k++)
-        for (int l = 0; l < 3; l++) sum += gi[k] * gj[l] * w[k * 3 + l];
-    return sum;
+static const fg_scheme *scheme_of(const fg_winograd *w) {
+    return fg_scheme_of(w->m, w->stride, w->taps);
 }
 
 /* ---- choice ---- */
@@ -152,11 +31,12 @@ static double overlapped(double compute, double stream) {
 static double direct_cycles(const fg_target *t, const fg_convolution *c, int64_t vectors) {
     const fg_product p = {.rows = c->oh * c->images,
                           .width = c->ow,
-                          .k = 9 * c->ic,
+                          .k = c->kh * c->kw * c->ic,
                           .vectors = vectors,
                           .pitch = 4 * c->ic * c->sx,
                           .streams = 1};
-    return overlapped(fg_choose_tile(t, &p).cost, stream_cycles(t, 36.0 * (double)c->ic * (double)c->oc));
+    return overlapped(fg_choose_tile(t, &p).cost,
+                      stream_cycles(t, 4.0 * (double)(c->kh * c->kw * c->ic * c->oc)));
 }
 
 /* What decides about a convolution beside its own sizes. */
@@ -197,7 +77,8 @@ static double chunk_cycles(const site *q, const fg_winograd *w, int64_t points, 
 }
 
 /* The plan with the image in so many chunks. */
-static void plan_chunks(const site *q, const scheme *s, const fg_pick *pick, int64_t chunks, fg_winograd *w) {
+static void plan_chunks(const site *q, const fg_scheme *s, const fg_pick *pick, int64_t chunks,
+                        fg_winograd *w) {
     const fg_target *t = q->t;
     const fg_convolution *c = q->c;
     const int64_t points = s->points * s->points, lanes = fg_target_lanes(t);
@@ -225,10 +106,11 @@ static void plan_chunks(const site *q, const scheme *s, const fg_pick *pick, int
 #define CHUNK_LEAST 4
 #define CHUNK_MOST  64
 
-static fg_winograd plan_for(const site *q, const scheme *s, const fg_pick *pick) {
+static fg_winograd plan_for(const site *q, const fg_scheme *s, const fg_pick *pick) {
     const fg_convolution *c = q->c;
     fg_winograd w = {.m = s->m,
                      .stride = s->stride,
+                     .taps = s->taps,
                      .a = s->points,
                      .ty = divide_up(c->oh, s->m),
                      .tx = divide_up(c->ow, s->m)};
@@ -253,81 +135,32 @@ static fg_winograd plan_for(const site *q, const scheme *s, const fg_pick *pick)
     }
 }
 
-/* ---- error ---- */
-
-/* Uniform in [0, 2): positive as behind a rectifier, which is the worse case for cancellation. */
-static float sample(uint64_t *state) {
-    *state += UINT64_C(0x9E3779B97F4A7C15);
-    uint64_t z = *state;
-    z = (z ^ (z >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94D049BB133111EB);
-    return (float)((z ^ (z >> 31)) >> 40) * 0x1p-23f;
+static bool accurate(const site *q, const fg_scheme *s) {
+    return fg_scheme_is_accurate(q->ctx, s, &(fg_folded){q->c, 1});
 }
 
-/* Largest error over RMS of a few output tiles of a few channels, against double, with the kernel's own
- * arithmetic. */
-static double estimated_error(fg_context *ctx, const scheme *s, const fg_convolution *c) {
-    enum { IN = MOST_INPUTS * MOST_INPUTS, POINTS = MOST_POINTS * MOST_POINTS };
-    const int a = s->points, n = inputs_of(s), tiles = 4, channels = c->oc < 16 ? (int)c->oc : 16;
-    float *d = FG_ARRAY(ctx, (size_t)c->ic * IN, float), *v = FG_ARRAY(ctx, (size_t)c->ic * POINTS, float);
-    double worst = 0, squares = 0;
-    int64_t count = 0;
-    uint64_t state = 1;
-    for (int tile = 0; tile < tiles; tile++) {
-        for (int64_t ic = 0; ic < c->ic; ic++) {
-            /* a x a as the larger of the two, so that a column and its transform have the same step */
-            float *x = d + ic * IN, half[POINTS], *t = v + ic * POINTS;
-            for (int i = 0; i < n * a; i++) x[i] = i % a < n ? sample(&state) : 0;
-            for (int j = 0; j < n; j++) s->input(x + j, a, half + j);
-            for (int i = 0; i < a; i++) s->input(half + i * a, 1, t + i * a);
-        }
-        for (int k = 0; k < channels; k++) {
-            const int64_t oc = k * (c->oc / channels);
-            float sum[POINTS] = {0}, half[POINTS], y[POINTS];
-            double exact[16] = {0};
-            for (int64_t ic = 0; ic < c->ic; ic++) {
-                double w[9];
-                for (int i = 0; i < 9; i++) w[i] = (double)fg_convolution_weight(c, oc, ic, i / 3, i % 3);
-                for (int i = 0; i < a * a; i++)
-                    sum[i] = (float)((double)sum[i] + (double)v[ic * POINTS + i] *
-                                                          (double)(float)transformed(s, w, s->filter[i / a],
-                                                                                     s->filter[i % a]));
-                for (int o = 0; o < s->m * s->m; o++)
-                    for (int i = 0; i < 9; i++)
-                        exact[o] += w[i] * (double)d[ic * IN + (o / s->m * s->stride + i / 3) * a +
-                                                     o % s->m * s->stride + i % 3];
-            }
-            for (int j = 0; j < a; j++) s->output(sum + j, a, half + j);
-            for (int i = 0; i < s->m; i++) s->output(half + i * a, 1, y + i * a);
-            for (int o = 0; o < s->m * s->m; o++, count++) {
-                const double error = fabs((double)y[o / s->m * a + o % s->m] - exact[o]);
-                if (error > worst) worst = error;
-                squares += exact[o] * exact[o];
-            }
-        }
-    }
-    return squares > 0 ? worst / sqrt(squares / (double)count) : 0;
-}
-
-static bool accurate(const site *q, const scheme *s) {
-    /* Half of the 5e-5 that a kernel may show: real data can be worse than the sample. */
-    return estimated_error(q->ctx, s, q->c) < 2.5e-5;
+/* Schemes for this convolution, one after the other, NULL behind the last. */
+static const fg_scheme *next_scheme(const fg_convolution *c, size_t *i) {
+    const fg_scheme *s;
+    while ((s = fg_scheme_at((*i)++)) != NULL)
+        if (s->stride == c->sx && s->taps == c->kh) break;
+    return s;
 }
 
 /* The rank-th method to measure: the model's best, then the others that are not far from it. */
 static fg_winograd ranked(const site *q, fg_winograd best, fg_pick *pick) {
-    fg_winograd option[2 + FG_COUNT(schemes)] = {best};
+    fg_winograd option[8] = {best};
     int n = 1;
-    for (size_t i = 0; i < FG_COUNT(schemes); i++) {
-        const scheme *s = &schemes[i];
-        if (s->m == best.m || s->stride != q->c->sx) continue;
+    const fg_scheme *s;
+    for (size_t i = 0; n < 7 && (s = next_scheme(q->c, &i)) != NULL;) {
+        if (s->m == best.m) continue;
         const fg_winograd w = plan_for(q, s, &(fg_pick){0});
         if (w.cost < 2.5 * best.cost && accurate(q, s)) option[n++] = w;
     }
     if (best.m && best.direct_cost < 2.5 * best.cost) option[n++] = (fg_winograd){.cost = best.direct_cost};
     const fg_winograd w = option[pick->rank % n];
     pick->rank /= n;
-    return w.m ? plan_for(q, scheme_of(w.m, w.stride), pick) : w;
+    return w.m ? plan_for(q, scheme_of(&w), pick) : w;
 }
 
 /* Chosen as for one thread: results are the same bits for any number of them. */
@@ -335,20 +168,21 @@ static fg_winograd best_method(const site *q, double direct_cost) {
     fg_winograd best = {.m = 0, .cost = direct_cost};
     site one = *q;
     one.parts = 1;
-    for (size_t i = 0; i < FG_COUNT(schemes); i++) {
-        const scheme *s = &schemes[i];
-        if (s->stride != q->c->sx) continue;
+    const fg_scheme *s;
+    for (size_t i = 0; (s = next_scheme(q->c, &i)) != NULL;) {
         const fg_winograd w = plan_for(&one, s, &(fg_pick){0});
         if (w.cost < 0.95 * best.cost && accurate(q, s)) best = w;
     }
-    if (best.m && q->parts > 1) best = plan_for(q, scheme_of(best.m, best.stride), &(fg_pick){0});
+    if (best.m && q->parts > 1) best = plan_for(q, scheme_of(&best), &(fg_pick){0});
     best.direct_cost = direct_cost;
     return best;
 }
 
 static fg_winograd tuned_method(const site *q, fg_pick *pick) {
-    const int m = strncmp(pick->text, "F4:", 3) == 0 ? 4 : strncmp(pick->text, "F2:", 3) == 0 ? 2 : 0;
-    const scheme *s = scheme_of(m, q->c->sx);
+    const int m = pick->text[0] == 'F' && pick->text[1] >= '2' && pick->text[1] <= '4' && pick->text[2] == ':'
+                      ? pick->text[1] - '0'
+                      : 0;
+    const fg_scheme *s = fg_scheme_of(m, q->c->sx, q->c->kh);
     if (!s || !accurate(q, s)) return (fg_winograd){.m = 0};
     pick->text += 3;
     return plan_for(q, s, pick);
@@ -359,11 +193,13 @@ fg_winograd fg_winograd_plan(fg_context *ctx, const fg_module *m, const fg_kerne
     const fg_target *t = m->target;
     const int lanes = fg_target_lanes(t);
     const fg_winograd direct = {.m = 0};
-    if (c->kh != 3 || c->kw != 3 || c->sy != c->sx || c->sx > 2 || c->dy != 1 || c->dx != 1 || c->groups != 1)
+    if (c->kh != c->kw || c->sy != c->sx || c->sx > 2 || c->dy != 1 || c->dx != 1 || c->groups != 1)
         return direct;
     /* In 16 bits the transformed weights would be rounded once more, and there are up to four times as many.
      */
     if (c->w->storage != FG_UNDEFINED) return direct;
+    size_t first = 0;
+    if (!next_scheme(c, &first)) return direct;
     if (c->ic < 16 || c->oc < lanes || c->in.y < 0 || c->ih < 4 || c->iw < 4 || c->x->is_input) return direct;
     const site q = {ctx, t, c, m->options.threads > 1 ? m->options.threads : 1, k->tap != NULL};
     const double direct_cost = direct_cycles(t, c, divide_up(c->oc, lanes));
@@ -374,7 +210,8 @@ fg_winograd fg_winograd_plan(fg_context *ctx, const fg_module *m, const fg_kerne
 }
 
 void fg_winograd_pad(const fg_winograd *w, fg_convolution *c) {
-    const int64_t rows = (w->ty * w->m - 1) * w->stride + 3, columns = (w->tx * w->m - 1) * w->stride + 3;
+    const int64_t rows = (w->ty * w->m - 1) * w->stride + w->taps,
+                  columns = (w->tx * w->m - 1) * w->stride + w->taps;
     if (rows - c->pt - c->ih > c->pb) c->pb = rows - c->pt - c->ih;
     if (columns - c->pl - c->iw > c->pr) c->pr = columns - c->pl - c->iw;
 }
@@ -393,7 +230,7 @@ typedef struct fg_winograd_kernel {
 
 /* Transformed weights: [filter][panel][ic][nv * lanes]. */
 static void pack(fg_emit *e, const fg_winograd *w, const fg_convolution *c) {
-    const scheme *s = scheme_of(w->m, w->stride);
+    const fg_scheme *s = scheme_of(w);
     const int64_t lanes = e->lanes, vectors = divide_up(c->oc, lanes), nv = w->tile.nv;
     const int64_t matrix = vectors * lanes * c->ic, filters = s->filters * s->filters;
     float *u = fg_emit_weights(e, "u", filters * matrix);
@@ -401,20 +238,19 @@ static void pack(fg_emit *e, const fg_winograd *w, const fg_convolution *c) {
         const int64_t v = oc / lanes, panel = v / nv,
                       width = (panel + 1) * nv <= vectors ? nv : vectors - panel * nv;
         for (int64_t ic = 0; ic < c->ic; ic++) {
-            double g[9];
-            for (int i = 0; i < 9; i++) g[i] = (double)fg_convolution_weight(c, oc, ic, i / 3, i % 3);
+            const fg_taps taps = fg_folded_filter(&(fg_folded){c, 1}, oc, ic);
             float *to =
                 u + panel * nv * lanes * c->ic + ic * width * lanes + (v - panel * nv) * lanes + oc % lanes;
             for (int i = 0; i < filters; i++)
-                to[i * matrix] = (float)transformed(s, g, i / s->filters, i % s->filters);
+                to[i * matrix] = (float)fg_scheme_filter(s, &taps, i / s->filters, i % s->filters);
         }
     }
 }
 
 /* Which filter each point takes, where several share one. */
 static void set_filters(const fg_winograd *w, fg_template *t) {
-    const scheme *s = scheme_of(w->m, w->stride);
-    int64_t filter[MOST_POINTS * MOST_POINTS];
+    const fg_scheme *s = scheme_of(w);
+    int64_t filter[FG_WINOGRAD_POINTS * FG_WINOGRAD_POINTS];
     const int points = s->points * s->points;
     for (int i = 0; i < points; i++)
         filter[i] = s->filter[i / s->points] * s->filters + s->filter[i % s->points];
@@ -477,7 +313,7 @@ static void set_sizes(const fg_winograd_kernel *q, const fg_source *s, fg_templa
     fg_template_int(t, "M", w->m);
     fg_template_int(t, "A", w->a);
     fg_template_int(t, "S", w->stride);
-    fg_template_int(t, "IN", inputs_of(scheme_of(w->m, w->stride)));
+    fg_template_int(t, "IN", fg_scheme_inputs(scheme_of(w)));
     set_filters(w, t);
     fg_template_int(t, "TX", w->tx);
     fg_template_int(t, "TILES", w->ty * w->tx);
@@ -485,6 +321,8 @@ static void set_sizes(const fg_winograd_kernel *q, const fg_source *s, fg_templa
     fg_template_int(t, "IC", c->ic);
     fg_template_int(t, "ICP", divide_up(c->ic, q->e->lanes) * q->e->lanes);
     fg_template_int(t, "NP", vectors * q->e->lanes);
+    fg_template_int(t, "MP", vectors * q->e->lanes);
+    fg_template_text(t, "COLUMN", "n");
     fg_template_int(t, "OC", c->oc);
     fg_template_int(t, "OH", c->oh);
     fg_template_int(t, "OW", c->ow);

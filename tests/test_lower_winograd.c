@@ -1,4 +1,5 @@
-/* 3x3 convolutions by Winograd's transforms, of both strides, against the reference. */
+/* Convolutions by Winograd's transforms, of all filters and strides that have a scheme, against the
+ * reference. */
 #include "lower_check.h"
 
 typedef struct winograd_case {
@@ -11,6 +12,7 @@ static const winograd_case cases[] = {
     {"1x64x56x56", "64x64x3x3", 1, {1, 1, 1, 1}, "F4:"}, {"2x64x13x15", "72x64x3x3", 1, {0, 1, 2, 0}, "F"},
     {"1x32x11x10", "33x32x3x3", 1, {1, 1, 1, 1}, "F"},   {"1x64x56x56", "128x64x3x3", 2, {1, 1, 1, 1}, "F2:"},
     {"2x64x15x13", "72x64x3x3", 2, {0, 1, 2, 0}, "F2:"}, {"1x48x28x31", "50x48x3x3", 2, {1, 0, 0, 2}, "F2:"},
+    {"1x48x35x33", "64x48x5x5", 1, {2, 2, 2, 2}, "F2:"}, {"2x32x17x14", "40x32x4x4", 1, {1, 2, 1, 0}, "F3:"},
 };
 
 /* Relu(x) -> 3x3 convolution -> Relu(+ residual) -> pool beside it: a map that exists, an epilogue, a tap. */
