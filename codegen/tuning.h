@@ -9,9 +9,10 @@
  *     layer1_conv1_relu F4:13x2 251.07
  *     features_1_expand_depthwise_3x3 14x1+7 88.10
  *
- * Choices: "MxN" is a register tile of M pixels by N vectors of channels, "F4:MxN" and "F2:MxN" the same of a
- * Winograd convolution, "S:MxN" that of Strassen's seven products, "MxN+T" a row buffer whose producer has
- * tile MxN and whose window operator keeps T pixels.
+ * Choices: "MxN" is a register tile of M pixels by N vectors of channels, "F4:MxN" the same of a
+ * Winograd convolution F(4x4), "S:MxN" that of Strassen's seven products, "MxN+T" a row buffer whose producer
+ * has tile MxN and whose window operator keeps T pixels; "F3:MxN+T" where the producer is a Winograd
+ * convolution.
  */
 #ifndef FG_CODEGEN_TUNING_H
 #define FG_CODEGEN_TUNING_H

@@ -24,7 +24,7 @@ static double stream_cycles(const fg_target *t, double bytes) {
     return bytes / t->dram_gbps * t->ghz;
 }
 
-static double overlapped(double compute, double stream) {
+double fg_winograd_overlap(double compute, double stream) {
     return compute > stream ? compute + 0.3 * stream : stream + 0.3 * compute;
 }
 
@@ -35,8 +35,8 @@ static double direct_cycles(const fg_target *t, const fg_convolution *c, int64_t
                           .vectors = vectors,
                           .pitch = 4 * c->ic * c->sx,
                           .streams = 1};
-    return overlapped(fg_choose_tile(t, &p).cost,
-                      stream_cycles(t, 4.0 * (double)(c->kh * c->kw * c->ic * c->oc)));
+    return fg_winograd_overlap(fg_choose_tile(t, &p).cost,
+                               stream_cycles(t, 4.0 * (double)(c->kh * c->kw * c->ic * c->oc)));
 }
 
 /* What decides about a convolution beside its own sizes. */
@@ -98,8 +98,8 @@ static void plan_chunks(const site *q, const fg_scheme *s, const fg_pick *pick, 
     const double transforms =
         (double)(tiles * c->images) * (in * (double)divide_up(c->ic, lanes) + out * (double)vectors);
     const double weights = 4.0 * (double)(s->filters * s->filters) * (double)c->ic * (double)c->oc;
-    w->cost = overlapped(w->tile.cost + transforms,
-                         stream_cycles(t, weights) + chunk_cycles(q, w, points, weights));
+    w->cost = fg_winograd_overlap(w->tile.cost + transforms,
+                                  stream_cycles(t, weights) + chunk_cycles(q, w, points, weights));
 }
 
 /* Fewest and most tiles in a chunk that are worth trying. */

@@ -4,6 +4,7 @@
 #include "codegen/lower/rowbuffer.h"
 
 #include "codegen/window_row.h"
+#include "codegen/winograd_rows.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -116,6 +117,22 @@ static void hook_produced(void *user, const char *arguments, fg_text *out) {
     char *end;
     const long i = strtol(arguments, &end, 10), j = strtol(end, &end, 10);
     (void)fg_epilogue_accumulator(q->produced, i, j, q->e->lanes, out);
+}
+
+/* Result i of column j of a tile of Winograd's. */
+static void hook_transformed(void *user, const char *arguments, fg_text *out) {
+    const fg_rowbuffer *q = user;
+    char *end;
+    const long i = strtol(arguments, &end, 10), j = strtol(end, &end, 10);
+    fg_context *ctx = q->e->ctx;
+    fg_epilogue_place(q->produced, i, j);
+    fg_epilogue_apply(q->produced, fg_format(ctx, "y%ld_%ld", i, j), 0, 0, q->e->lanes,
+                      fg_format(ctx, "_%ld_%ld", i, j), out);
+}
+
+static void hook_transformed_operands(void *user, const char *arguments, fg_text *out) {
+    (void)arguments;
+    fg_epilogue_at(((fg_rowbuffer *)user)->produced, "b", "oy", "ox", "(n + j)", out);
 }
 
 static void hook_operands(void *user, const char *arguments, fg_text *out) {
@@ -232,21 +249,24 @@ static void choose_window_tile(fg_rowbuffer *q) {
                                    : fg_format(q->e->ctx, "%dx1", q->tx);
 }
 
+static fg_product product_of(const fg_rowbuffer *q) {
+    const fg_emit *e = q->e;
+    return (fg_product){.rows = q->p.oh,
+                        .width = q->p.ow,
+                        .k = q->p.kh * q->p.kw * q->p.ic,
+                        .vectors = (q->p.oc + e->lanes - 1) / e->lanes,
+                        .max_nv = widest_block(q),
+                        .run = fg_tile_run(e->m->target, q->p.ic, q->source.c),
+                        .pitch = 4 * q->source.x * q->p.sx,
+                        .parts = strcmp(q->split, "row") == 0 ? 1 : e->m->options.threads,
+                        .by_panel = true,
+                        .compact = fg_wants_little_text(e->m, e->k)};
+}
+
 static void open_producer(fg_rowbuffer *q) {
     fg_emit *e = q->e;
     const fg_stage *s = &e->k->stage[0];
-    q->ring = (q->v.kh - 1) * q->v.dy + 1;
-    const int64_t vectors = (q->p.oc + e->lanes - 1) / e->lanes;
-    const fg_product product = {.rows = q->p.oh,
-                                .width = q->p.ow,
-                                .k = q->p.kh * q->p.kw * q->p.ic,
-                                .vectors = vectors,
-                                .max_nv = widest_block(q),
-                                .run = fg_tile_run(e->m->target, q->p.ic, q->source.c),
-                                .pitch = 4 * q->source.x * q->p.sx,
-                                .parts = strcmp(q->split, "row") == 0 ? 1 : e->m->options.threads,
-                                .by_panel = true,
-                                .compact = fg_wants_little_text(e->m, e->k)};
+    const fg_product product = product_of(q);
     q->tile = fg_pick_tile(e->m->target, &product,
                            &(fg_pick){q->pick.text, q->pick.rank % 2 ? (q->pick.rank + 1) / 2 : 0});
     q->ahead = fg_tile_ahead(e->m->target, &product, &q->tile);
@@ -348,6 +368,50 @@ static void set_window(const fg_rowbuffer *q, fg_template *t) {
     fg_window_row_uses(t, q->e->ctx, q->tx, v->kw, v->sx, v->dx);
 }
 
+/* The producer by Winograd's transforms, where that is cheaper than its direct product. */
+static fg_winograd_rows transformed(fg_rowbuffer *q) {
+    const fg_winograd_rows direct = {0};
+    if (!q->producer) return direct;
+    q->ring = (q->v.kh - 1) * q->v.dy + 1;
+    q->source.x = fg_source_pixel(q->e, &q->p);
+    q->source.c = q->source.x == 1 ? q->p.iw : 1;
+    const fg_product product = product_of(q);
+    const double direct_cost = (double)q->p.images * fg_choose_tile(q->e->m->target, &product).cost;
+    return fg_winograd_rows_plan(q->e, &q->p, direct_cost, &q->pick);
+}
+
+static void emit_transformed(fg_rowbuffer *q, const fg_winograd_rows *w) {
+    fg_emit *e = q->e;
+    const fg_stage *s = e->k->stage;
+    fg_template *t = fg_emit_template(e);
+    fg_emit_output(e, "out", e->k->out[0]);
+    q->tile = w->tile;
+    q->ring = fg_winograd_rows_ring(w, q->ring);
+    q->cb = (q->p.oc + e->lanes - 1) / e->lanes * e->lanes;
+    fg_winograd_rows_open(e, w, t, q->ring, q->v.pl, q->v.pr);
+    q->produced = fg_epilogue_new(e, "e", s[0].epilogue, s[0].n_epilogue, q->p.y, q->p.out, false);
+    choose_window_tile(q);
+    e->kt->choice = fg_format(e->ctx, "F%d:%s", w->scheme->m, e->kt->choice);
+    if (!q->v.pool) q->window_as = fg_window_row_pack(e, &q->v.c);
+    q->epilogue = fg_epilogue_new(e, "p", s[1].epilogue, s[1].n_epilogue, q->v.y, q->v.out, false);
+    fg_template_int(t, "SAFE", 0);
+    set_window(q, t);
+    set_split(q, t);
+    fg_template_hook(t, "operands", hook_operands, q);
+    fg_template_hook(t, "result", hook_result, q);
+    fg_template_hook(t, "produced_operands", hook_transformed_operands, q);
+    fg_template_hook(t, "produced", hook_transformed, q);
+    fg_template_render(t, "winograd_rows", e->out);
+    fg_describe(e,
+                fg_format(e->ctx, "F(%dx%d) %dx%d+%d", w->scheme->m, w->scheme->m, q->tile.mr,
+                          q->tile.nv * e->lanes, q->tx),
+                "Winograd, %lldx%lld pixels as channels, %lld tiles at a time; a ring of %lld rows; about "
+                "%.0f %% of direct "
+                "convolution's cycles",
+                (long long)w->folded.fold, (long long)w->folded.fold, (long long)w->chunk, (long long)q->ring,
+                100 * w->cost / w->direct_cost);
+}
+
 void fg_rowbuffer_emit(fg_emit *e) {
     const fg_kernel *k = e->k;
     fg_rowbuffer q = {.e = e, .producer = k->n_stages == 2};
@@ -356,7 +420,15 @@ void fg_rowbuffer_emit(fg_emit *e) {
     if (q.producer) ok = ok && fg_convolution_of(e->ctx, k->stage[0].anchor, &q.p) && q.p.groups == 1;
     FG_REQUIRE(e->ctx, "rowbuffer", ok && k->n_prologue == 0 && (q.producer || !q.v.pool));
     q.split = choose_split(&q);
+    q.pick = fg_pick_of(e->m, k);
+    const fg_winograd_rows w = transformed(&q);
+    if (w.scheme) q.split = e->m->options.threads > 1 && q.v.oh >= e->m->options.threads ? "row" : "none";
     if (strcmp(q.split, "none") != 0) fg_emit_parallel(e);
+    if (w.scheme) {
+        q.stored = k->out[0];
+        emit_transformed(&q, &w);
+        return;
+    }
     q.source = fg_source_open(e, q.producer ? &q.p : &q.v.c);
     if (q.producer && q.source.per_image && strcmp(q.split, "row") == 0)
         fg_source_limit(e, &q.source, &q.p, q.v.oh, q.v.sy, -q.v.pt, (q.v.kh - 1) * q.v.dy + 1);
@@ -366,7 +438,6 @@ void fg_rowbuffer_emit(fg_emit *e) {
         fg_emit_output(e, tap ? "tap" : "out", k->out[i]);
     }
     FG_REQUIRE(e->ctx, "rowbuffer", q.stored != NULL || k->tap != NULL);
-    q.pick = fg_pick_of(e->m, k);
     if (k->tap && strcmp(q.split, "row") == 0) {
         fg_emit_finish(e);
         fg_emit_shared(e, "row_sums", "float", sizeof(float),
