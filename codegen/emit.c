@@ -136,6 +136,42 @@ void fg_emit_output(fg_emit *e, const char *name, fg_value *v) {
     declare_tensor(e, name, v, true, "");
 }
 
+static uint64_t hash_of(const int32_t *at, int64_t n) {
+    uint64_t h = UINT64_C(14695981039346656037);
+    for (int64_t i = 0; i < n; i++) h = (h ^ (uint32_t)at[i]) * UINT64_C(1099511628211);
+    return h;
+}
+
+/* Kernels of the same geometry share a table. */
+static int64_t place_table(fg_planner *p, const int32_t *at, int64_t n) {
+    const uint64_t hash = hash_of(at, n);
+    for (int i = 0; i < p->n_tables; i++) {
+        const fg_row_table *t = &p->tables[i];
+        if (t->hash == hash && t->n == n && memcmp(t->at, at, (size_t)n * sizeof(*at)) == 0) return t->place;
+    }
+    if (p->n_tables == p->cap_tables) {
+        const int capacity = p->cap_tables ? 2 * p->cap_tables : 16;
+        fg_row_table *grown = FG_ARRAY(p->ctx, capacity, fg_row_table);
+        if (p->n_tables) memcpy(grown, p->tables, (size_t)p->n_tables * sizeof(*grown));
+        p->tables = grown;
+        p->cap_tables = capacity;
+    }
+    const int64_t bytes = n * (int64_t)sizeof(*at), place = reserve(p, bytes);
+    memcpy(p->m->weights + place, at, (size_t)bytes);
+    p->tables[p->n_tables++] = (fg_row_table){.at = at, .n = n, .place = place, .hash = hash};
+    return place;
+}
+
+bool fg_emit_rows(fg_emit *e, const char *name, const fg_value *v) {
+    const int32_t *row = v->data ? NULL : fg_layout_of(e, v)->row;
+    if (!row) return false;
+    const int64_t n = fg_shape_count(&v->shape) / v->shape.dim[v->shape.rank - 1];
+    const int64_t place = place_table(e->planner, row, n);
+    e->kt->weight_bytes += n * (int64_t)sizeof(*row);
+    declare(e, true, "int32_t", name, at_bytes(e, true, "weights", place), "");
+    return true;
+}
+
 static int add_scratch(fg_emit *e, int64_t bytes, bool kept) {
     fg_planner *p = e->planner;
     if (p->n_scratch == p->cap_scratch) {

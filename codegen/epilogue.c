@@ -5,6 +5,7 @@
 typedef struct fg_access {
     int64_t b, y, x, n; /* element strides; all 0: one element */
     int64_t ring;       /* > 0: row y is kept at y % ring */
+    const char *rows;   /* table of where rows lie, which b, y and x then count; NULL: strides say it */
     bool padded;        /* may be read beyond the last channel */
 } fg_access;
 
@@ -57,6 +58,15 @@ fg_epilogue *fg_epilogue_new(fg_emit *e, const char *prefix, fg_node *const *nod
         a->y = stride_along(e, v, axes.y, rank);
         a->x = stride_along(e, v, axes.x, rank);
         a->n = stride_along(e, v, axes.n, rank);
+        const char *name = fg_format(e->ctx, "%s%d", prefix, i);
+        const char *rows = fg_format(e->ctx, "%s_rows", name);
+        if (fg_emit_rows(e, rows, v)) {
+            const int64_t run = v->shape.dim[v->shape.rank - 1];
+            a->rows = rows;
+            a->b /= run;
+            a->y /= run;
+            a->x /= run;
+        }
         a->ring = v->data ? 0 : fg_layout_of(e, v)->ring;
         if (flat && axes.y >= 0) {
             const bool uniform = a->x == 0 && main->shape.dim[axes.x] > 1
@@ -66,7 +76,6 @@ fg_epilogue *fg_epilogue_new(fg_emit *e, const char *prefix, fg_node *const *nod
             if (main->shape.dim[axes.x] == 1) a->x = a->y;
             a->y = 0;
         }
-        const char *name = fg_format(e->ctx, "%s%d", prefix, i);
         if (pack_channels(p, name, v, a, main->shape.dim[axes.n], grouped)) {
             a->n = 1;
             a->padded = true;
@@ -94,10 +103,14 @@ void fg_epilogue_at(const fg_epilogue *p, const char *b, const char *y, const ch
                     fg_text *out) {
     for (int i = 0; i < p->n_operands; i++) {
         const fg_access *a = &p->access[i];
-        fg_text_printf(out, "const float *%sq%d = %s%d", p->prefix, i, p->prefix, i);
+        if (a->rows)
+            fg_text_printf(out, "const int32_t *%sr%d = %s", p->prefix, i, a->rows);
+        else
+            fg_text_printf(out, "const float *%sq%d = %s%d", p->prefix, i, p->prefix, i);
         add_term(out, b, a->b);
         add_term(out, a->ring ? fg_format(p->e->ctx, "(%s %% %lld)", y, (long long)a->ring) : y, a->y);
         add_term(out, x, a->x);
+        if (a->rows) fg_text_printf(out, ";\nconst float *%sq%d = %s%d", p->prefix, i, p->prefix, i);
         add_term(out, n, a->n);
         fg_text_add(out, ";\n");
     }
@@ -109,9 +122,11 @@ void fg_epilogue_apply(const fg_epilogue *p, const char *var, int64_t pixel, int
     const char **loaded = FG_ARRAY(ctx, p->n_operands + 1, const char *);
     for (int i = 0; i < p->n_operands; i++) {
         const fg_access *a = &p->access[i];
-        const long long at = (long long)(p->row * a->y + (p->pixel + pixel) * a->x + channel * a->n);
-        const char *q =
-            at ? fg_format(ctx, "%sq%d + %lld", p->prefix, i, at) : fg_format(ctx, "%sq%d", p->prefix, i);
+        const int64_t place = p->row * a->y + (p->pixel + pixel) * a->x;
+        const long long at = (long long)((a->rows ? 0 : place) + channel * a->n);
+        const char *q = fg_format(ctx, "%sq%d", p->prefix, i);
+        if (a->rows) q = fg_format(ctx, "%s + %sr%d[%lld]", q, p->prefix, i, (long long)place);
+        if (at) q = fg_format(ctx, "%s + %lld", q, at);
         if (a->n == 0)
             loaded[i] = fg_format(ctx, "fg_set1(%sq%d[%lld])", p->prefix, i, at);
         else if (lanes < p->e->lanes && !a->padded)

@@ -34,6 +34,14 @@ void fg_give_strided(fg_planner *p, fg_value *v, int dense) {
     p->values[v->id].dense = dense;
 }
 
+void fg_scatter_rows(fg_planner *p, fg_value *v) {
+    p->values[v->id].scatters = true;
+}
+
+void fg_gather_rows(fg_planner *p, fg_value *v) {
+    p->values[v->id].gathered++;
+}
+
 void fg_want_border(fg_planner *p, fg_value *v, int dim, int64_t before, int64_t after) {
     fg_place_plan *a = &p->values[v->id];
     if (before > a->before[dim]) a->before[dim] = before;
@@ -89,6 +97,20 @@ static void root_layout(fg_planner *p, const fg_value *v) {
                                    fixed ? NULL : a->after, l->stride, &l->offset);
 }
 
+/* Rows of a dense value, in elements. */
+static void row_layout(fg_planner *p, const fg_value *v, const fg_layout *from) {
+    const fg_place_plan *a = &p->values[v->id];
+    fg_layout *l = &p->m->slots[v->id].layout;
+    const int64_t run = v->shape.dim[v->shape.rank - 1], n = fg_shape_count(&v->shape) / run;
+    int32_t *row = FG_ARRAY(p->ctx, n, int32_t);
+    FG_REQUIRE(p->ctx, "layout", fg_strides_are_dense(a->parent, FG_ORDER_ROW, from->stride));
+    for (int64_t i = 0; i < n; i++) row[i] = (int32_t)(a->row_of[i] * run);
+    fg_order_strides(v, FG_ORDER_ROW, NULL, NULL, l->stride, &l->offset);
+    l->offset = from->offset;
+    l->elements = from->elements;
+    l->row = row;
+}
+
 static void layout_of(fg_planner *p, fg_value *v) {
     fg_place_plan *a = &p->values[v->id];
     if (a->resolved) return;
@@ -103,6 +125,10 @@ static void layout_of(fg_planner *p, fg_value *v) {
     if (a->alias == FG_ALIAS_PART) {
         *l = *from;
         l->offset += a->start * from->stride[a->axis];
+        return;
+    }
+    if (a->alias == FG_ALIAS_ROWS) {
+        row_layout(p, v, from);
         return;
     }
     l->elements = from->elements;

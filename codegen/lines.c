@@ -121,7 +121,7 @@ static int along(const fg_lines *l) {
 
 static void store_at(const fg_lines *l, const char *var, int lanes, int64_t shift, fg_text *out) {
     fg_context *ctx = l->e->ctx;
-    const char *at = fg_nest_shifted(ctx, l->nest, l->tail.y, l->nest->rank, along(l), shift);
+    const char *at = fg_tail_at(&l->tail, l->nest->rank, along(l), shift);
     if (lanes == 0) {
         fg_text_printf(out, "y[%s] = %s;\n", at, var);
     } else if (lanes == l->e->lanes) {
@@ -267,7 +267,7 @@ void fg_lines_emit(fg_lines *l) {
     fg_template_ints(t, "SUMS", l->op->n_passes, sums);
     fg_template_text(t, "TYPE", fg_compute_type(ctx, l->computed));
     const char *at = fg_nest_at(ctx, n, 0, 0, n->rank, "i"),
-               *kept = fg_nest_at(ctx, n, l->tail.y, 0, n->rank, "i");
+               *kept = fg_tail_at(&l->tail, n->rank, n->rank - 1, 0);
     fg_template_text(t, "ELEMENT", fg_load_element(ctx, l->in, "x", at));
     fg_template_text(t, "POINTER", fg_pointer_to(ctx, "x", at));
     fg_template_text(t, "LAST_ELEMENT",

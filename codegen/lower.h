@@ -71,6 +71,11 @@ void fg_take_rows(fg_planner *p, fg_value *v);
 /* The kernel writes v at any strides, as long as elements along dimension `dense` lie side by side (-1: at
  * any at all): v may lie where a movement operator behind it would put it. */
 void fg_give_strided(fg_planner *p, fg_value *v, int dense);
+/* The kernel writes v row by row (a row is its last dimension, all others count them), each anywhere: its
+ * layout may have fg_layout.row. */
+void fg_scatter_rows(fg_planner *p, fg_value *v);
+/* The kernel reads v so. To be called once for each value. */
+void fg_gather_rows(fg_planner *p, fg_value *v);
 /* The kernel reads up to before/after elements beyond v's edges in dimension dim and expects zeros there.
  * Granted where possible: look at the layout with fg_border. */
 void fg_want_border(fg_planner *p, fg_value *v, int dim, int64_t before, int64_t after);
@@ -91,6 +96,8 @@ bool fg_is_part_of(const fg_emit *e, const fg_value *part, const fg_value *whole
  * wherever it lies. Constants are placed among the weights, row-major, as they are. T: the dtype's C type. */
 void fg_emit_input(fg_emit *e, const char *name, fg_value *v);
 void fg_emit_output(fg_emit *e, const char *name, fg_value *v);
+/* If v's rows lie anywhere, declares `const int32_t *NAME = ...;`: where they begin, in elements. */
+bool fg_emit_rows(fg_emit *e, const char *name, const fg_value *v);
 
 /* `count` elements of scratch in the arena, alive during this kernel only: declares `T *NAME = ...;`. May be
  * called several times. */

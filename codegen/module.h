@@ -13,8 +13,10 @@
 typedef struct fg_layout {
     int64_t stride[FG_MAX_RANK];
     int64_t offset;
-    int64_t elements; /* that the root allocation spans */
-    int64_t ring;     /* > 0: only so many rows (dimension 2) exist at a time, row y at y % ring */
+    int64_t elements;   /* that the root allocation spans */
+    const int32_t *row; /* NULL; else the last dimension's run number i (all others count runs, row-major)
+                           begins row[i] elements behind offset, and stride[] is that of a dense value */
+    int64_t ring;       /* > 0: only so many rows (dimension 2) exist at a time, row y at y % ring */
 } fg_layout;
 
 typedef enum fg_place {

@@ -182,10 +182,16 @@ fg_dims fg_dims_same(int rank) {
 }
 
 int fg_nest_add_in(const fg_emit *e, fg_nest *n, const fg_value *v, int rank, const fg_dims *dims) {
-    int64_t own[FG_MAX_RANK], stride[FG_NEST_RANK] = {0};
+    int64_t own[FG_MAX_RANK];
+    fg_strides_of(e, v, own);
+    return fg_nest_add_strides(e, n, v, own, rank, dims);
+}
+
+int fg_nest_add_strides(const fg_emit *e, fg_nest *n, const fg_value *v, const int64_t *own, int rank,
+                        const fg_dims *dims) {
+    int64_t stride[FG_NEST_RANK] = {0};
     const int skip = rank - v->shape.rank;
     FG_REQUIRE(e->ctx, "nest", skip >= 0);
-    fg_strides_of(e, v, own);
     for (int d = 0; d < v->shape.rank; d++) {
         const int64_t step = v->shape.dim[d] == 1 ? 0 : own[d];
         const bool split = dims->inner[skip + d] >= 0;

@@ -85,6 +85,10 @@ fg_dims fg_dims_same(int rank);
 /* Adds v, broadcast to a shape of `rank` dimensions that lie in the nest as `dims` says. */
 int fg_nest_add_in(const fg_emit *e, fg_nest *n, const fg_value *v, int rank, const fg_dims *dims);
 
+/* The same by strides of v's dimensions. */
+int fg_nest_add_strides(const fg_emit *e, fg_nest *n, const fg_value *v, const int64_t *own, int rank,
+                        const fg_dims *dims);
+
 /* Raises FG_UNSUPPORTED for element types that cannot be moved one by one (packed types). */
 void fg_need_whole_elements(fg_emit *e, const fg_value *v);
 

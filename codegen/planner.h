@@ -11,7 +11,8 @@ typedef enum fg_alias {
     FG_ALIAS_NONE,     /* storage of its own (a root) */
     FG_ALIAS_MOVEMENT, /* a view of `parent`, the input of the movement node `mover` */
     FG_ALIAS_SOURCE,   /* `parent` is the result of the movement node `mover`, whose input this is */
-    FG_ALIAS_PART      /* `parent` is a concatenation; this value starts at `start` along `axis` */
+    FG_ALIAS_PART,     /* `parent` is a concatenation; this value starts at `start` along `axis` */
+    FG_ALIAS_ROWS      /* row i (of the last dimension, all others counting) is row row_of[i] of `parent` */
 } fg_alias;
 
 typedef struct fg_place_plan {
@@ -21,6 +22,8 @@ typedef struct fg_place_plan {
     int rows;       /* and those that do if its last dimension is dense */
     bool given;     /* its kernel can write it at any strides if dimension `dense` (-1: none) is */
     int dense;
+    bool scatters; /* its kernel can write its rows anywhere */
+    int gathered;  /* kernels that can read its rows anywhere */
     int64_t before[FG_MAX_RANK], after[FG_MAX_RANK];
     fg_alias alias;
     fg_value *parent;
@@ -28,12 +31,20 @@ typedef struct fg_place_plan {
     int mover_output;
     int axis;
     int64_t start;
+    const int32_t *row_of;
     bool viewed; /* something is a movement view of it: no border possible */
     bool resolved;
     int first_writer;     /* of roots: kernel index, -1 none */
     int64_t arena_offset; /* of roots, after fg_plan_memory */
     int room;             /* the scratch, + 1, that keeps rows of it for one kernel; else 0 */
 } fg_place_plan;
+
+/* Where rows begin, as it stands among the weights. */
+typedef struct fg_row_table {
+    const int32_t *at;
+    int64_t n, place;
+    uint64_t hash;
+} fg_row_table;
 
 typedef struct fg_scratch_plan {
     int kernel;
@@ -52,6 +63,11 @@ struct fg_planner {
     int64_t *constant_at; /* by value id: byte offset of a raw constant among the weights, -1: not placed */
     int64_t *stored_at;   /* the same of those that are stored in 16 bits */
     size_t weights_capacity;
+    int *readers;      /* by value id: kernels that read it, while views are found */
+    int *maker;        /* likewise: the kernel that makes it, -1: none */
+    int *first_reader; /* and the first that reads it, -1: none */
+    fg_row_table *tables;
+    int n_tables, cap_tables;
     fg_scratch_plan *scratch;
     int n_scratch, cap_scratch;
 };
@@ -73,6 +89,11 @@ bool fg_orders_agree(const fg_value *v); /* row-major and channels-last are the 
 /* views.c: decides which values are views of others; kernels that only made such values vanish. */
 void fg_find_views(fg_planner *p);
 bool fg_is_interface(const fg_value *v);
+bool fg_may_move(const fg_planner *p, const fg_value *v); /* has storage of its own, which nothing views */
+/* Strides and offset of v as they will be without borders. */
+void fg_strides_to_be(const fg_planner *p, const fg_value *v, int64_t *stride, int64_t *offset);
+/* views_rows.c: Gathers of rows that the kernel before or behind them can do on the way; they are marked. */
+void fg_find_row_views(fg_planner *p, bool *gone);
 bool fg_is_plain_copy(const fg_kernel *k); /* one movement node and nothing else */
 
 /* borders.c: the kernel that first writes a bordered root also clears its border. */

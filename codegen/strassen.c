@@ -15,6 +15,7 @@ typedef struct fg_strassen {
     fg_epilogue *epilogue;
     int64_t m, mh, kh, nh; /* rows; halves, the first the larger one */
     int64_t y_x;           /* elements from row to row of the result */
+    bool scattered;        /* its rows lie anywhere; y_x is 0 */
 } fg_strassen;
 
 static int64_t rows_of(const fg_convolution *c) {
@@ -119,11 +120,25 @@ static void hook_result(void *user, const char *arguments, fg_text *out) {
         fg_text_printf(out, "c%ld_%ld = fg_add(c%ld_%ld, fg_load(bias + n + %lld));\n", i, j, i, j,
                        (long long)(j * lanes + quadrant % 2 * q->nh));
     const char *var = fg_epilogue_accumulator(q->epilogue, i, j, lanes, out);
-    fg_text_printf(out, "fg_store(%s + %lld, %s);\n", quadrant > 1 ? "below" : "above",
+    const char *row =
+        !q->scattered ? "" : fg_format(q->e->ctx, quadrant > 1 ? " + down[%ld]" : " + up[%ld]", i);
+    fg_text_printf(out, "fg_store(%s%s + %lld, %s);\n", quadrant > 1 ? "below" : "above", row,
                    (long long)(i * q->y_x + j * lanes + quadrant % 2 * q->nh), var);
 }
 
 /* ---- emission ---- */
+
+/* Text that moves on to row i of a tile where rows of the result lie anywhere. */
+static void set_rows(const fg_strassen *q, fg_template *t, int mr) {
+    const char **up = FG_ARRAY(q->e->ctx, mr, const char *), **down = FG_ARRAY(q->e->ctx, mr, const char *);
+    for (int i = 0; i < mr; i++) {
+        up[i] = q->scattered ? fg_format(q->e->ctx, " + up[%d]", i) : "";
+        down[i] = q->scattered ? fg_format(q->e->ctx, " + down[%d]", i) : "";
+    }
+    fg_template_int(t, "SCATTERED", q->scattered);
+    fg_template_texts(t, "UP", mr, up);
+    fg_template_texts(t, "DOWN", mr, down);
+}
 
 void fg_strassen_emit(fg_emit *e, const fg_convolution *c, fg_tile tile) {
     const fg_stage *s = &e->k->stage[0];
@@ -139,6 +154,8 @@ void fg_strassen_emit(fg_emit *e, const fg_convolution *c, fg_tile tile) {
     fg_emit_output(e, "out", y);
     q.y_x = fg_layout_of(e, y)->stride[c->out.x < 0 ? 0 : c->out.x];
     if (c->out.y >= 0 && y->shape.dim[c->out.x] == 1) q.y_x = fg_layout_of(e, y)->stride[c->out.y];
+    q.scattered = fg_emit_rows(e, "out_rows", y);
+    if (q.scattered) q.y_x = 0;
     fg_emit_scratch(e, "sums", "float", sizeof(float), (odd ? 5 : 4) * q.mh * q.kh);
     pack(&q, tile.nv);
     if (c->bias) fg_pack_bias(e, "bias", c, 1);
@@ -155,6 +172,7 @@ void fg_strassen_emit(fg_emit *e, const fg_convolution *c, fg_tile tile) {
     fg_template_int(t, "AHEAD", fg_tile_ahead(e->m->target, &product, &tile));
     fg_template_int(t, "XX", source.x);
     fg_template_int(t, "YX", q.y_x);
+    set_rows(&q, t, tile.mr);
     fg_template_part(t, e, "ROW", divided, tiles, tiles, tile.mr);
     fg_template_text(t, "ONLY_LAST", divided ? "if (c->part == c->parts - 1)" : "");
     fg_template_hook(t, "operands", hook_operands, &q);

@@ -12,7 +12,8 @@ typedef struct fg_tail {
     fg_value *result; /* what is stored */
     fg_node *const *nodes;
     int n_nodes;
-    int y, operand; /* numbers of the result and of the first epilogue operand in the nest */
+    int y, *at;      /* numbers of the result and of each epilogue operand in the nest */
+    int y_row, *row; /* of the numbers of their rows, where these lie anywhere; else -1 */
 } fg_tail;
 
 /* Nest operands that fg_tail_open adds at most, for fg_nest_new. */
@@ -26,6 +27,9 @@ void fg_tail_open(fg_emit *e, fg_tail *t, fg_nest *nest, const fg_dims *dims);
 /* After the nest has been simplified: true if results side by side in dimension d can be finished as vectors.
  */
 bool fg_tail_vectors(const fg_tail *t, int d);
+
+/* Offset of the result's element, or vector along dimension `along`, `shift` elements on. */
+const char *fg_tail_at(const fg_tail *t, int last, int along, int64_t shift);
 
 /* Appends the epilogue on variable `var` (of the anchor's result) and the store, at the nest's variables VAR0
  * .. in the dimensions 0 to last - 1. lanes 0: an element; else a vector of that many lanes along dimension

@@ -23,16 +23,15 @@ static bool strides_are_channel_slice(const fg_value *v, const int64_t *stride) 
     return true;
 }
 
-/* Strides and offset of v as they will be without borders. */
-static void borderless(const fg_planner *p, const fg_value *v, int64_t *stride, int64_t *offset) {
+void fg_strides_to_be(const fg_planner *p, const fg_value *v, int64_t *stride, int64_t *offset) {
     const fg_place_plan *a = &p->values[v->id];
-    if (a->alias == FG_ALIAS_NONE) {
+    if (a->alias == FG_ALIAS_NONE || a->alias == FG_ALIAS_ROWS) {
         fg_order_strides(v, fg_is_interface(v) || v->data ? FG_ORDER_ROW : a->order, NULL, NULL, stride,
                          offset);
         return;
     }
     int64_t from[FG_MAX_RANK], start;
-    borderless(p, a->parent, from, &start);
+    fg_strides_to_be(p, a->parent, from, &start);
     if (a->alias == FG_ALIAS_PART) {
         memcpy(stride, from, sizeof(from));
         *offset = start + a->start * from[a->axis];
@@ -48,19 +47,10 @@ static bool is_dense(const fg_value *v, int d, const int64_t *stride) {
     return d < 0 || d >= v->shape.rank || v->shape.dim[d] == 1 || stride[d] == 1;
 }
 
-static int readers_of(const fg_planner *p, const fg_value *v) {
-    int readers = 0;
-    for (int i = 0; i < p->partition->n_kernels; i++) {
-        const fg_kernel *k = p->partition->kernels[i];
-        for (int j = 0; j < k->n_in; j++) readers += k->in[j] == v;
-    }
-    return readers;
-}
-
 /* All kernels that read v take it at these strides. */
 static bool read_strided(const fg_planner *p, const fg_value *v, const int64_t *stride) {
     const fg_place_plan *a = &p->values[v->id];
-    const int readers = readers_of(p, v), rows = is_dense(v, v->shape.rank - 1, stride) ? a->rows : 0;
+    const int readers = p->readers[v->id], rows = is_dense(v, v->shape.rank - 1, stride) ? a->rows : 0;
     return readers > 0 && a->strided + rows == readers;
 }
 
@@ -88,7 +78,7 @@ static bool try_movement_view(fg_planner *p, fg_kernel *k) {
     fg_value *x = n->in[0];
     if (x->data || x->is_sequence) return false;
     int64_t from[FG_MAX_RANK], start, stride[FG_MAX_RANK], offset;
-    borderless(p, x, from, &start);
+    fg_strides_to_be(p, x, from, &start);
     for (int i = 0; i < n->n_out; i++) {
         const fg_value *y = n->out[i];
         if (!y || (y->n_users == 0 && !y->is_output)) continue;
@@ -118,7 +108,7 @@ typedef struct fg_moves {
     fg_value *v;
 } fg_moves;
 
-static bool is_free(const fg_planner *p, const fg_value *v) {
+bool fg_may_move(const fg_planner *p, const fg_value *v) {
     const fg_place_plan *a = &p->values[v->id];
     return !fg_is_interface(v) && !v->data && !v->is_sequence && !fg_dtype_is_packed(v->dtype) &&
            a->alias == FG_ALIAS_NONE && !a->viewed;
@@ -132,15 +122,14 @@ static bool moves_all(const fg_kernel *k) {
            fg_movement_source(n, dense, 0, stride, &offset);
 }
 
-/* The movement kernels that end with kernel i, back to a value that a kernel of another kind makes. maker: by
- * value id. */
-static fg_moves moves_before(const fg_planner *p, int i, const int *maker) {
+/* The movement kernels that end with kernel i, back to a value that a kernel of another kind makes. */
+static fg_moves moves_before(const fg_planner *p, int i) {
     fg_moves m = {.n = 0};
     while (i >= 0 && m.n < MAX_MOVES && moves_all(p->partition->kernels[i])) {
         m.kernel[m.n++] = i;
         m.v = p->partition->kernels[i]->stage[0].anchor->in[0];
-        i = maker[m.v->id];
-        if (!is_free(p, m.v) || readers_of(p, m.v) != 1) break;
+        i = p->maker[m.v->id];
+        if (!fg_may_move(p, m.v) || p->readers[m.v->id] != 1) break;
     }
     return m;
 }
@@ -156,7 +145,7 @@ static bool can_be_read(const fg_planner *p, const fg_moves *m, const fg_value *
     if (y->is_output || a->alias != FG_ALIAS_NONE) return false;
     for (int d = 0; d < FG_MAX_RANK; d++)
         if (a->before[d] | a->after[d]) return false;
-    borderless(p, m->v, stride, &offset);
+    fg_strides_to_be(p, m->v, stride, &offset);
     for (int i = m->n; i-- > 0;) {
         if (!fg_movement_view(mover_of(p, m, i), 0, stride, offset, next, &offset)) return false;
         memcpy(stride, next, sizeof(stride));
@@ -168,7 +157,7 @@ static bool can_be_read(const fg_planner *p, const fg_moves *m, const fg_value *
 static bool source_strides(const fg_planner *p, const fg_moves *m, const fg_value *y, int64_t *stride,
                            bool *only_transposed) {
     int64_t next[FG_MAX_RANK], offset;
-    borderless(p, y, stride, &offset);
+    fg_strides_to_be(p, y, stride, &offset);
     *only_transposed = true;
     for (int i = 0; i < m->n; i++) {
         const fg_node *n = mover_of(p, m, i);
@@ -181,17 +170,17 @@ static bool source_strides(const fg_planner *p, const fg_moves *m, const fg_valu
 
 static bool writer_suits(const fg_planner *p, const fg_value *v, const int64_t *stride) {
     const fg_place_plan *a = &p->values[v->id];
-    if (!a->given || !is_free(p, v)) return false;
+    if (!a->given || !fg_may_move(p, v)) return false;
     for (int d = 0; d < FG_MAX_RANK; d++)
         if (a->before[d] | a->after[d]) return false;
     if (!is_dense(v, a->dense, stride)) return false;
-    return readers_of(p, v) == 1 || view_suits(p, v, stride, 0);
+    return p->readers[v->id] == 1 || view_suits(p, v, stride, 0);
 }
 
 /* A kernel may write its result where movement operators would bring it. True if the movement kernels that
  * end with kernel i have nothing left to do; they are marked in `gone`. */
-static void try_movement_source(fg_planner *p, int last, const int *maker, bool *gone) {
-    const fg_moves m = moves_before(p, last, maker);
+static void try_movement_source(fg_planner *p, int last, bool *gone) {
+    const fg_moves m = moves_before(p, last);
     if (m.n == 0) return;
     fg_value *y = mover_of(p, &m, 0)->out[0];
     int64_t stride[FG_MAX_RANK];
@@ -270,34 +259,18 @@ static bool try_concat(fg_planner *p, fg_kernel *k) {
     return left == 0;
 }
 
-static bool reads_any(const fg_kernel *k, fg_value **v, int n) {
-    for (int i = 0; i < k->n_in; i++)
-        for (int j = 0; j < n; j++)
-            if (k->in[i] == v[j]) return true;
-    return false;
-}
-
-static bool makes_any(const fg_kernel *k, fg_value **v, int n) {
-    for (int i = 0; i < k->n_out; i++)
-        for (int j = 0; j < n; j++)
-            if (k->out[i] == v[j]) return true;
-    return false;
-}
-
 /* The nodes of a kernel that vanished join a neighbour, so that reports still account for them: the one that
  * reads its result, else the one that makes its operand. */
 static void absorb(fg_planner *p, const fg_kernel *gone) {
-    fg_kernel *host = NULL;
-    bool before = false;
-    for (int i = 0; i < p->partition->n_kernels; i++) {
-        fg_kernel *k = p->partition->kernels[i];
-        if (k == gone) continue;
-        if (makes_any(k, gone->in, gone->n_in)) host = k;
-        if (!reads_any(k, gone->out, gone->n_out)) continue;
-        host = k;
-        before = true;
-        break;
+    int reader = p->partition->n_kernels, made = -1;
+    for (int i = 0; i < gone->n_out; i++) {
+        const int first = p->first_reader[gone->out[i]->id];
+        if (first >= 0 && first < reader) reader = first;
     }
+    for (int i = 0; i < gone->n_in; i++)
+        if (p->maker[gone->in[i]->id] > made) made = p->maker[gone->in[i]->id];
+    const bool before = reader < p->partition->n_kernels;
+    fg_kernel *host = before ? p->partition->kernels[reader] : made >= 0 ? p->partition->kernels[made] : NULL;
     if (!host) return;
     const int own = host->n_nodes, more = gone->n_nodes;
     fg_node **nodes = FG_ARRAY(p->ctx, own + more, fg_node *);
@@ -307,20 +280,36 @@ static void absorb(fg_planner *p, const fg_kernel *gone) {
     host->n_nodes += more;
 }
 
+/* Who makes and reads what. */
+static void index_values(fg_planner *p) {
+    const fg_partition *t = p->partition;
+    p->readers = FG_ARRAY(p->ctx, p->n_values + 1, int);
+    p->maker = FG_ARRAY(p->ctx, p->n_values + 1, int);
+    p->first_reader = FG_ARRAY(p->ctx, p->n_values + 1, int);
+    for (int i = 0; i < p->n_values; i++) p->maker[i] = p->first_reader[i] = -1;
+    for (int i = 0; i < t->n_kernels; i++) {
+        const fg_kernel *k = t->kernels[i];
+        for (int j = 0; j < k->n_out; j++) p->maker[k->out[j]->id] = i;
+        for (int j = 0; j < k->n_in; j++) {
+            const int id = k->in[j]->id;
+            p->readers[id]++;
+            if (p->first_reader[id] < 0) p->first_reader[id] = i;
+        }
+    }
+}
+
 void fg_find_views(fg_planner *p) {
     fg_partition *t = p->partition;
+    index_values(p);
     bool *gone = FG_ARRAY(p->ctx, t->n_kernels + 1, bool);
     for (int i = t->n_kernels - 1; i >= 0; i--) {
         fg_kernel *k = t->kernels[i];
         if (fg_is_plain_copy(k) && strcmp(k->stage[0].anchor->op_type, "Concat") == 0)
             gone[i] = try_concat(p, k);
     }
-    int *maker = FG_ARRAY(p->ctx, p->n_values + 1, int);
-    for (int i = 0; i < p->n_values; i++) maker[i] = -1;
-    for (int i = 0; i < t->n_kernels; i++)
-        for (int j = 0; j < t->kernels[i]->n_out; j++) maker[t->kernels[i]->out[j]->id] = i;
+    fg_find_row_views(p, gone);
     for (int i = t->n_kernels - 1; i >= 0; i--)
-        if (!gone[i]) try_movement_source(p, i, maker, gone);
+        if (!gone[i]) try_movement_source(p, i, gone);
     for (int i = 0; i < t->n_kernels; i++) {
         fg_kernel *k = t->kernels[i];
         if (!gone[i] && fg_is_plain_copy(k) && strcmp(k->stage[0].anchor->op_type, "Concat") != 0)

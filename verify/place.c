@@ -6,6 +6,8 @@
 typedef struct image {
     unsigned char *data;
     int64_t stride[FG_MAX_RANK];
+    const int32_t *row; /* of runs of that many elements; NULL: strides say all */
+    int64_t run;
 } image;
 
 static size_t element_bytes(const fg_value *v) {
@@ -42,6 +44,16 @@ static bool is_row_major(const fg_slot *s) {
 /* Smallest and largest element index that the layout reaches. */
 static void reach(const fg_slot *s, int64_t *low, int64_t *high) {
     *low = *high = s->layout.offset;
+    if (s->layout.row) {
+        const int64_t run = s->value->shape.dim[s->value->shape.rank - 1],
+                      n = fg_shape_count(&s->value->shape) / run;
+        for (int64_t i = 0; i < n; i++) {
+            const int64_t at = s->layout.offset + s->layout.row[i];
+            if (at < *low) *low = at;
+            if (at + run - 1 > *high) *high = at + run - 1;
+        }
+        return;
+    }
     for (int d = 0; d < s->value->shape.rank; d++) {
         const int64_t extent = d == 2 && s->layout.ring > 0 ? s->layout.ring : s->value->shape.dim[d];
         int64_t span = (extent - 1) * s->layout.stride[d];
@@ -68,6 +80,8 @@ static image slot_image(const fg_slot *s, void *root, const fg_shape *shape) {
     image m = {.data = (unsigned char *)root + (size_t)s->layout.offset * element_bytes(s->value)};
     memcpy(m.stride, s->layout.stride, sizeof m.stride);
     if (s->value->packed) row_major(shape, m.stride);
+    m.row = s->layout.row;
+    if (m.row) m.run = s->value->shape.dim[s->value->shape.rank - 1];
     return m;
 }
 
@@ -95,6 +109,7 @@ static void copy_row(unsigned char *to, ptrdiff_t to_step, const unsigned char *
 static ptrdiff_t position(const image *m, const int64_t *index, int n, ptrdiff_t bytes) {
     int64_t at = 0;
     for (int d = 0; d < n; d++) at += index[d] * m->stride[d];
+    if (m->row) at = m->row[at / m->run];
     return (ptrdiff_t)at * bytes;
 }
 

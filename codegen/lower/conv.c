@@ -19,9 +19,10 @@ typedef struct fg_conv_kernel {
     bool flat;
     int64_t merged, blocks, icm, ocm, vectors;
     bool stored, scale_weights;
-    bool wide;   /* weights in 16 bits become float32 in scratch, panel by panel */
-    int ahead;   /* floats of weights fetched ahead in each step */
-    bool halves; /* where the last vector has few channels, half of it is worked on */
+    bool scattered; /* rows of the result lie anywhere */
+    bool wide;      /* weights in 16 bits become float32 in scratch, panel by panel */
+    int ahead;      /* floats of weights fetched ahead in each step */
+    bool halves;    /* where the last vector has few channels, half of it is worked on */
     fg_epilogue *epilogue, *prologue;
     int64_t rows_pitch;
     const char *split; /* what the parts of the kernel divide among them: "none", "row", "pixel", "panel" or
@@ -46,6 +47,11 @@ static void prefer(fg_planner *p, fg_kernel *k) {
     const fg_winograd w = winograd_for(fg_planner_context(p), fg_planner_module(p), k, &c, &pick);
     if (w.m) fg_winograd_pad(&w, &c);
     fg_convolution_prefer(p, &c, k);
+    if (strcmp(c.node->op_type, "Conv") == 0 || k->n_prologue || k->tap || k->n_out != 1) return;
+    fg_scatter_rows(p, k->out[0]);
+    for (int i = 0; i < k->n_in; i++)
+        if (!k->in[i]->data && k->in[i] != c.x && fg_shape_equal(&k->in[i]->shape, &c.y->shape))
+            fg_gather_rows(p, k->in[i]);
 }
 
 static bool same_row_pitch(const fg_emit *e, const fg_value *v, fg_axes a) {
@@ -96,6 +102,13 @@ static void hook_operands(void *user, const char *arguments, fg_text *out) {
                    q->blocks > 1 ? fg_format(q->e->ctx, "(block * %lld + n)", (long long)q->ocm) : "n", out);
 }
 
+/* From element to element of the result, or from row to row where a table says where those are. */
+static int64_t result_stride(const fg_conv_kernel *q, int d) {
+    const fg_value *y = q->e->k->out[0];
+    const int64_t stride = fg_layout_of(q->e, y)->stride[d];
+    return q->scattered ? stride / y->shape.dim[y->shape.rank - 1] : stride;
+}
+
 static void hook_result(void *user, const char *arguments, fg_text *out) {
     fg_conv_kernel *q = user;
     char *end;
@@ -109,9 +122,10 @@ static void hook_result(void *user, const char *arguments, fg_text *out) {
     else if (k->tap)
         fg_text_printf(out, "s%ld = fg_add(s%ld, %s);\n", j, j, var);
     if (!q->stored) return;
-    const int64_t at =
-        i * (q->c.out.x < 0 ? 0 : fg_layout_of(q->e, k->out[0])->stride[q->c.out.x]) + j * q->e->lanes;
-    const char *to = at ? fg_format(q->e->ctx, "yt + %lld", (long long)at) : "yt";
+    const int64_t pixel = i * (q->c.out.x < 0 ? 0 : result_stride(q, q->c.out.x));
+    const int64_t at = (q->scattered ? 0 : pixel) + j * q->e->lanes;
+    const char *to = q->scattered ? fg_format(q->e->ctx, "yt + yr[%lld]", (long long)pixel) : "yt";
+    if (at) to = fg_format(q->e->ctx, "%s + %lld", to, (long long)at);
     if (lanes < q->e->lanes)
         fg_text_printf(out, "fg_storen(%s, %s, %ld);\n", to, var, lanes);
     else
@@ -188,13 +202,13 @@ static void set_shape(fg_conv_kernel *q, fg_template *t) {
     fg_template_int(t, "NP", q->vectors * e->lanes);
     fg_template_int(t, "NC", c->oc);
     fg_template_int(t, "YBLOCK", q->ocm);
-    const int64_t *ys = q->stored ? fg_layout_of(e, e->k->out[0])->stride : NULL;
     const int64_t *ts = e->k->tap ? fg_layout_of(e, e->k->tap->out[0])->stride : NULL;
     fg_template_int(t, "TB", ts ? ts[c->out.b] : 0);
     fg_template_int(t, "TC", ts ? ts[c->out.n] : 0);
-    fg_template_int(t, "YB", ys && c->out.b >= 0 ? ys[c->out.b] : 0);
-    fg_template_int(t, "YY", ys && c->out.y >= 0 ? ys[c->out.y] : 0);
-    fg_template_int(t, "YX", ys && c->out.x >= 0 ? ys[c->out.x] : 0);
+    fg_template_int(t, "SCATTERED", q->scattered);
+    fg_template_int(t, "YB", q->stored && c->out.b >= 0 ? result_stride(q, c->out.b) : 0);
+    fg_template_int(t, "YY", q->stored && c->out.y >= 0 ? result_stride(q, c->out.y) : 0);
+    fg_template_int(t, "YX", q->stored && c->out.x >= 0 ? result_stride(q, c->out.x) : 0);
 }
 
 static void set_source(fg_conv_kernel *q, fg_template *t) {
@@ -222,6 +236,7 @@ static void open_outputs(fg_conv_kernel *q) {
     const fg_value *tap = k->tap ? k->tap->out[0] : NULL;
     for (int i = 0; i < k->n_out; i++) fg_emit_output(e, k->out[i] == tap ? "tap" : "out", k->out[i]);
     FG_REQUIRE(e->ctx, "conv", !q->stored || k->out[0] != tap);
+    q->scattered = q->stored && fg_emit_rows(e, "out_rows", k->out[0]);
 }
 
 /* Tensors that the tiles' results are stored to or combined with. */

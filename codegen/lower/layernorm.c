@@ -50,4 +50,11 @@ static void emit(fg_emit *e) {
     fg_lines_emit(&l);
 }
 
-const fg_lowering fg_lowering_layernorm = {"layernorm", NULL, emit};
+static void prefer(fg_planner *p, fg_kernel *k) {
+    const fg_node *n = k->stage[0].anchor;
+    if (k->n_out == 1 && n->in[0]->shape.rank > 0) {
+        fg_scatter_rows(p, k->out[0]);
+    }
+}
+
+const fg_lowering fg_lowering_layernorm = {"layernorm", prefer, emit};
