@@ -463,7 +463,7 @@ static void generate(job *j) {
     j->module = fg_generate(p, target, &codegen);
     const int asked = codegen.n_compact;
     codegen.compact = fg_over_budget(j->module, &codegen.n_compact);
-    if (codegen.n_compact > asked) j->module = fg_generate(partition(j), target, &codegen);
+    if (codegen.n_compact > asked) j->module = fg_generate(p, target, &codegen);
 }
 
 static void collect(job *j) {

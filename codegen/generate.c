@@ -94,6 +94,12 @@ static int longest_function(const char *s) {
     return most;
 }
 
+void fg_count_lines(fg_kernel_text *t, const char *body) {
+    const int own = count_lines(body), helper = longest_function(t->before);
+    t->lines = own + count_lines(t->before);
+    t->longest = own > helper ? own : helper;
+}
+
 bool fg_wants_little_text(const fg_module *m, const fg_kernel *k) {
     if (m->options.optimize == FG_OPTIMIZE_FLASH) return true;
     for (int i = 0; i < m->options.n_compact; i++)
@@ -130,9 +136,7 @@ static char *emit_kernel(fg_planner *p, fg_kernel *k) {
     t->before = functions.length ? functions.data : "";
     t->bytes = kernel_traffic(t);
     t->predicted_ms = predict_ms(m->target, k->macs, t->bytes);
-    const int own = count_lines(neat.data), helper = longest_function(t->before);
-    t->lines = own + count_lines(t->before);
-    t->longest = own > helper ? own : helper;
+    fg_count_lines(t, neat.data);
     t->compact = m->options.optimize != FG_OPTIMIZE_FLASH && fg_wants_little_text(m, k);
     if (t->compact)
         t->why = fg_format(p->ctx, "%s; little text, within the target's %d lines", t->why,
@@ -140,8 +144,10 @@ static char *emit_kernel(fg_planner *p, fg_kernel *k) {
     return neat.data;
 }
 
-fg_module *fg_generate(fg_partition *partition, const fg_target *target, const fg_codegen_options *options) {
-    fg_context *ctx = partition->graph->ctx;
+fg_module *fg_generate(const fg_partition *given, const fg_target *target,
+                       const fg_codegen_options *options) {
+    fg_context *ctx = given->graph->ctx;
+    fg_partition *partition = fg_partition_copy(given);
     fg_module *m = FG_NEW(ctx, fg_module);
     m->ctx = ctx;
     m->partition = partition;

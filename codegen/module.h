@@ -78,7 +78,7 @@ typedef struct fg_codegen_options {
 
 typedef struct fg_module {
     fg_context *ctx;
-    const fg_partition *partition;
+    const fg_partition *partition; /* a copy of what was given, with the copies that layouts need */
     const fg_target *target;
     fg_codegen_options options;
     fg_slot *slots; /* by value id of partition->graph */
@@ -96,12 +96,13 @@ typedef struct fg_module {
     bool reads_numbers; /* to FG_FAIL_NUMBER, too */
 } fg_module;
 
-/* Plans, packs and emits. */
-fg_module *fg_generate(fg_partition *p, const fg_target *target, const fg_codegen_options *options);
+/* Plans, packs and emits. p stays as it is; the module, which shares its constants, lives in the context of
+ * p's graph. The same arguments make the same bytes. */
+fg_module *fg_generate(const fg_partition *p, const fg_target *target, const fg_codegen_options *options);
 
 /* Names of the kernels that are to be made with little text: those that were asked to, and those that have a
  * function of more lines than the target's unroll_budget. If there are more than were asked for, the caller
- * generates again from a new partition. */
+ * generates again. */
 const char *const *fg_over_budget(const fg_module *m, int *n);
 
 /* True if some kernels are called again and again, by numbers of iterations that only a run knows. */

@@ -68,11 +68,13 @@ void fg_share_bodies(fg_planner *p, char **bodies) {
     for (int i = 0; i < m->n_kernels; i++) {
         const int leader = shapes[i].leader;
         if (shapes[leader].users < 2 || shapes[i].n == 0) continue;
+        fg_kernel_text *t = &m->kernels[i];
         if (leader == i)
-            m->kernels[i].before =
+            t->before =
                 fg_format(ctx, "static void fg_shared_%d(const fg_call *c, const unsigned *fg_at)\n%s\n", i,
                           shapes[i].text);
         bodies[i] = fg_format(ctx, "{\n    static const unsigned at[] = {%s};\n    fg_shared_%d(c, at);\n}\n",
                               shapes[i].table, leader);
+        fg_count_lines(t, bodies[i]);
     }
 }

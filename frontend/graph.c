@@ -346,6 +346,7 @@ typedef struct scope {
     const fg_graph *from;
     fg_graph *to;
     fg_value **map; /* by id of the values of `from` */
+    bool exact;     /* what the original stands for, the copy does, too; else it stands for the original */
 } scope;
 
 static fg_value *copy_of(const scope *s, fg_value *v) {
@@ -360,7 +361,7 @@ static fg_value **copy_refs(const scope *s, int n, fg_value *const *list) {
     return copy;
 }
 
-static fg_graph *clone_graph(const fg_graph *g, const scope *outer);
+static fg_graph *clone_graph(const fg_graph *g, const scope *outer, bool exact);
 
 static fg_node *clone_node(const scope *s, fg_node *n) {
     fg_context *ctx = s->to->ctx;
@@ -372,8 +373,9 @@ static fg_node *clone_node(const scope *s, fg_node *n) {
     copy->attr = FG_ARRAY(ctx, n->n_attr, fg_attr);
     for (int a = 0; a < n->n_attr; a++) {
         copy->attr[a] = n->attr[a];
-        if (n->attr[a].graph) copy->attr[a].graph = clone_graph(n->attr[a].graph, s);
+        if (n->attr[a].graph) copy->attr[a].graph = clone_graph(n->attr[a].graph, s, s->exact);
     }
+    if (s->exact) return copy;
     copy->covers = FG_NEW(ctx, fg_node *);
     copy->covers[0] = n;
     copy->n_covers = 1;
@@ -381,7 +383,7 @@ static fg_node *clone_node(const scope *s, fg_node *n) {
 }
 
 /* Recursion is as deep as attributes nest graphs, which the scanner of model files bounds. */
-static fg_graph *clone_graph(const fg_graph *g, const scope *outer) {
+static fg_graph *clone_graph(const fg_graph *g, const scope *outer, bool exact) {
     fg_graph *to = fg_graph_new(g->ctx, g->name);
     struct fg_graph_own *own = to->own;
     *to = *g;
@@ -389,17 +391,18 @@ static fg_graph *clone_graph(const fg_graph *g, const scope *outer) {
     to->nodes = NULL;
     to->values = NULL;
     to->n_nodes = to->cap_nodes = to->n_values = to->cap_values = 0;
+    to->cap_symbols = to->n_symbols; /* shared as they are; another one goes into a list of the copy's own */
     for (int i = 0; i < g->n_values; i++) {
         fg_value *v = fg_graph_value(to, g->values[i]->name);
         const char *name = v->name;
         *v = *g->values[i];
         v->name = name;
-        v->ref = g->values[i];
+        if (!exact) v->ref = g->values[i];
         v->producer = NULL;
         v->users = NULL;
         v->n_users = 0;
     }
-    scope s = {outer, g, to, to->values};
+    scope s = {outer, g, to, to->values, exact};
     to->inputs = copy_refs(&s, g->n_inputs, g->inputs);
     to->outputs = copy_refs(&s, g->n_outputs, g->outputs);
     for (int i = 0; i < g->n_nodes; i++) {
@@ -432,7 +435,7 @@ static fg_value *spliced_value(fg_graph *g, const fg_graph *body, int i) {
 }
 
 void fg_graph_splice(fg_graph *g, const fg_graph *body, fg_value *const *args, fg_value **results) {
-    scope s = {NULL, body, g, FG_ARRAY(g->ctx, body->n_values + 1, fg_value *)};
+    scope s = {NULL, body, g, FG_ARRAY(g->ctx, body->n_values + 1, fg_value *), false};
     for (int i = 0; i < body->n_inputs; i++) s.map[body->inputs[i]->id] = args[i];
     for (int i = 0; i < body->n_values; i++)
         if (!body->values[i]->is_input) s.map[i] = spliced_value(g, body, i);
@@ -449,5 +452,9 @@ void fg_graph_splice(fg_graph *g, const fg_graph *body, fg_value *const *args, f
 }
 
 fg_graph *fg_graph_clone(fg_graph *g) {
-    return clone_graph(g, NULL);
+    return clone_graph(g, NULL, false);
+}
+
+fg_graph *fg_graph_copy(const fg_graph *g) {
+    return clone_graph(g, NULL, true);
 }

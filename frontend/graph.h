@@ -213,6 +213,10 @@ void fg_graph_prune(fg_graph *g); /* drops nodes from which no graph output is r
  * rewriting works on. Constants are shared. */
 fg_graph *fg_graph_clone(fg_graph *g);
 
+/* A copy that differs in nothing: ref and covers are the original's, values have the same ids. Constants are
+ * shared. */
+fg_graph *fg_graph_copy(const fg_graph *g);
+
 /* Copies the nodes of `body`, a graph inside an attribute, to the end of g's; `args` stand in for its inputs.
  * Initializers are shared by all copies. results: where the values are put that its outputs have become. */
 void fg_graph_splice(fg_graph *g, const fg_graph *body, fg_value *const *args, fg_value **results);

@@ -99,6 +99,9 @@ void fg_canonicalise(fg_graph *g, const fg_fusion_options *options);
 /* Groups the nodes of g. */
 fg_partition *fg_partition_graph(fg_graph *g, const fg_fusion_options *options);
 
+/* The same kernels of a copy of the graph. */
+fg_partition *fg_partition_copy(const fg_partition *p);
+
 /* The value that k really reads where a node of it reads v: follows the views (Flatten, Reshape, ...) that k
  * absorbed. */
 fg_value *fg_kernel_source(const fg_kernel *k, fg_value *v);

@@ -19,8 +19,8 @@
 #include "frontend/reader.h"
 #include "tests/backend_table.h"
 #include "tests/deadline.h"
+#include "tests/generate.h"
 #include "tests/quick_cc.h"
-#include "verify/verify.h"
 
 enum { MAX_BOUND = 16, MAX_LEAVES = 64, SECONDS = 120 };
 
@@ -73,18 +73,9 @@ static void interpret(run *r, const fg_tensor *in, fg_tensor *out) {
 static void compile(run *r, const fg_tensor *in, fg_tensor *out, fg_verify_mode mode) {
     interpret(r, in, out);
     fg_fusion_options fusion = {.fuse = r->o->fuse};
-    fg_graph *g = fg_graph_clone(r->graph);
-    fg_canonicalise(g, &fusion);
-    fg_partition *p = fg_partition_graph(g, &fusion);
-    fg_codegen_options codegen = {.prefix = "model_fused",
-                                  .file_stem = "model_fused",
-                                  .model_file = "model.onnx",
-                                  .command = "",
-                                  .version = FG_VERSION,
-                                  .weights = FG_WEIGHTS_INLINE,
-                                  .threads = 1,
-                                  .fault_kernel = -1};
-    fg_module *m = fg_generate(p, fg_target_load(r->ctx, "host"), &codegen);
+    const fg_codegen_options codegen = test_options();
+    const fg_module *m =
+        fg_generate(test_partition(r->graph, &fusion), fg_target_load(r->ctx, "host"), &codegen);
     fg_verify_options asked = {.mode = mode, .tolerance = 1e-4, .inputs = in, .seed = 1};
     fg_verdict *v = fg_verify(r->graph, m, &asked);
     if (!v->passed) {

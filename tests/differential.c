@@ -20,7 +20,7 @@
 #include "fusion/patterns.h"
 #include "fusion/rounding.h"
 #include "onnx_graph.h"
-#include "verify/verify.h"
+#include "tests/generate.h"
 
 enum { SECONDS = 100, REDUCTIONS = 400, SKIPPED_OPS = 64 };
 
@@ -123,26 +123,20 @@ static void check_body(fg_context *ctx, void *arg) {
     rng r = {k->seed};
     rng_next(&r);
     const edit none = {0};
-    fg_graph *read = copy_graph(ctx, k->read, &none), *g = fg_graph_clone(read);
+    fg_graph *read = copy_graph(ctx, k->read, &none);
     const fg_fusion_options fusion = fusion_options(k);
-    fg_canonicalise(g, &fusion);
-    fg_partition *p = fg_partition_graph(g, &fusion);
+    const fg_partition *p = test_partition(read, &fusion);
     for (int i = 0; i < p->n_kernels; i++) {
         for (int row = 0; row < fg_patterns_count && row < PATTERNS; row++) {
             k->r->matched[row] = k->r->matched[row] || p->kernels[i]->pattern == &fg_patterns[row];
         }
     }
-    const fg_codegen_options codegen = {.prefix = "t",
-                                        .file_stem = "t",
-                                        .model_file = "t.onnx",
-                                        .command = "",
-                                        .version = "0",
-                                        .weights = rng_chance(&r, 30) ? FG_WEIGHTS_BLOB : FG_WEIGHTS_INLINE,
-                                        .static_arena = rng_chance(&r, 30),
-                                        .exact = rng_chance(&r, 20),
-                                        .optimize = fusion.optimize,
-                                        .threads = (int)rng_range(&r, 1, 3),
-                                        .fault_kernel = -1};
+    fg_codegen_options codegen = test_options();
+    codegen.weights = rng_chance(&r, 30) ? FG_WEIGHTS_BLOB : FG_WEIGHTS_INLINE;
+    codegen.static_arena = rng_chance(&r, 30);
+    codegen.exact = rng_chance(&r, 20);
+    codegen.optimize = fusion.optimize;
+    codegen.threads = (int)rng_range(&r, 1, 3);
     fg_module *m = fg_generate(p, fg_target_load(ctx, k->target), &codegen);
     const fg_verify_options options = {.mode = k->mode, .tolerance = 1e-4, .seed = k->seed};
     const fg_verdict *v = fg_verify(read, m, &options);

@@ -6,8 +6,8 @@
 
 #include "tests/tool.h"
 
-#include "codegen/module.h"
 #include "frontend/frontend.h"
+#include "tests/generate.h"
 
 #include <inttypes.h>
 #include <sys/time.h>
@@ -38,23 +38,10 @@ static inline void write_nothing(void *bytes, const char *text, size_t n) {
 }
 
 static inline void pipeline(fg_context *ctx, void *path) {
-    const fg_fusion_options fusion = {.fuse = true};
-    const fg_codegen_options options = {.prefix = "p",
-                                        .file_stem = "p",
-                                        .model_file = "p.onnx",
-                                        .command = "",
-                                        .version = "0",
-                                        .weights = FG_WEIGHTS_INLINE,
-                                        .threads = 1,
-                                        .fault_kernel = -1};
     size_t bytes = 0;
     fg_graph *read = fg_read_model(ctx, path, &(fg_read_options){0});
     fg_infer(read);
-    fg_graph *g = fg_graph_clone(read);
-    fg_canonicalise(g, &fusion);
-    fg_partition *p = fg_partition_graph(g, &fusion);
-    fg_module *m = fg_generate(p, fg_target_load(ctx, "x86-64-v3"), &options);
-    fg_emit_inline_weights(m, write_nothing, &bytes);
+    fg_emit_inline_weights(test_module(read, "x86-64-v3"), write_nothing, &bytes);
 }
 
 /* A hang ends the program by SIGVTALRM; the file remains. */

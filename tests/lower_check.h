@@ -4,24 +4,15 @@
 #define FG_TESTS_LOWER_CHECK_H
 
 #include "graph_builder.h"
-#include "verify/verify.h"
+#include "tests/generate.h"
 
 /* Generates code for a graph that has been inferred, and verifies it; *module: what was generated. */
 static inline const fg_verdict *generate_and_verify_as(fg_graph *read, const char *target,
                                                        const fg_fusion_options *fusion, int threads,
                                                        const fg_module **module) {
-    fg_context *ctx = read->ctx;
-    fg_graph *g = fg_graph_clone(read);
-    fg_canonicalise(g, fusion);
-    fg_partition *p = fg_partition_graph(g, fusion);
-    const fg_codegen_options codegen = {.prefix = "t",
-                                        .file_stem = "t",
-                                        .model_file = "t.onnx",
-                                        .command = "",
-                                        .version = "0",
-                                        .threads = threads,
-                                        .fault_kernel = -1};
-    fg_module *m = fg_generate(p, fg_target_load(ctx, target), &codegen);
+    fg_codegen_options codegen = test_options();
+    codegen.threads = threads;
+    fg_module *m = fg_generate(test_partition(read, fusion), fg_target_load(read->ctx, target), &codegen);
     const fg_verify_options options = {.mode = FG_VERIFY_TCC, .tolerance = 1e-4, .seed = 7};
     *module = m;
     return fg_verify(read, m, &options);

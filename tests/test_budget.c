@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "verify/verify.h"
+#include "tests/generate.h"
 
 #define FOLDER FG_SOURCE_DIR "/tests/models/"
 
@@ -21,31 +21,20 @@ typedef struct trial {
     const fg_verdict *v;
 } trial;
 
-static fg_partition *partition(fg_graph *read) {
-    fg_graph *g = fg_graph_clone(read);
-    const fg_fusion_options fusion = {.fuse = true};
-    fg_canonicalise(g, &fusion);
-    return fg_partition_graph(g, &fusion);
-}
-
 static void body(fg_context *ctx, void *arg) {
     trial *t = arg;
     fg_graph *read = fg_read_model(ctx, t->model, &(fg_read_options){0});
     fg_infer(read);
-    fg_codegen_options options = {.prefix = "t",
-                                  .file_stem = "t",
-                                  .model_file = "t.onnx",
-                                  .command = "",
-                                  .version = "0",
-                                  .weights = FG_WEIGHTS_BLOB,
-                                  .threads = 1,
-                                  .fault_kernel = -1};
+    fg_codegen_options options = test_options();
+    options.weights = FG_WEIGHTS_BLOB;
     fg_target *target = FG_NEW(ctx, fg_target);
     *target = *fg_target_load(ctx, t->target);
     if (t->budget) target->unroll_budget = t->budget;
-    t->m = fg_generate(partition(read), target, &options);
+    const fg_fusion_options fusion = {.fuse = true};
+    const fg_partition *p = test_partition(read, &fusion);
+    t->m = fg_generate(p, target, &options);
     options.compact = fg_over_budget(t->m, &options.n_compact);
-    if (options.n_compact > 0) t->m = fg_generate(partition(read), target, &options);
+    if (options.n_compact > 0) t->m = fg_generate(p, target, &options);
     if (t->verify)
         t->v =
             fg_verify(read, t->m, &(fg_verify_options){.mode = FG_VERIFY_TCC, .tolerance = 1e-4, .seed = 1});

@@ -1,6 +1,7 @@
 /* The bytes that reports state are those that the generated loops move: every load and store of the generated
  * code is counted as it runs. The compiler calls a function of ours at each of them (what it does for the
  * kernel's address sanitizer, whose runtime is replaced here). */
+#include "tests/generate.h"
 #include "tests/onnx_writer.h"
 
 #include "cli/report.h"
@@ -143,18 +144,11 @@ static void watch_all(watched *w) {
 static void start(fg_context *ctx, const char *folder, const char *model, bool fuse, watched *w) {
     const fg_read_options read = {0};
     const fg_fusion_options fusion = {.fuse = fuse};
-    const fg_codegen_options options = {.prefix = "net",
-                                        .file_stem = "net",
-                                        .model_file = "net.onnx",
-                                        .command = "",
-                                        .version = FG_VERSION,
-                                        .threads = 1,
-                                        .fault_kernel = -1};
+    fg_codegen_options options = test_options();
+    options.prefix = options.file_stem = "net";
     fg_graph *g = fg_read_model(ctx, model, &read);
     fg_infer(g);
-    fg_graph *rewritten = fg_graph_clone(g);
-    fg_canonicalise(rewritten, &fusion);
-    w->m = fg_generate(fg_partition_graph(rewritten, &fusion), fg_target_load(ctx, "generic"), &options);
+    w->m = fg_generate(test_partition(g, &fusion), fg_target_load(ctx, "generic"), &options);
     const fg_report_source source = {.model = model, .variant = "", .read = g, .module = w->m};
     w->report = fg_report_collect(ctx, &source);
     build(folder, w->m);

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "verify/verify.h"
+#include "tests/generate.h"
 
 #define MODEL FG_SOURCE_DIR "/tests/models/efficientnet_b0.dyn.graph.onnx"
 
@@ -29,19 +29,12 @@ static void body(fg_context *ctx, void *arg) {
     fg_graph *read = fg_read_model(
         ctx, MODEL, &(fg_read_options){.dims = &batch, .n_dims = 1, .shapes = &small, .n_shapes = 1});
     fg_infer(read);
-    fg_graph *g = fg_graph_clone(read);
     const fg_fusion_options fusion = {.fuse = t->fuse};
-    fg_canonicalise(g, &fusion);
-    fg_partition *p = fg_partition_graph(g, &fusion);
-    const fg_codegen_options options = {.prefix = "t",
-                                        .file_stem = "t",
-                                        .model_file = "t.onnx",
-                                        .command = "",
-                                        .version = "0",
-                                        .weights = FG_WEIGHTS_BLOB,
-                                        .threads = 1,
-                                        .fault_kernel = t->fault};
-    t->m = fg_generate(p, fg_target_load(ctx, t->mode == FG_VERIFY_CC ? "host" : "x86-64"), &options);
+    fg_codegen_options options = test_options();
+    options.weights = FG_WEIGHTS_BLOB;
+    options.fault_kernel = t->fault;
+    t->m = fg_generate(test_partition(read, &fusion),
+                       fg_target_load(ctx, t->mode == FG_VERIFY_CC ? "host" : "x86-64"), &options);
     t->v = fg_verify(read, t->m, &(fg_verify_options){.mode = t->mode, .tolerance = 1e-4, .seed = 1});
 }
 

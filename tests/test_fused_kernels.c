@@ -3,7 +3,7 @@
 #include "graph_builder.h"
 
 #include "codegen/module.h"
-#include "verify/verify.h"
+#include "tests/generate.h"
 
 /* Generates g for two vector lengths; the code must agree with the interpreter and have n_kernels functions.
  */
@@ -12,18 +12,10 @@ static void assert_generates(fg_graph *g, int n_kernels) {
     fg_context *ctx = g->ctx;
     fg_infer(g);
     for (size_t i = 0; i < FG_COUNT(targets); i++) {
-        fg_fusion_options fusion = {.fuse = true};
-        fg_graph *c = fg_graph_clone(g);
-        fg_canonicalise(c, &fusion);
-        fg_partition *p = fg_partition_graph(c, &fusion);
+        const fg_fusion_options fusion = {.fuse = true};
+        const fg_codegen_options options = test_options();
+        const fg_partition *p = test_partition(g, &fusion);
         assert_int_equal(p->n_kernels, n_kernels);
-        fg_codegen_options options = {.prefix = "t",
-                                      .file_stem = "t",
-                                      .model_file = "t.onnx",
-                                      .command = "",
-                                      .version = "0",
-                                      .threads = 1,
-                                      .fault_kernel = -1};
         fg_module *m = fg_generate(p, fg_target_load(ctx, targets[i]), &options);
         fg_verify_options asked = {.mode = FG_VERIFY_TCC, .tolerance = 1e-5, .seed = 1};
         fg_verdict *v = fg_verify(g, m, &asked);

@@ -19,17 +19,7 @@ static int run_with(fg_context *ctx, const char *op, const char *x_shape, const 
     output(g, y);
     fg_graph_link(g);
     fg_infer(g);
-    fg_graph *copy = fg_graph_clone(g);
-    const fg_fusion_options fusion = {.fuse = true};
-    fg_canonicalise(copy, &fusion);
-    const fg_codegen_options codegen = {.prefix = "t",
-                                        .file_stem = "t",
-                                        .model_file = "t.onnx",
-                                        .command = "",
-                                        .version = "0",
-                                        .threads = 1,
-                                        .fault_kernel = -1};
-    fg_module *m = fg_generate(fg_partition_graph(copy, &fusion), fg_target_load(ctx, "generic"), &codegen);
+    const fg_module *m = test_module(g, "generic");
     fg_library *lib = fg_load_tcc(m, m->weights ? (const void *)m->weights : "");
     float from[64] = {0}, to[64];
     char arena[1024];

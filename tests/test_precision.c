@@ -268,13 +268,7 @@ TEST(a_wrong_weight_is_found) {
     memcpy(wrong, w->full, 20 * 40 * sizeof *wrong);
     wrong[7] += 0.01F;
     w->full = wrong;
-    const fg_codegen_options codegen = {.prefix = "t",
-                                        .file_stem = "t",
-                                        .model_file = "t.onnx",
-                                        .command = "",
-                                        .version = "0",
-                                        .threads = 1,
-                                        .fault_kernel = -1};
+    const fg_codegen_options codegen = test_options();
     const fg_module *m =
         fg_generate(fg_partition_graph(g, &fusion), fg_target_load(ctx, "generic"), &codegen);
     const fg_verify_options options = {.mode = FG_VERIFY_TCC, .tolerance = 1e-4, .seed = 7};

@@ -4,7 +4,7 @@
 
 #include "codegen/module.h"
 #include "fusion/stream.h"
-#include "verify/verify.h"
+#include "tests/generate.h"
 
 static const char *const targets[] = {"generic", "x86-64", "x86-64-v4"};
 
@@ -18,22 +18,15 @@ static int count_streams(const fg_partition *p) {
 
 static fg_partition *partition(fg_graph *g, fg_optimize optimize) {
     const fg_fusion_options fusion = {.fuse = true, .optimize = optimize};
-    fg_graph *c = fg_graph_clone(g);
-    fg_canonicalise(c, &fusion);
-    return fg_partition_graph(c, &fusion);
+    return test_partition(g, &fusion);
 }
 
 /* again: what streams make again in place of keeping it; -1: as the partition chose */
 static const fg_module *generate(fg_graph *g, const char *target, fg_optimize optimize, int threads,
                                  int again) {
-    const fg_codegen_options options = {.prefix = "t",
-                                        .file_stem = "t",
-                                        .model_file = "t.onnx",
-                                        .command = "",
-                                        .version = "0",
-                                        .optimize = optimize,
-                                        .threads = threads,
-                                        .fault_kernel = -1};
+    fg_codegen_options options = test_options();
+    options.optimize = optimize;
+    options.threads = threads;
     fg_partition *p = partition(g, optimize);
     for (int i = 0; i < p->n_kernels; i++) {
         if (again >= 0 && strcmp(p->kernels[i]->lowering, "stream") == 0) {

@@ -275,18 +275,9 @@ TEST(integers_of_64_bits_are_read_exactly) {
 }
 
 static const fg_module *compiled(fg_graph *g) {
-    const fg_fusion_options fusion = {.fuse = true};
     fg_graph_link(g);
     fg_infer(g);
-    fg_canonicalise(g, &fusion);
-    const fg_codegen_options codegen = {.prefix = "t",
-                                        .file_stem = "t",
-                                        .model_file = "t.onnx",
-                                        .command = "",
-                                        .version = "0",
-                                        .threads = 1,
-                                        .fault_kernel = -1};
-    return fg_generate(fg_partition_graph(g, &fusion), fg_target_load(g->ctx, "generic"), &codegen);
+    return test_module(g, "generic");
 }
 
 /* Runs the code alone: the reference would refuse some inputs. Returns the status. */

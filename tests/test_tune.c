@@ -1,8 +1,8 @@
 /* --tune and --tune-file: measured choices instead of the cost model's. No test here depends on what is fast.
  */
 #include "frontend/frontend.h"
+#include "tests/generate.h"
 #include "tests/onnx_writer.h"
-#include "verify/verify.h"
 
 #define ARGS(...) ((const char *[]){__VA_ARGS__, NULL})
 #define TARGET    "x86-64-v3"
@@ -185,21 +185,12 @@ static void verify_candidate(fg_context *ctx, void *arg) {
     candidate_run *c = arg;
     const fg_read_options read = {0};
     const fg_fusion_options fusion = {.fuse = true};
-    const fg_codegen_options options = {.prefix = "m",
-                                        .file_stem = "m",
-                                        .model_file = "m",
-                                        .command = "",
-                                        .version = "0",
-                                        .threads = 1,
-                                        .candidate = c->candidate,
-                                        .fault_kernel = -1};
+    fg_codegen_options options = test_options();
+    options.candidate = c->candidate;
     const fg_verify_options check = {.mode = FG_VERIFY_TCC, .tolerance = 1e-4, .seed = 1};
     fg_graph *g = fg_read_model(ctx, c->file, &read);
     fg_infer(g);
-    fg_graph *rewritten = fg_graph_clone(g);
-    fg_canonicalise(rewritten, &fusion);
-    const fg_module *m =
-        fg_generate(fg_partition_graph(rewritten, &fusion), fg_target_load(ctx, c->target), &options);
+    const fg_module *m = fg_generate(test_partition(g, &fusion), fg_target_load(ctx, c->target), &options);
     const fg_verdict *v = fg_verify(g, m, &check);
     if (!v->passed) print_error("%s, candidate %d: %s\n", c->target, c->candidate, v->first_failure);
     assert_true(v->passed);
