@@ -148,6 +148,17 @@ bool fg_convolution_is_pointwise(const fg_convolution *c) {
            !(c->pt | c->pl | c->pb | c->pr);
 }
 
+int64_t fg_merged_groups(const fg_convolution *c, int lanes) {
+    if (c->groups == 1) return 1;
+    const int64_t ocg = c->oc / c->groups;
+    int64_t merged = 1;
+    while (merged * ocg < lanes && merged < c->groups) {
+        merged++;
+        while (c->groups % merged != 0) merged++;
+    }
+    return merged;
+}
+
 float fg_convolution_weight(const fg_convolution *c, int64_t oc, int64_t ic, int64_t ky, int64_t kx) {
     const float *w = c->w->data;
     const float v = w[oc * c->w_oc + ic * c->w_ic + ky * c->w_ky + kx * c->w_kx];

@@ -31,6 +31,9 @@ bool fg_convolution_is_pointwise(const fg_convolution *c); /* 1x1, stride 1, no 
 float fg_convolution_weight(const fg_convolution *c, int64_t oc, int64_t ic, int64_t ky, int64_t kx);
 float fg_convolution_bias(const fg_convolution *c, int64_t oc);
 
+/* Groups that dense tiles work on as one, with zeros for each other's weights, so that vectors are full. */
+int64_t fg_merged_groups(const fg_convolution *c, int lanes);
+
 /* Wishes of a kernel that runs the convolution and stores its results (after the epilogue) in k->out. */
 void fg_convolution_prefer(fg_planner *p, const fg_convolution *c, const fg_kernel *k);
 

@@ -237,6 +237,26 @@ void fg_emit_ring(fg_emit *e, fg_value *v, int64_t rows, int64_t left, int64_t r
     e->planner->values[v->id].room = 1 + fg_emit_room(e, s->layout.elements * (int64_t)sizeof(float));
 }
 
+void fg_emit_same_ring(fg_emit *e, fg_value *v, const fg_value *of) {
+    fg_slot *s = &e->m->slots[v->id];
+    FG_REQUIRE(e->ctx, "ring", s->place == FG_PLACE_NONE && fg_layout_of(e, of)->ring > 0);
+    s->place = FG_PLACE_ARENA;
+    s->layout = *fg_layout_of(e, of);
+    e->planner->values[v->id].room = e->planner->values[of->id].room;
+}
+
+void fg_emit_overlap(fg_emit *e, const fg_value *x, const fg_value *y, int64_t lag) {
+    fg_planner *p = e->planner;
+    if (p->n_overlaps == p->cap_overlaps) {
+        const int capacity = p->cap_overlaps ? 2 * p->cap_overlaps : 16;
+        fg_overlap_plan *grown = FG_ARRAY(e->ctx, capacity, fg_overlap_plan);
+        if (p->n_overlaps) memcpy(grown, p->overlaps, (size_t)p->n_overlaps * sizeof(*grown));
+        p->overlaps = grown;
+        p->cap_overlaps = capacity;
+    }
+    p->overlaps[p->n_overlaps++] = (fg_overlap_plan){e->k->index, x, y, lag};
+}
+
 void *fg_emit_table(fg_emit *e, const char *name, const char *c_type, size_t element_bytes, int64_t count) {
     const int64_t extents[2] = {count, (int64_t)element_bytes};
     const int64_t bytes = fg_checked_product(e->ctx, 2, extents), at = reserve(e->planner, bytes);

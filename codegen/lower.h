@@ -115,6 +115,13 @@ void fg_emit_in_room(fg_emit *e, const char *name, const char *c_type, int room)
  * can be named as input and output. */
 void fg_emit_ring(fg_emit *e, fg_value *v, int64_t rows, int64_t left, int64_t right);
 
+/* The same, in the rows of another value's ring: v is changed into it where it lies. */
+void fg_emit_same_ring(fg_emit *e, fg_value *v, const fg_value *of);
+
+/* The kernel reads x and stores y in an order in which the two may share memory, if y begins at least lag
+ * bytes before x and both lie channels-last without gaps or borders. Granted where nobody reads x later. */
+void fg_emit_overlap(fg_emit *e, const fg_value *x, const fg_value *y, int64_t lag);
+
 /* Scratch that is left alone by all later kernels, so that results may point into it. Once per kernel;
  * elements of one byte. */
 void fg_emit_kept(fg_emit *e, const char *name, int64_t bytes);

@@ -53,6 +53,13 @@ typedef struct fg_scratch_plan {
     bool kept; /* until the run is over; a block of its own */
 } fg_scratch_plan;
 
+/* While a kernel runs, y may lie over what it has read of x: see fg_emit_overlap. */
+typedef struct fg_overlap_plan {
+    int kernel;
+    const fg_value *x, *y;
+    int64_t lag;
+} fg_overlap_plan;
+
 struct fg_planner {
     fg_context *ctx;
     fg_module *m;
@@ -70,6 +77,8 @@ struct fg_planner {
     int n_tables, cap_tables;
     fg_scratch_plan *scratch;
     int n_scratch, cap_scratch;
+    fg_overlap_plan *overlaps;
+    int n_overlaps, cap_overlaps;
 };
 
 /* The value whose storage v uses. */

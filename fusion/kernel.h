@@ -62,7 +62,9 @@ typedef struct fg_kernel {
     fg_value **in, **out;
     int n_in, n_out;
     fg_boundary boundary;
-    int again;    /* of a stream: which rows it makes again in place of keeping them, see stream.h */
+    int again; /* of a stream: which rows it makes again in place of keeping them, see stream.h */
+    struct fg_kernel **part; /* of a stream: the kernels that it is made of */
+    int n_parts;
     int64_t macs; /* multiply-adds of Conv, ConvTranspose, Gemm, MatMul */
 } fg_kernel;
 

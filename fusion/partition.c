@@ -419,9 +419,11 @@ static fg_kernel *join_kernels(fg_grouping *gr, const fg_partition *p, int from,
     k->lowering = k->pattern->lowering;
     k->nodes = FG_ARRAY(gr->ctx, n_nodes, fg_node *);
     k->tap = p->kernels[to]->tap;
+    k->part = FG_ARRAY(gr->ctx, to + 1 - from, fg_kernel *);
     n_stages = 0;
     for (int i = from; i <= to; i++) {
-        const fg_kernel *part = p->kernels[i];
+        fg_kernel *part = p->kernels[i];
+        k->part[k->n_parts++] = part;
         memcpy(k->stage + n_stages, part->stage, (size_t)part->n_stages * sizeof *k->stage);
         memcpy(k->nodes + k->n_nodes, part->nodes, (size_t)part->n_nodes * sizeof *k->nodes);
         n_stages += part->n_stages;

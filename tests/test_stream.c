@@ -110,7 +110,7 @@ TEST(depthwise_and_pointwise_layers_share_no_map) {
     for (int i = 0; i < 4; i++) {
         y = relu(g, conv(g, relu(g, conv(g, y, "9x1x3x3", 9)), "9x9x1x1", 1));
     }
-    check_streams(g, NODE(g, "Flatten", NODE(g, "GlobalAveragePool", y)), 1);
+    check_streams(g, NODE(g, "Flatten", NODE(g, "GlobalAveragePool", y)), -1);
 }
 
 TEST(residual_blocks_and_their_shortcuts_stream_together) {
@@ -233,6 +233,177 @@ TEST(kernels_of_one_shape_are_written_once_for_flash) {
     }
 }
 
+/* ---- gates ---- */
+
+/* Expand, depthwise, squeeze and excite, project. */
+static fg_value *gated(fg_graph *g, fg_value *x, int in, int wide, int out, int k, int stride,
+                       bool residual) {
+    fg_value *y = relu(g, conv(g, x, fg_format(g->ctx, "%dx%dx1x1", wide, in), 1));
+    y = relu(g, strided(g, conv(g, y, fg_format(g->ctx, "%dx1x%dx%d", wide, k, k), wide), stride, stride));
+    fg_value *s = conv(g, NODE(g, "GlobalAveragePool", y), fg_format(g->ctx, "3x%dx1x1", wide), 1);
+    s = NODE(g, "Sigmoid", conv(g, relu(g, s), fg_format(g->ctx, "%dx3x1x1", wide), 1));
+    y = conv(g, NODE(g, "Mul", y, s), fg_format(g->ctx, "%dx%dx1x1", out, wide), 1);
+    return residual ? NODE(g, "Add", y, x) : y;
+}
+
+static int count_gates(fg_context *ctx, const fg_partition *p) {
+    int n = 0;
+    for (int i = 0; i < p->n_kernels; i++) {
+        if (strcmp(p->kernels[i]->lowering, "stream") == 0) {
+            n += fg_stream_of(ctx, p->kernels[i])->n_gates;
+        }
+    }
+    return n;
+}
+
+TEST(gated_blocks_are_made_twice_and_kept_never) {
+    (void)arg;
+    for (int images = 1; images <= 2; images++) {
+        fg_graph *g = new_graph(ctx, 17);
+        fg_value *x = input(g, "x", fg_format(ctx, "%dx3x33x29", images));
+        x = relu(g, strided(g, conv(g, x, "5x3x3x3", 1), 2, 2));
+        x = gated(g, x, 5, 19, 7, 3, 2, false);
+        x = gated(g, x, 7, 35, 7, 5, 1, true);
+        check_streams(g, gated(g, x, 7, 21, 6, 3, 2, false), -1);
+        assert_true(count_gates(ctx, partition(g, FG_OPTIMIZE_RAM)) > 0);
+    }
+}
+
+TEST(a_pass_for_the_mean_costs_its_rows_once_more) {
+    (void)arg;
+    fg_graph *g = new_graph(ctx, 17);
+    fg_value *x = relu(g, conv(g, input(g, "x", "1x3x32x32"), "8x3x3x3", 1));
+    fg_value *s = conv(g, NODE(g, "GlobalAveragePool", x), "4x8x1x1", 1);
+    s = NODE(g, "Sigmoid", conv(g, relu(g, s), "8x4x1x1", 1));
+    output(g, conv(g, NODE(g, "Mul", x, s), "2x8x1x1", 1));
+    fg_infer(g);
+    const fg_partition *p = partition(g, FG_OPTIMIZE_RAM);
+    assert_int_equal(p->n_kernels, 1);
+    const fg_stream *plan = fg_stream_of(ctx, p->kernels[0]);
+    assert_int_equal(plan->n_gates, 1);
+    assert_int_equal(plan->n_stages, 5); /* copy, convolution, gate, scale, projection */
+    static const int made[] = {64, 64, 1, 32, 32};
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(plan->stage[i].made, made[i]);
+    }
+    assert_int_equal(plan->stage[1].shared, 3); /* rows are scaled where they lie */
+    assert_int_equal(fg_stream_again_macs(plan), 32 * 32 * 8 * 27);
+    const fg_module *m = generate(g, "generic", FG_OPTIMIZE_RAM, 1, -1);
+    bool said = false;
+    for (int i = 0; i < m->n_kernels; i++) {
+        said |= strstr(m->kernels[i].why, "221184 multiply-adds made again") != NULL;
+    }
+    assert_true(said);
+}
+
+/* The mean is read by others too, and what it gates is stored. */
+TEST(means_and_gates_that_others_read_are_stored) {
+    (void)arg;
+    fg_graph *g = new_graph(ctx, 17);
+    fg_value *x = relu(g, conv(g, input(g, "x", "1x3x24x20"), "9x3x3x3", 1));
+    x = relu(g, conv(g, x, "9x1x3x3", 9));
+    fg_value *mean = NODE(g, "GlobalAveragePool", x);
+    fg_value *s = NODE(g, "Sigmoid", conv(g, relu(g, conv(g, mean, "4x9x1x1", 1)), "9x4x1x1", 1));
+    output(g, NODE(g, "Flatten", mean));
+    output(g, NODE(g, "Exp", s));
+    check_streams(g, conv(g, NODE(g, "Mul", x, s), "2x9x1x1", 1), -1);
+}
+
+/* ---- other stages ---- */
+
+TEST(pools_clip_their_windows_row_by_row) {
+    (void)arg;
+    static const char *const ops[] = {"MaxPool", "AveragePool"};
+    for (int i = 0; i < 6; i++) {
+        fg_graph *g = new_graph(ctx, 17);
+        fg_value *x = relu(g, conv(g, input(g, "x", "1x3x31x27"), "10x3x3x3", 1));
+        x = NODE(g, ops[i % 2], x);
+        x = WITH_INTS(g, WITH_INTS(g, x, "kernel_shape", 3, 2), "pads", 1, 1, 1, 0);
+        x = strided(g, x, 2, 1 + i / 3);
+        if (i >= 4) {
+            x = with_int(g, x, "ceil_mode", 1);
+        }
+        if (i % 2 == 1 && i > 1) {
+            x = with_int(g, x, "count_include_pad", 1);
+        }
+        x = relu(g, conv(g, x, "7x10x3x3", 1));
+        x = WITH_INTS(g, WITH_INTS(g, NODE(g, ops[i % 2], x), "kernel_shape", 2, 2), "strides", 2, 2);
+        check_streams(g, conv(g, x, "3x7x1x1", 1), -1);
+    }
+}
+
+TEST(branches_are_joined_row_by_row) {
+    (void)arg;
+    fg_graph *g = new_graph(ctx, 17);
+    fg_value *x = relu(g, conv(g, input(g, "x", "2x3x20x18"), "5x3x3x3", 1));
+    for (int i = 0; i < 2; i++) {
+        fg_value *narrow = relu(g, conv(g, x, i == 0 ? "4x5x1x1" : "4x13x1x1", 1));
+        x = NODE(g, "Concat", relu(g, conv(g, narrow, "6x4x1x1", 1)), relu(g, conv(g, narrow, "7x4x3x3", 1)));
+        x = with_int(g, x, "axis", 1);
+    }
+    x = relu(g, conv(g, x, "20x13x1x1", 1));
+    check_streams(g, conv(g, NODE(g, "GlobalAveragePool", x), "3x20x1x1", 1), -1);
+}
+
+TEST(groups_of_any_width_stream) {
+    (void)arg;
+    static const char *const weights[] = {"12x3x3x3", "12x2x3x3", "24x4x3x3"};
+    static const int groups[] = {4, 6, 3};
+    for (int i = 0; i < 3; i++) {
+        fg_graph *g = new_graph(ctx, 17);
+        fg_value *x = relu(g, conv(g, input(g, "x", "1x3x26x22"), "12x3x3x3", 1));
+        x = relu(g, strided(g, conv(g, x, weights[i], groups[i]), 1 + i % 2, 1));
+        fg_value *s = conv(g, NODE(g, "GlobalAveragePool", x), i == 2 ? "4x24x1x1" : "4x12x1x1", 1);
+        s = NODE(g, "Sigmoid", conv(g, relu(g, s), i == 2 ? "24x4x1x1" : "12x4x1x1", 1));
+        check_streams(g, conv(g, NODE(g, "Mul", x, s), i == 2 ? "5x24x1x1" : "5x12x1x1", 1), -1);
+    }
+}
+
+/* A chain before the convolution, as in densely connected networks, and sums of maps of different ages. */
+TEST(chains_change_rows_where_they_lie) {
+    (void)arg;
+    fg_graph *g = new_graph(ctx, 17);
+    fg_value *x = conv(g, input(g, "x", "1x3x22x19"), "11x3x3x3", 1);
+    fg_value *y = NODE(g, "Tanh", NODE(g, "Mul", x, NODE(g, "Sigmoid", x)));
+    y = NODE(g, "Add", conv(g, y, "11x11x5x5", 1), NODE(g, "Tanh", x));
+    y = conv(g, NODE(g, "Tanh", NODE(g, "Mul", y, parameter(g, "w", "11x1x1"))), "6x11x1x1", 1);
+    check_streams(g, relu(g, conv(g, y, "4x6x3x3", 1)), -1);
+}
+
+/* ---- maps over each other ---- */
+
+TEST(a_map_is_stored_over_the_one_that_it_is_made_from) {
+    (void)arg;
+    fg_graph *g = new_graph(ctx, 17);
+    fg_value *x = relu(g, strided(g, conv(g, input(g, "x", "1x3x64x64"), "8x3x3x3", 1), 2, 2));
+    for (int i = 0; i < FG_STREAM_MOST; i++) { /* more than one stream */
+        x = NODE(g, "Add", conv(g, relu(g, conv(g, x, "8x8x3x3", 1)), "8x8x3x3", 1), x);
+    }
+    check_streams(g, NODE(g, "GlobalAveragePool", x), -1);
+    const fg_module *m = generate(g, "generic", FG_OPTIMIZE_RAM, 1, -1);
+    const int64_t map = 32 * 32 * 8 * 4;
+    assert_true(count_streams(m->partition) > 1);
+    assert_true(m->arena_bytes < 2 * map);
+    assert_true(m->arena_lower_bound <= m->arena_bytes);
+}
+
+TEST(the_lag_is_what_is_still_to_be_read) {
+    (void)arg;
+    fg_graph *g = new_graph(ctx, 17);
+    fg_value *x = NODE(g, "Softmax", input(g, "x", "1x4x16x8")); /* no stream holds it */
+    fg_value *y = relu(g, conv(g, relu(g, conv(g, x, "4x1x3x3", 4)), "4x1x5x5", 4));
+    output(g, NODE(g, "Softmax", y));
+    fg_infer(g);
+    fg_partition *p = partition(g, FG_OPTIMIZE_RAM);
+    assert_int_equal(p->n_kernels, 3);
+    assert_string_equal(p->kernels[1]->lowering, "stream");
+    fg_stream *s = fg_stream_of(ctx, p->kernels[1]);
+    const fg_value *from = p->kernels[0]->out[0], *to = p->kernels[1]->out[0];
+    /* row 0 needs rows up to 3 of x, which are copied before: row y is written after row y + 4 was read */
+    assert_int_equal(fg_stream_lag(s, from, to), 0);
+    assert_int_equal(fg_stream_lag(s, to, from), -1);
+}
+
 /* ---- plans ---- */
 
 TEST(rings_hold_what_is_still_to_be_read_and_no_more) {
@@ -301,6 +472,15 @@ int main(void) {
         cmocka_unit_test(high_images_are_not_played_through),
         cmocka_unit_test(speed_is_left_alone),
         cmocka_unit_test(kernels_of_one_shape_are_written_once_for_flash),
+        cmocka_unit_test(gated_blocks_are_made_twice_and_kept_never),
+        cmocka_unit_test(a_pass_for_the_mean_costs_its_rows_once_more),
+        cmocka_unit_test(means_and_gates_that_others_read_are_stored),
+        cmocka_unit_test(pools_clip_their_windows_row_by_row),
+        cmocka_unit_test(branches_are_joined_row_by_row),
+        cmocka_unit_test(groups_of_any_width_stream),
+        cmocka_unit_test(chains_change_rows_where_they_lie),
+        cmocka_unit_test(a_map_is_stored_over_the_one_that_it_is_made_from),
+        cmocka_unit_test(the_lag_is_what_is_still_to_be_read),
         cmocka_unit_test(pairs_keep_narrow_rows_and_make_wide_ones_again),
         cmocka_unit_test(rings_hold_what_is_still_to_be_read_and_no_more),
     };

@@ -82,17 +82,6 @@ static bool rows_join(const fg_conv_kernel *q, const fg_kernel *k) {
     return true;
 }
 
-static int64_t merge_groups(const fg_convolution *c, int lanes) {
-    if (c->groups == 1) return 1;
-    const int64_t ocg = c->oc / c->groups;
-    int64_t merged = 1;
-    while (merged * ocg < lanes && merged < c->groups) {
-        merged++;
-        while (c->groups % merged != 0) merged++;
-    }
-    return merged;
-}
-
 /* ---- hooks ---- */
 
 static void hook_operands(void *user, const char *arguments, fg_text *out) {
@@ -259,7 +248,7 @@ static int64_t k_stride(const fg_conv_kernel *q) {
 
 static void choose(fg_conv_kernel *q) {
     const fg_convolution *c = &q->c;
-    q->merged = merge_groups(c, q->e->lanes);
+    q->merged = fg_merged_groups(c, q->e->lanes);
     q->blocks = c->groups / q->merged;
     q->icm = c->ic / q->blocks;
     q->ocm = c->oc / q->blocks;

@@ -1,6 +1,8 @@
 /* Fully connected layers on one vector per image: the gate of a squeeze-and-excite block, the classifier
  * after a global pool. The vector may first be pooled from a map. Bandwidth of the weights is all that
  * matters here. */
+#include "codegen/lower/gate.h"
+
 #include "codegen/convolution.h"
 
 #include <stdlib.h>
@@ -113,26 +115,54 @@ static void set_layers(const fg_dense *q, fg_template *t) {
     fg_template_part(t, q->e, "N", q->divided, panels[last] + (rest[last] > 0), full, nv[last] * vl);
 }
 
+/* The convolutions that the layers are. */
+static void open_layers(fg_dense *q, const fg_stage *layer) {
+    fg_emit *e = q->e;
+    for (int l = 0; l < q->layers; l++) {
+        const bool ok = fg_convolution_of(e->ctx, layer[l].anchor, &q->c[l]);
+        FG_REQUIRE(e->ctx, "gate",
+                   ok && fg_convolution_is_pointwise(&q->c[l]) &&
+                       q->c[l].oh * q->c[l].ow * q->c[l].images == q->c[0].images * q->c[0].oh * q->c[0].ow);
+    }
+}
+
+static void render(fg_dense *q, fg_template *t, const fg_stage *layer) {
+    fg_emit *e = q->e;
+    for (int l = 0; l < q->layers; l++) open_layer(q, l, &layer[l]);
+    if (q->pool)
+        fg_emit_scratch(e, "mean", "float", sizeof(float), (q->c[0].ic + e->lanes - 1) / e->lanes * e->lanes);
+    fg_template_int(t, "LAYERS", q->layers);
+    set_layers(q, t);
+    fg_template_hook(t, "operands", hook_operands, q);
+    fg_template_hook(t, "result", hook_result, q);
+    fg_template_render(t, "dense", e->out);
+}
+
+void fg_gate_emit_layers(fg_emit *e, const fg_stage *layer, int n, fg_value *x, fg_value *y) {
+    fg_dense q = {.e = e, .layers = n};
+    open_layers(&q, layer);
+    fg_emit_input(e, "x", x);
+    fg_emit_output(e, "out", y);
+    fg_template *t = fg_emit_template(e);
+    fg_template_int(t, "POOL", 0);
+    fg_template_int(t, "B", 0);
+    fg_template_int(t, "XB", image_stride(e, x, q.c[0].in));
+    fg_template_int(t, "YB", image_stride(e, y, q.c[n - 1].out));
+    render(&q, t, layer);
+}
+
 static void emit(fg_emit *e) {
     const fg_kernel *k = e->k;
     fg_dense q = {.e = e, .pool = is_pool(k->stage[0].anchor)};
-    const int first = q.pool ? 1 : 0;
-    q.layers = k->n_stages - first;
-    for (int l = 0; l < q.layers; l++) {
-        const bool ok = fg_convolution_of(e->ctx, k->stage[first + l].anchor, &q.c[l]);
-        FG_REQUIRE(e->ctx, "gate",
-                   ok && fg_convolution_is_pointwise(&q.c[l]) &&
-                       q.c[l].oh * q.c[l].ow * q.c[l].images == q.c[0].images * q.c[0].oh * q.c[0].ow);
-    }
+    const fg_stage *layer = &k->stage[q.pool ? 1 : 0];
+    q.layers = k->n_stages - (q.pool ? 1 : 0);
+    open_layers(&q, layer);
     q.divided = may_divide(&q) && fg_emit_parallel(e);
     fg_value *x = q.pool ? k->stage[0].anchor->in[0] : q.c[0].x;
     fg_emit_input(e, "x", x);
     fg_emit_output(e, "out", k->out[0]);
     const int64_t images = q.c[0].images * q.c[0].oh * q.c[0].ow;
     fg_template *t = fg_emit_template(e);
-    for (int l = 0; l < q.layers; l++) open_layer(&q, l, &k->stage[first + l]);
-    if (q.pool)
-        fg_emit_scratch(e, "mean", "float", sizeof(float), (q.c[0].ic + e->lanes - 1) / e->lanes * e->lanes);
     const fg_layout *xl = fg_layout_of(e, x);
     const int rank = x->shape.rank;
     int64_t pixels = 1, rows = 1, row = 0;
@@ -154,11 +184,7 @@ static void emit(fg_emit *e) {
     fg_template_int(t, "B", images);
     fg_template_int(t, "XB", q.pool ? xl->stride[0] : image_stride(e, x, q.c[0].in));
     fg_template_int(t, "YB", image_stride(e, k->out[0], q.c[q.layers - 1].out));
-    fg_template_int(t, "LAYERS", q.layers);
-    set_layers(&q, t);
-    fg_template_hook(t, "operands", hook_operands, &q);
-    fg_template_hook(t, "result", hook_result, &q);
-    fg_template_render(t, "dense", e->out);
+    render(&q, t, layer);
     fg_describe(e, fg_format(e->ctx, "1x%d", q.nv[0] * e->lanes),
                 "one row: %d accumulators hide the latency, the weights stream once", q.nv[0]);
 }
