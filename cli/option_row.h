@@ -20,9 +20,13 @@ typedef struct fg_option_row {
     const char *name;
     const char *alias; /* NULL: none */
     takes takes;
-    const char *value; /* as --help shows it; words between | are all there are */
-    const char *help;  /* lines separated by \n */
-    void (*set)(parser *p, const char *value);
+    const char *value;                         /* as --help shows it; words between | are all there are */
+    const char *help;                          /* lines separated by \n */
+    void (*set)(parser *p, const char *value); /* value: NULL if it was left out */
+    /* where set is NULL: the flag that the option sets, as 1 + its offset in fg_cli_options, or, if that is
+     * 0, what it asks for in place of a run */
+    size_t flag;
+    fg_action action;
 } fg_option_row;
 
 const fg_option_row *fg_option_rows(int *n);

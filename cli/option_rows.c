@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -81,7 +82,7 @@ static const char *split(parser *p, const char *value, bool last, const char *wa
     return fg_strndup(p->ctx, value, (size_t)(sign - value));
 }
 
-/* ---- one setter per option ---- */
+/* ---- setters of options that take a value ---- */
 
 /* The C file includes its header by name, where none of these can be escaped. */
 static bool can_be_included(const char *name) {
@@ -221,11 +222,6 @@ static void set_threads(parser *p, const char *value) {
     p->options->threads = (int)n;
 }
 
-static void set_threads_pool(parser *p, const char *value) {
-    (void)value;
-    p->options->threads_pool = true;
-}
-
 static void set_partition(parser *p, const char *value) {
     static const char *const names[] = {"fused", "pairwise"};
     p->options->pairwise = choice(p, value, "fused or pairwise", 2, names) == 1;
@@ -245,41 +241,6 @@ static void set_fx_compat(parser *p, const char *value) {
     }
 }
 
-static void set_quantify(parser *p, const char *value) {
-    (void)value;
-    p->options->view[FG_VIEW_QUANTIFY] = true;
-}
-
-static void set_balance(parser *p, const char *value) {
-    (void)value;
-    p->options->view[FG_VIEW_BALANCE] = true;
-}
-
-static void set_visualize(parser *p, const char *value) {
-    (void)value;
-    p->options->view[FG_VIEW_VISUALIZE] = true;
-}
-
-static void set_compare(parser *p, const char *value) {
-    (void)value;
-    p->options->view[FG_VIEW_COMPARE] = true;
-}
-
-static void set_profile(parser *p, const char *value) {
-    (void)value;
-    p->options->view[FG_VIEW_PROFILE] = true;
-}
-
-static void set_energy(parser *p, const char *value) {
-    (void)value;
-    p->options->view[FG_VIEW_ENERGY] = true;
-}
-
-static void set_family(parser *p, const char *value) {
-    (void)value;
-    p->options->family = true;
-}
-
 static void set_max_nodes(parser *p, const char *value) {
     static const char wanted[] = "a number of operators from 1 to 1000000";
     int64_t n = integer(p, value, 1, 0, wanted);
@@ -297,16 +258,6 @@ static void set_start(parser *p, const char *value) {
 static void set_around(parser *p, const char *value) {
     if (!*value) bad_value(p, value, "a part of an operator's name");
     p->options->window.around = value;
-}
-
-static void set_exact(parser *p, const char *value) {
-    (void)value;
-    p->options->exact = true;
-}
-
-static void set_no_fuse(parser *p, const char *value) {
-    (void)value;
-    p->options->no_fuse = true;
 }
 
 static void set_verify(parser *p, const char *value) {
@@ -389,21 +340,6 @@ static void set_dump(parser *p, const char *value) {
             true;
 }
 
-static void set_list_targets(parser *p, const char *value) {
-    (void)value;
-    p->options->action = FG_ACTION_LIST_TARGETS;
-}
-
-static void set_print_flags(parser *p, const char *value) {
-    (void)value;
-    p->options->action = FG_ACTION_PRINT_FLAGS;
-}
-
-static void set_list_ops(parser *p, const char *value) {
-    (void)value;
-    p->options->action = FG_ACTION_LIST_OPS;
-}
-
 static void set_max_bytes(parser *p, const char *value) {
     p->options->max_bytes = integer(p, value, 1, 1024, "a number of bytes (suffixes k, M, G, T)");
 }
@@ -417,24 +353,9 @@ static void set_max_work(parser *p, const char *value) {
     p->options->max_work = integer(p, value, 1, 1000, "a number of multiply-adds (suffixes k, M, G, T)");
 }
 
-static void set_quiet(parser *p, const char *value) {
-    (void)value;
-    p->options->quiet = true;
-}
-
-static void set_verbose(parser *p, const char *value) {
-    (void)value;
-    p->options->verbose = true;
-}
-
 static void set_color(parser *p, const char *value) {
     static const char *const names[] = {"auto", "always", "never"};
     p->options->color = (fg_color)choice(p, value, "auto, always or never", 3, names);
-}
-
-static void set_version(parser *p, const char *value) {
-    (void)value;
-    p->options->action = FG_ACTION_VERSION;
 }
 
 static void set_help(parser *p, const char *value) {
@@ -444,118 +365,127 @@ static void set_help(parser *p, const char *value) {
                     (value ? choice(p, value, "text, man, bash, zsh or fish", 5, names) : 0));
 }
 
+#define FLAG(field) (1 + offsetof(fg_cli_options, field))
+
 static const fg_option_row rows[] = {
     {"Output", "-o", NULL, TAKES_VALUE, "FILE.c",
      "write FILE.c and FILE.h (and FILE.weights, see --weights); without -o\nthe model is checked and "
      "reported, and nothing is written",
-     set_output},
+     .set = set_output},
     {NULL, "--name", NULL, TAKES_VALUE, "PREFIX",
-     "prefix of all public symbols (default: the stem of FILE.c)", set_name},
+     "prefix of all public symbols (default: the stem of FILE.c)", .set = set_name},
     {NULL, "--target", NULL, TAKES_VALUE, "NAME|FILE.target",
-     "what the code is made for (default: host, this machine)", set_target},
+     "what the code is made for (default: host, this machine)", .set = set_target},
     {NULL, "--weights", NULL, TAKES_VALUE, "inline|incbin|blob",
      "where the weights live: in the C file, in FILE.weights included by the\nassembler, or in FILE.weights "
      "passed by the caller (default: inline)",
-     set_weights},
+     .set = set_weights},
     {NULL, "--arena", NULL, TAKES_VALUE, "caller|static",
-     "who owns the memory for activations (default: caller)", set_arena},
+     "who owns the memory for activations (default: caller)", .set = set_arena},
     {NULL, "--optimize", NULL, TAKES_VALUE, "speed|ram|flash",
      "what a choice between kernels favours: ram joins convolutions into streams\nthat keep only the rows "
      "still to be read; flash makes less code and no larger\nweights (default: speed)",
-     set_optimize},
+     .set = set_optimize},
     {NULL, "--precision", NULL, TAKES_VALUE, "fp32|bf16|fp16",
-     "type that weights are rounded to and stored in; arithmetic stays fp32\n(default: fp32)", set_precision},
+     "type that weights are rounded to and stored in; arithmetic stays fp32\n(default: fp32)",
+     .set = set_precision},
     {NULL, "--threads", NULL, TAKES_VALUE, "N",
-     "kernels may be run in N parts, by a callback that the caller passes (default: 1)", set_threads},
+     "kernels may be run in N parts, by a callback that the caller passes (default: 1)", .set = set_threads},
     {NULL, "--threads-pool", NULL, TAKES_NONE, NULL,
-     "with --threads: emit a pool of pthreads that provides it", set_threads_pool},
+     "with --threads: emit a pool of pthreads that provides it", .flag = FLAG(threads_pool)},
     {NULL, "--exact", NULL, TAKES_NONE, NULL,
-     "nothing that changes rounding beyond the order of sums (no Winograd)", set_exact},
-    {NULL, "--no-fuse", NULL, TAKES_NONE, NULL, "one kernel per operator, for comparison", set_no_fuse},
+     "nothing that changes rounding beyond the order of sums (no Winograd)", .flag = FLAG(exact)},
+    {NULL, "--no-fuse", NULL, TAKES_NONE, NULL, "one kernel per operator, for comparison",
+     .flag = FLAG(no_fuse)},
     {"Model", "--dim", NULL, TAKES_VALUE, "NAME=N",
-     "pin a dynamic dimension; in reports NAME=1,8,16 makes one row for each", set_dim},
+     "pin a dynamic dimension; in reports NAME=1,8,16 makes one row for each", .set = set_dim},
     {NULL, "--shape", NULL, TAKES_VALUE, "INPUT=1x3x224x224",
      "pin or override the shape of an input; the elements of a sequence\nare INPUT[0], INPUT[1], ...; "
      "INPUT=none: it has no element",
-     set_shape},
+     .set = set_shape},
     {NULL, "--const", NULL, TAKES_VALUE, "INPUT=FILE",
-     "bind an input to the tensor in FILE (.npy or .pb) and remove it", set_const},
+     "bind an input to the tensor in FILE (.npy or .pb) and remove it", .set = set_const},
     {NULL, "--bound", NULL, TAKES_VALUE, "TENSOR[:AXIS]=N",
      "what only a run knows is N at most: the extent of a result that depends on\ndata (along AXIS, if "
      "several "
      "do), or the elements of an int64 tensor that\ndecides on shapes or iterations; the code checks it",
-     set_bound},
+     .set = set_bound},
     {NULL, "--max-bytes", NULL, TAKES_VALUE, "N",
-     "refuse models that plan more than N bytes of tensors (default: 8G)", set_max_bytes},
+     "refuse models that plan more than N bytes of tensors (default: 8G)", .set = set_max_bytes},
     {NULL, "--max-work", NULL, TAKES_VALUE, "N", "refuse more than N multiply-adds of checking (default: 1T)",
-     set_max_work},
+     .set = set_max_work},
     {NULL, "--max-text", NULL, TAKES_VALUE, "N",
-     "plan N bytes for each string that the code makes, its end included (default: 256)", set_max_text},
+     "plan N bytes for each string that the code makes, its end included (default: 256)",
+     .set = set_max_text},
     {"Checking and measuring", "--verify", NULL, TAKES_OPTIONAL, "tcc|cc|emulator|none",
      "compile the code and compare it with the reference, kernel by kernel:\nin this process by tcc "
      "(default), by the target's own compiler, or by that\nand the target's emulator;\nno file is written "
      "without a passing verdict",
-     set_verify},
+     .set = set_verify},
     {NULL, "--tolerance", NULL, TAKES_VALUE, "X",
-     "largest error of a kernel, relative to the RMS of its result (default: 1e-4)", set_tolerance},
+     "largest error of a kernel, relative to the RMS of its result (default: 1e-4)", .set = set_tolerance},
     {NULL, "--input", NULL, TAKES_VALUE, "NAME=FILE",
-     "check with this input (.npy or .pb) instead of seeded random data", set_input},
+     "check with this input (.npy or .pb) instead of seeded random data", .set = set_input},
     {NULL, "--expect", NULL, TAKES_VALUE, "NAME=FILE", "also compare this output with the tensor in FILE",
-     set_expect},
+     .set = set_expect},
     {NULL, "--bench", NULL, TAKES_OPTIONAL, "RUNS",
-     "compile by the target's compiler, run here, time whole and kernels\n(default: 30 runs)", set_bench},
+     "compile by the target's compiler, run here, time whole and kernels\n(default: 30 runs)",
+     .set = set_bench},
     {NULL, "--tune", NULL, TAKES_OPTIONAL, "SECONDS",
-     "choose tiles by measurement on this machine, for about so long\n(default: 60)", set_tune},
+     "choose tiles by measurement on this machine, for about so long\n(default: 60)", .set = set_tune},
     {NULL, "--tune-file", NULL, TAKES_VALUE, "FILE",
-     "keep in FILE what --tune chose; without --tune, choose what FILE says", set_tune_file},
+     "keep in FILE what --tune chose; without --tune, choose what FILE says", .set = set_tune_file},
     {"Reports", "--report", NULL, TAKES_OPTIONAL, "text|json|html|svg|dot",
      "what was fused, moved, computed, predicted, measured (default: text);\nhtml: one page with pictures; "
      "svg, dot: the graph alone; repeatable",
-     set_report},
+     .set = set_report},
     {NULL, "--report-file", NULL, TAKES_VALUE, "FILE",
-     "write the --report before it to FILE instead of stdout", set_report_file},
+     "write the --report before it to FILE instead of stdout", .set = set_report_file},
     {NULL, "--partition", NULL, TAKES_VALUE, "fused|pairwise",
      "the grouping that reports show: fusegen's own (default), or the greedy\npairs of a published study, "
      "with its accounting",
-     set_partition},
+     .set = set_partition},
     {NULL, "--fx-compat", NULL, TAKES_VALUE, "sd,dropout",
-     "put operators that exporters drop back into the pairwise grouping", set_fx_compat},
+     "put operators that exporters drop back into the pairwise grouping", .set = set_fx_compat},
     {NULL, "--quantify", NULL, TAKES_NONE, NULL, "view: work, traffic, intensity, the most common patterns",
-     set_quantify},
+     .flag = FLAG(view[FG_VIEW_QUANTIFY])},
     {NULL, "--analyze-balance", NULL, TAKES_NONE, NULL,
-     "view: sizes, patterns, bottlenecks, boundaries, recommendations", set_balance},
+     "view: sizes, patterns, bottlenecks, boundaries, recommendations", .flag = FLAG(view[FG_VIEW_BALANCE])},
     {NULL, "--visualize", NULL, TAKES_NONE, NULL, "view: operators beside the boxes of their groups",
-     set_visualize},
+     .flag = FLAG(view[FG_VIEW_VISUALIZE])},
     {NULL, "--max-nodes", NULL, TAKES_VALUE, "N", "--visualize: show at most N operators (default: all)",
-     set_max_nodes},
-    {NULL, "--start", NULL, TAKES_VALUE, "N", "--visualize: from operator number N", set_start},
+     .set = set_max_nodes},
+    {NULL, "--start", NULL, TAKES_VALUE, "N", "--visualize: from operator number N", .set = set_start},
     {NULL, "--around", NULL, TAKES_VALUE, "NAME", "--visualize: around the operator whose name contains NAME",
-     set_around},
+     .set = set_around},
     {NULL, "--compare", NULL, TAKES_NONE, NULL, "view: the pairwise partition beside fusegen's own",
-     set_compare},
+     .flag = FLAG(view[FG_VIEW_COMPARE])},
     {NULL, "--profile", NULL, TAKES_NONE, NULL,
-     "view: work and bytes of each operator, the most expensive groups", set_profile},
+     "view: work and bytes of each operator, the most expensive groups", .flag = FLAG(view[FG_VIEW_PROFILE])},
     {NULL, "--energy", NULL, TAKES_NONE, NULL, "view: latency and energy on every target, from its figures",
-     set_energy},
+     .flag = FLAG(view[FG_VIEW_ENERGY])},
     {NULL, "--family", NULL, TAKES_NONE, NULL,
-     "several models: one table, and whether fusion scales over them", set_family},
+     "several models: one table, and whether fusion scales over them", .flag = FLAG(family)},
     {NULL, "--emit", NULL, TAKES_VALUE, "onnx FILE",
-     "write the fused graph as ONNX: kernels as local functions, quantisation\npoints as metadata", set_emit},
+     "write the fused graph as ONNX: kernels as local functions, quantisation\npoints as metadata",
+     .set = set_emit},
     {NULL, "--dump", NULL, TAKES_VALUE, "PASS",
      "print the graph after a pass and, without -o or --report, stop there;\n--dump list names the passes",
-     set_dump},
-    {NULL, "--list-ops", NULL, TAKES_NONE, NULL, "supported operators as a Markdown table", set_list_ops},
-    {NULL, "--list-targets", NULL, TAKES_NONE, NULL, "known targets", set_list_targets},
+     .set = set_dump},
+    {NULL, "--list-ops", NULL, TAKES_NONE, NULL, "supported operators as a Markdown table",
+     .action = FG_ACTION_LIST_OPS},
+    {NULL, "--list-targets", NULL, TAKES_NONE, NULL, "known targets", .action = FG_ACTION_LIST_TARGETS},
     {NULL, "--print-flags", NULL, TAKES_NONE, NULL,
-     "the compiler flags that --target is described with, for build systems", set_print_flags},
-    {"General", "--quiet", "-q", TAKES_NONE, NULL, "no progress and no notes", set_quiet},
+     "the compiler flags that --target is described with, for build systems",
+     .action = FG_ACTION_PRINT_FLAGS},
+    {"General", "--quiet", "-q", TAKES_NONE, NULL, "no progress and no notes", .flag = FLAG(quiet)},
     {NULL, "--verbose", "-v", TAKES_NONE, NULL, "reports list every node and why each tile was chosen",
-     set_verbose},
+     .flag = FLAG(verbose)},
     {NULL, "--color", NULL, TAKES_VALUE, "auto|always|never", "colours (default: auto, on terminals)",
-     set_color},
-    {NULL, "--version", NULL, TAKES_NONE, NULL, "print the version", set_version},
+     .set = set_color},
+    {NULL, "--version", NULL, TAKES_NONE, NULL, "print the version", .action = FG_ACTION_VERSION},
     {NULL, "--help", "-h", TAKES_OPTIONAL, "text|man|bash|zsh|fish",
-     "print this, or the same as a manual page, or completions for a shell", set_help},
+     "print this, or the same as a manual page, or completions for a shell", .set = set_help},
 };
 
 const fg_option_row *fg_option_rows(int *n) {

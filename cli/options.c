@@ -79,7 +79,12 @@ static int parse_option(parser *p, int argc, char **argv, int i) {
             fg_raise(p->ctx, FG_USAGE, "%s needs a value: %s %s", row->name, row->name, row->value);
         value = argv[++i];
     }
-    row->set(p, value);
+    if (row->set)
+        row->set(p, value);
+    else if (row->flag)
+        *(bool *)((char *)p->options + row->flag - 1) = true;
+    else
+        p->options->action = row->action;
     return i;
 }
 

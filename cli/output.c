@@ -140,6 +140,12 @@ void fg_output_commit(fg_output *o) {
     o->n = 0;
 }
 
+void fg_output_text(fg_context *ctx, const char *path, const char *text, size_t n) {
+    fg_output *o = fg_output_new(ctx);
+    (void)fwrite(text, 1, n, fg_output_open(o, path));
+    fg_output_commit(o);
+}
+
 fg_output_names fg_output_names_of(fg_context *ctx, const char *c_file) {
     size_t n = strlen(c_file) - 2; /* ends in ".c": the option's setter has seen to it */
     const char *base = fg_strndup(ctx, c_file, n), *slash = strrchr(base, '/');

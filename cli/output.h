@@ -25,6 +25,9 @@ FILE *fg_output_open(fg_output *o, const char *path);
  * raises FG_OUTPUT. */
 void fg_output_commit(fg_output *o);
 
+/* One file of n bytes. */
+void fg_output_text(fg_context *ctx, const char *path, const char *text, size_t n);
+
 /* Names that belong to the output FILE.c; in the context. */
 typedef struct fg_output_names {
     const char *source, *header, *weights, *stem;
