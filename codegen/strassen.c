@@ -76,26 +76,30 @@ bool fg_strassen_plan(const fg_emit *e, const fg_convolution *c, const fg_pick *
 
 /* ---- weights ---- */
 
-/* The right-hand sides of the products, in the order in which the template runs them. The last one has its
- * sign turned, so that all are added. */
-static double combined(const fg_strassen *q, int product, int64_t k, int64_t n) {
+/* The right-hand sides of the products at a place of the quadrants, in the order in which the template runs
+ * them. The last one has its sign turned, so that all are added. */
+static void combine(const fg_strassen *q, int64_t k, int64_t n, float right[PRODUCTS]) {
     const fg_convolution *c = q->c;
     const double b11 = fg_convolution_weight(c, n, k, 0, 0),
                  b12 = fg_convolution_weight(c, n + q->nh, k, 0, 0),
                  b21 = fg_convolution_weight(c, n, k + q->kh, 0, 0),
                  b22 = fg_convolution_weight(c, n + q->nh, k + q->kh, 0, 0);
-    const double right[PRODUCTS] = {b11, b22 - b12 + b11,        b21, b22 - b12, b12 - b11,
-                                    b22, b21 - (b22 - b12 + b11)};
-    return right[product];
+    const double all[PRODUCTS] = {b11, b22 - b12 + b11,        b21, b22 - b12, b12 - b11,
+                                  b22, b21 - (b22 - b12 + b11)};
+    for (int p = 0; p < PRODUCTS; p++) right[p] = (float)all[p];
 }
 
+/* Each weight is read once: there are as many as all else that generation touches. */
 static void pack(const fg_strassen *q, int nv) {
     const int64_t width = (int64_t)nv * q->e->lanes, extents[3] = {PRODUCTS, q->kh, q->nh};
     float *to = fg_emit_weights(q->e, "w", fg_checked_product(q->e->ctx, 3, extents));
-    for (int p = 0; p < PRODUCTS; p++)
-        for (int64_t n = 0; n < q->nh; n += width)
-            for (int64_t k = 0; k < q->kh; k++)
-                for (int64_t lane = 0; lane < width; lane++) *to++ = (float)combined(q, p, k, n + lane);
+    for (int64_t n = 0; n < q->nh; n += width)
+        for (int64_t k = 0; k < q->kh; k++)
+            for (int64_t lane = 0; lane < width; lane++, to++) {
+                float right[PRODUCTS];
+                combine(q, k, n + lane, right);
+                for (int p = 0; p < PRODUCTS; p++) to[p * q->kh * q->nh] = right[p];
+            }
 }
 
 /* ---- hooks ---- */

@@ -369,7 +369,7 @@ void block_resample(grower *s) {
 
 /* ---- transformers ---- */
 
-static fg_value *linear(grower *s, fg_value *x, int64_t out) {
+fg_value *linear(grower *s, fg_value *x, int64_t out) {
     const int64_t in = x->shape.dim[x->shape.rank - 1], w[] = {in, out};
     fg_value *y = grow(s, NODE(s->g, "MatMul", x, grow_weights(s, 2, w, 0, 1 / sqrt((double)in))));
     if (rng_chance(&s->r, 20)) {
@@ -379,7 +379,7 @@ static fg_value *linear(grower *s, fg_value *x, int64_t out) {
     return grow(s, rng_chance(&s->r, 50) ? NODE(s->g, "Add", y, b) : NODE(s->g, "Add", b, y));
 }
 
-static fg_value *normalised(grower *s, fg_value *x) {
+fg_value *normalised(grower *s, fg_value *x) {
     const int64_t *d = &x->shape.dim[x->shape.rank - 1];
     if (*d < 3) {
         return x; /* what is left after subtracting the mean of few elements is mostly rounding */

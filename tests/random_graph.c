@@ -247,6 +247,7 @@ static const struct {
     {block_resample, {5, 6, 0, 1}},
     {block_attention, {0, 0, 10, 1}},
     {block_mlp, {1, 2, 14, 2}},
+    {block_windows, {0, 0, 6, 1}},
     {layer_wide_conv, {3, 0, 0, 0}},
     {layer_stem, {3, 0, 0, 0}},
     {layer_pooled_conv, {3, 0, 0, 0}},

@@ -86,12 +86,18 @@ fg_value *activation(grower *s, fg_value *x);
 /* A convolution of x with `out` channels, kernel k and stride, random pads and bias. */
 fg_value *convolution(grower *s, fg_value *x, int64_t out, int64_t k, int64_t stride, int64_t group);
 
+/* A product of x with constant weights to `out` channels, mostly with a bias. */
+fg_value *linear(grower *s, fg_value *x, int64_t out);
+/* x normalised over its last dimension, if that is long enough. */
+fg_value *normalised(grower *s, fg_value *x);
+
 typedef void grow_step(grower *s);
 grow_step block_conv, block_residual, block_inverted_residual, block_squeeze_excite, block_dense,
-    block_inception, block_shuffle, block_head, block_attention, block_mlp, block_resample;
+    block_inception, block_shuffle, block_head, block_attention, block_mlp, block_resample, block_windows;
 
-grow_step layer_wide_conv, layer_odd_conv, layer_transposed_conv, layer_dynamic_conv, layer_volume, layer_rare_pool,
-    layer_stem, layer_pooled_conv, layer_group_norm, layer_triangle, layer_top, layer_embedding;
+grow_step layer_wide_conv, layer_odd_conv, layer_transposed_conv, layer_dynamic_conv, layer_volume,
+    layer_rare_pool, layer_stem, layer_pooled_conv, layer_group_norm, layer_triangle, layer_top,
+    layer_embedding;
 
 /* Quantised ones, and ones whose extents depend on data. */
 grow_step quantised_chain, quantised_conv, quantised_product, qlinear_conv, qlinear_matmul, integer_product,
