@@ -42,6 +42,7 @@ static fg_node **nodes_of(const copier *c, fg_node *const *list, int n) {
     return copy;
 }
 
+/* The depth of the recursion is one: parts of a stream have no parts. */
 static fg_kernel *kernel_of(const copier *c, const fg_kernel *k) {
     fg_kernel *copy = fg_kernel_new(c->ctx, k->n_stages);
     fg_stage *stage = copy->stage;
@@ -57,6 +58,10 @@ static fg_kernel *kernel_of(const copier *c, const fg_kernel *k) {
     copy->nodes = nodes_of(c, k->nodes, k->n_nodes);
     copy->in = values_of(c, k->in, k->n_in);
     copy->out = values_of(c, k->out, k->n_out);
+    copy->part = FG_ARRAY(c->ctx, k->n_parts + 1, fg_kernel *);
+    for (int i = 0; i < k->n_parts; i++) {
+        copy->part[i] = kernel_of(c, k->part[i]);
+    }
     return copy;
 }
 
