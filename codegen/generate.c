@@ -107,13 +107,27 @@ bool fg_wants_little_text(const fg_module *m, const fg_kernel *k) {
     return false;
 }
 
+/* Frees what it is given. */
+static char *indented(fg_context *ctx, fg_text *raw) {
+    fg_text neat = fg_text_new(ctx);
+    if (raw->length) fg_indent(raw->data, &neat);
+    fg_text_free(raw);
+    return neat.length ? neat.data : "";
+}
+
+static char *tidied(const fg_module *m, const char *text) {
+    fg_text tidy = fg_text_new(m->ctx);
+    if (*text) fg_tidy(text, fg_target_lanes(m->target) == 1, &tidy);
+    return indented(m->ctx, &tidy);
+}
+
 static char *emit_kernel(fg_planner *p, fg_kernel *k) {
     fg_module *m = p->m;
     fg_kernel_text *t = &m->kernels[k->index];
     t->kernel = k;
     t->symbol = k->name;
     t->tile = t->why = "";
-    fg_text raw = fg_text_new(p->ctx), neat = fg_text_new(p->ctx), before = fg_text_new(p->ctx);
+    fg_text raw = fg_text_new(p->ctx), before = fg_text_new(p->ctx);
     fg_emit e = {.ctx = p->ctx,
                  .m = m,
                  .k = k,
@@ -128,20 +142,19 @@ static char *emit_kernel(fg_planner *p, fg_kernel *k) {
     fg_lowering_find(k->lowering)->emit(&e);
     fg_text_add(&raw, "}\n");
     if (fg_pick_of(m, k).text) t->why = fg_format(p->ctx, "tuned: %s", t->why);
-    fg_indent(raw.data, &neat);
-    fg_text_free(&raw);
-    fg_text functions = fg_text_new(p->ctx);
-    if (before.length) fg_indent(before.data, &functions);
-    fg_text_free(&before);
-    t->before = functions.length ? functions.data : "";
+    /* Counted before it is tidied: what a budget of lines buys does not depend on how they are laid out. */
+    const char *written = indented(p->ctx, &raw);
+    t->before = indented(p->ctx, &before);
+    fg_count_lines(t, written);
+    char *body = tidied(m, written);
+    t->before = tidied(m, t->before);
     t->bytes = kernel_traffic(t);
     t->predicted_ms = predict_ms(m->target, k->macs, t->bytes);
-    fg_count_lines(t, neat.data);
     t->compact = m->options.optimize != FG_OPTIMIZE_FLASH && fg_wants_little_text(m, k);
     if (t->compact)
         t->why = fg_format(p->ctx, "%s; little text, within the target's %d lines", t->why,
                            m->target->unroll_budget);
-    return neat.data;
+    return body;
 }
 
 fg_module *fg_generate(const fg_partition *given, const fg_target *target,

@@ -50,4 +50,8 @@ const char *fg_template_source(const char *file_name);
 /* Re-indents C text by its braces. */
 void fg_indent(const char *source, fg_text *out);
 
+/* Appends functions, or the body of one, without terms times zero, factors of one and blocks without purpose;
+ * to be indented afterwards. `single_turns`: without loops of one turn either. */
+void fg_tidy(const char *source, bool single_turns, fg_text *out);
+
 #endif

@@ -127,56 +127,47 @@ FG_KERNEL void head_generic_stem_conv_3x3_relu(const fg_call *c)
     const float *w = (const float *)(const void *)(c->weights + 0);
     const float *bias = (const float *)(const void *)(c->weights + 704);
     for (int b = 0; b < 2; b++) {
-        {
-            float *to = padded;
-            for (int plane = 0; plane < 3; plane++) {
-                const float *from = x + b * 540 + plane * 180;
-                to = padded + plane * 238;
-                memset(to, 0, 68);
-                to += 17;
-                for (int y = 0; y < 12; y++, to += 17, from += 15) {
-                    memset(to, 0, 4);
-                    memcpy(to + 1, from, 60);
-                    memset(to + 16, 0, 4);
-                }
-                memset(to, 0, 68);
+        float *to = padded;
+        for (int plane = 0; plane < 3; plane++) {
+            const float *from = x + b * 540 + plane * 180;
+            to = padded + plane * 238;
+            memset(to, 0, 68);
+            to += 17;
+            for (int y = 0; y < 12; y++, to += 17, from += 15) {
+                memset(to, 0, 4);
+                memcpy(to + 1, from, 60);
+                memset(to + 16, 0, 4);
             }
+            memset(to, 0, 68);
         }
-        for (int block = 0; block < 1; block++) {
-            {
-                const int n = 0;
-                for (int y = 0; y < 6; y++) {
-                    for (int px = 0; px < 8; px += 1)
-                    {
-                        const float *xt = padded + b * 0 + y * 34 + px * 2 + block * 714;
-                        const float *wt = w + (block * 6 + n) * 27;
-                        const float *bt = bias + block * 6 + n;
-                        float *yt = out + b * 480 + y * 60 + px * 6 + block * 6 + n;
-                        fg_v c0_0 = fg_load(bt), c0_1 = fg_load(bt + 1), c0_2 = fg_load(bt + 2), c0_3 = fg_load(bt + 3), c0_4 = fg_load(bt + 4), c0_5 = fg_load(bt + 5);
-                        for (int ky = 0; ky < 3; ky++)
-                            for (int kx = 0; kx < 3; kx++)
-                        {
-                            const float *xk = xt + ky * 17 + kx * 1;
-                            FG_OPAQUE(xk);
-                            for (int k = 0; k < 3; k++, xk += 238, wt += 6) {
-                                const fg_v w0 = fg_load(wt), w1 = fg_load(wt + 1), w2 = fg_load(wt + 2), w3 = fg_load(wt + 3), w4 = fg_load(wt + 4), w5 = fg_load(wt + 5);
-                                FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1); FG_FMAS(c0_2, xk[0], w2); FG_FMAS(c0_3, xk[0], w3); FG_FMAS(c0_4, xk[0], w4); FG_FMAS(c0_5, xk[0], w5);
-                            }
+        for (int y = 0; y < 6; y++) {
+            for (int px = 0; px < 8; px++) {
+                const float *xt = padded + y * 34 + px * 2;
+                const float *wt = w;
+                const float *bt = bias;
+                float *yt = out + b * 480 + y * 60 + px * 6;
+                fg_v c0_0 = fg_load(bt), c0_1 = fg_load(bt + 1), c0_2 = fg_load(bt + 2), c0_3 = fg_load(bt + 3), c0_4 = fg_load(bt + 4), c0_5 = fg_load(bt + 5);
+                for (int ky = 0; ky < 3; ky++)
+                    for (int kx = 0; kx < 3; kx++) {
+                        const float *xk = xt + ky * 17 + kx;
+                        FG_OPAQUE(xk);
+                        for (int k = 0; k < 3; k++, xk += 238, wt += 6) {
+                            const fg_v w0 = fg_load(wt), w1 = fg_load(wt + 1), w2 = fg_load(wt + 2), w3 = fg_load(wt + 3), w4 = fg_load(wt + 4), w5 = fg_load(wt + 5);
+                            FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1); FG_FMAS(c0_2, xk[0], w2); FG_FMAS(c0_3, xk[0], w3); FG_FMAS(c0_4, xk[0], w4); FG_FMAS(c0_5, xk[0], w5);
                         }
-                        c0_0 = fg_max(c0_0, fg_zero());
-                        fg_store(yt, c0_0);
-                        c0_1 = fg_max(c0_1, fg_zero());
-                        fg_store(yt + 1, c0_1);
-                        c0_2 = fg_max(c0_2, fg_zero());
-                        fg_store(yt + 2, c0_2);
-                        c0_3 = fg_max(c0_3, fg_zero());
-                        fg_store(yt + 3, c0_3);
-                        c0_4 = fg_max(c0_4, fg_zero());
-                        fg_store(yt + 4, c0_4);
-                        c0_5 = fg_max(c0_5, fg_zero());
-                        fg_store(yt + 5, c0_5);
                     }
-                }
+                c0_0 = fg_max(c0_0, fg_zero());
+                fg_store(yt, c0_0);
+                c0_1 = fg_max(c0_1, fg_zero());
+                fg_store(yt + 1, c0_1);
+                c0_2 = fg_max(c0_2, fg_zero());
+                fg_store(yt + 2, c0_2);
+                c0_3 = fg_max(c0_3, fg_zero());
+                fg_store(yt + 3, c0_3);
+                c0_4 = fg_max(c0_4, fg_zero());
+                fg_store(yt + 4, c0_4);
+                c0_5 = fg_max(c0_5, fg_zero());
+                fg_store(yt + 5, c0_5);
             }
         }
     }
@@ -197,48 +188,40 @@ FG_KERNEL void head_generic_branch1_conv_1x1_relu(const fg_call *c)
     const float *w = (const float *)(const void *)(c->weights + 768);
     const float *bias = (const float *)(const void *)(c->weights + 896);
     for (int b = 0; b < 2; b++) {
-        for (int block = 0; block < 1; block++) {
-            {
-                const int n = 0;
-                for (int y = 0; y < 6; y++) {
-                    for (int px = 0; px < 8; px += 2)
-                    {
-                        const float *xt = x + b * 480 + y * 60 + px * 6 + block * 6;
-                        const float *wt = w + (block * 5 + n) * 6;
-                        const float *bt = bias + block * 5 + n;
-                        float *yt = out + b * 672 + y * 112 + px * 14 + block * 5 + n;
-                        fg_v c0_0 = fg_load(bt), c0_1 = fg_load(bt + 1), c0_2 = fg_load(bt + 2), c0_3 = fg_load(bt + 3), c0_4 = fg_load(bt + 4);
-                        fg_v c1_0 = fg_load(bt), c1_1 = fg_load(bt + 1), c1_2 = fg_load(bt + 2), c1_3 = fg_load(bt + 3), c1_4 = fg_load(bt + 4);
-                        {
-                            const float *xk = xt;
-                            for (int k = 0; k < 6; k++, xk += 1, wt += 5) {
-                                const fg_v w0 = fg_fetch(wt), w1 = fg_fetch(wt + 1), w2 = fg_fetch(wt + 2), w3 = fg_fetch(wt + 3), w4 = fg_fetch(wt + 4);
-                                FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1); FG_FMAS(c0_2, xk[0], w2); FG_FMAS(c0_3, xk[0], w3); FG_FMAS(c0_4, xk[0], w4);
-                                FG_FMAS(c1_0, xk[6], w0); FG_FMAS(c1_1, xk[6], w1); FG_FMAS(c1_2, xk[6], w2); FG_FMAS(c1_3, xk[6], w3); FG_FMAS(c1_4, xk[6], w4);
-                            }
-                        }
-                        c0_0 = fg_max(c0_0, fg_zero());
-                        fg_store(yt, c0_0);
-                        c0_1 = fg_max(c0_1, fg_zero());
-                        fg_store(yt + 1, c0_1);
-                        c0_2 = fg_max(c0_2, fg_zero());
-                        fg_store(yt + 2, c0_2);
-                        c0_3 = fg_max(c0_3, fg_zero());
-                        fg_store(yt + 3, c0_3);
-                        c0_4 = fg_max(c0_4, fg_zero());
-                        fg_store(yt + 4, c0_4);
-                        c1_0 = fg_max(c1_0, fg_zero());
-                        fg_store(yt + 14, c1_0);
-                        c1_1 = fg_max(c1_1, fg_zero());
-                        fg_store(yt + 15, c1_1);
-                        c1_2 = fg_max(c1_2, fg_zero());
-                        fg_store(yt + 16, c1_2);
-                        c1_3 = fg_max(c1_3, fg_zero());
-                        fg_store(yt + 17, c1_3);
-                        c1_4 = fg_max(c1_4, fg_zero());
-                        fg_store(yt + 18, c1_4);
-                    }
+        for (int y = 0; y < 6; y++) {
+            for (int px = 0; px < 8; px += 2) {
+                const float *xt = x + b * 480 + y * 60 + px * 6;
+                const float *wt = w;
+                const float *bt = bias;
+                float *yt = out + b * 672 + y * 112 + px * 14;
+                fg_v c0_0 = fg_load(bt), c0_1 = fg_load(bt + 1), c0_2 = fg_load(bt + 2), c0_3 = fg_load(bt + 3), c0_4 = fg_load(bt + 4);
+                fg_v c1_0 = fg_load(bt), c1_1 = fg_load(bt + 1), c1_2 = fg_load(bt + 2), c1_3 = fg_load(bt + 3), c1_4 = fg_load(bt + 4);
+                const float *xk = xt;
+                for (int k = 0; k < 6; k++, xk++, wt += 5) {
+                    const fg_v w0 = fg_fetch(wt), w1 = fg_fetch(wt + 1), w2 = fg_fetch(wt + 2), w3 = fg_fetch(wt + 3), w4 = fg_fetch(wt + 4);
+                    FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1); FG_FMAS(c0_2, xk[0], w2); FG_FMAS(c0_3, xk[0], w3); FG_FMAS(c0_4, xk[0], w4);
+                    FG_FMAS(c1_0, xk[6], w0); FG_FMAS(c1_1, xk[6], w1); FG_FMAS(c1_2, xk[6], w2); FG_FMAS(c1_3, xk[6], w3); FG_FMAS(c1_4, xk[6], w4);
                 }
+                c0_0 = fg_max(c0_0, fg_zero());
+                fg_store(yt, c0_0);
+                c0_1 = fg_max(c0_1, fg_zero());
+                fg_store(yt + 1, c0_1);
+                c0_2 = fg_max(c0_2, fg_zero());
+                fg_store(yt + 2, c0_2);
+                c0_3 = fg_max(c0_3, fg_zero());
+                fg_store(yt + 3, c0_3);
+                c0_4 = fg_max(c0_4, fg_zero());
+                fg_store(yt + 4, c0_4);
+                c1_0 = fg_max(c1_0, fg_zero());
+                fg_store(yt + 14, c1_0);
+                c1_1 = fg_max(c1_1, fg_zero());
+                fg_store(yt + 15, c1_1);
+                c1_2 = fg_max(c1_2, fg_zero());
+                fg_store(yt + 16, c1_2);
+                c1_3 = fg_max(c1_3, fg_zero());
+                fg_store(yt + 17, c1_3);
+                c1_4 = fg_max(c1_4, fg_zero());
+                fg_store(yt + 18, c1_4);
             }
         }
     }
@@ -260,93 +243,86 @@ FG_KERNEL void head_generic_branch2_conv_3x3_hardswish(const fg_call *c)
     const float *w = (const float *)(const void *)(c->weights + 960);
     const float *bias = (const float *)(const void *)(c->weights + 2944);
     for (int b = 0; b < 2; b++) {
-        for (int block = 0; block < 1; block++) {
-            {
-                const int n = 0;
-                /* the next panel, fetched while this one is worked on */
-                const float *ahead = w + (n + 5 < 9 ? block * 9 + n + 5 : 0) * 54;
-                for (int y = 0; y < 6; y++) {
-                    for (int px = 0; px < 8; px += 2)
-                    {
-                        const float *xt = x + b * 480 + y * 60 + px * 6 + block * 6;
-                        const float *wt = w + (block * 9 + n) * 54;
-                        const float *bt = bias + block * 9 + n;
-                        float *yt = out + b * 672 + y * 112 + px * 14 + block * 9 + n;
-                        fg_v c0_0 = fg_load(bt), c0_1 = fg_load(bt + 1), c0_2 = fg_load(bt + 2), c0_3 = fg_load(bt + 3), c0_4 = fg_load(bt + 4);
-                        fg_v c1_0 = fg_load(bt), c1_1 = fg_load(bt + 1), c1_2 = fg_load(bt + 2), c1_3 = fg_load(bt + 3), c1_4 = fg_load(bt + 4);
-                        for (int ky = 0; ky < 3; ky++)
-                        {
-                            const float *xk = xt + ky * 60;
-                            for (int k = 0; k < 18; k++, xk += 1, wt += 5, ahead += 1) {
-                                FG_PREFETCH(ahead);
-                                const fg_v w0 = fg_fetch(wt), w1 = fg_fetch(wt + 1), w2 = fg_fetch(wt + 2), w3 = fg_fetch(wt + 3), w4 = fg_fetch(wt + 4);
-                                FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1); FG_FMAS(c0_2, xk[0], w2); FG_FMAS(c0_3, xk[0], w3); FG_FMAS(c0_4, xk[0], w4);
-                                FG_FMAS(c1_0, xk[6], w0); FG_FMAS(c1_1, xk[6], w1); FG_FMAS(c1_2, xk[6], w2); FG_FMAS(c1_3, xk[6], w3); FG_FMAS(c1_4, xk[6], w4);
-                            }
+        {
+            /* the next panel, fetched while this one is worked on */
+            const float *ahead = w + 5 * 54;
+            for (int y = 0; y < 6; y++) {
+                for (int px = 0; px < 8; px += 2) {
+                    const float *xt = x + b * 480 + y * 60 + px * 6;
+                    const float *wt = w;
+                    const float *bt = bias;
+                    float *yt = out + b * 672 + y * 112 + px * 14;
+                    fg_v c0_0 = fg_load(bt), c0_1 = fg_load(bt + 1), c0_2 = fg_load(bt + 2), c0_3 = fg_load(bt + 3), c0_4 = fg_load(bt + 4);
+                    fg_v c1_0 = fg_load(bt), c1_1 = fg_load(bt + 1), c1_2 = fg_load(bt + 2), c1_3 = fg_load(bt + 3), c1_4 = fg_load(bt + 4);
+                    for (int ky = 0; ky < 3; ky++) {
+                        const float *xk = xt + ky * 60;
+                        for (int k = 0; k < 18; k++, xk++, wt += 5, ahead++) {
+                            FG_PREFETCH(ahead);
+                            const fg_v w0 = fg_fetch(wt), w1 = fg_fetch(wt + 1), w2 = fg_fetch(wt + 2), w3 = fg_fetch(wt + 3), w4 = fg_fetch(wt + 4);
+                            FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1); FG_FMAS(c0_2, xk[0], w2); FG_FMAS(c0_3, xk[0], w3); FG_FMAS(c0_4, xk[0], w4);
+                            FG_FMAS(c1_0, xk[6], w0); FG_FMAS(c1_1, xk[6], w1); FG_FMAS(c1_2, xk[6], w2); FG_FMAS(c1_3, xk[6], w3); FG_FMAS(c1_4, xk[6], w4);
                         }
-                        c0_0 = fg_hardswish(c0_0);
-                        fg_store(yt, c0_0);
-                        c0_1 = fg_hardswish(c0_1);
-                        fg_store(yt + 1, c0_1);
-                        c0_2 = fg_hardswish(c0_2);
-                        fg_store(yt + 2, c0_2);
-                        c0_3 = fg_hardswish(c0_3);
-                        fg_store(yt + 3, c0_3);
-                        c0_4 = fg_hardswish(c0_4);
-                        fg_store(yt + 4, c0_4);
-                        c1_0 = fg_hardswish(c1_0);
-                        fg_store(yt + 14, c1_0);
-                        c1_1 = fg_hardswish(c1_1);
-                        fg_store(yt + 15, c1_1);
-                        c1_2 = fg_hardswish(c1_2);
-                        fg_store(yt + 16, c1_2);
-                        c1_3 = fg_hardswish(c1_3);
-                        fg_store(yt + 17, c1_3);
-                        c1_4 = fg_hardswish(c1_4);
-                        fg_store(yt + 18, c1_4);
                     }
+                    c0_0 = fg_hardswish(c0_0);
+                    fg_store(yt, c0_0);
+                    c0_1 = fg_hardswish(c0_1);
+                    fg_store(yt + 1, c0_1);
+                    c0_2 = fg_hardswish(c0_2);
+                    fg_store(yt + 2, c0_2);
+                    c0_3 = fg_hardswish(c0_3);
+                    fg_store(yt + 3, c0_3);
+                    c0_4 = fg_hardswish(c0_4);
+                    fg_store(yt + 4, c0_4);
+                    c1_0 = fg_hardswish(c1_0);
+                    fg_store(yt + 14, c1_0);
+                    c1_1 = fg_hardswish(c1_1);
+                    fg_store(yt + 15, c1_1);
+                    c1_2 = fg_hardswish(c1_2);
+                    fg_store(yt + 16, c1_2);
+                    c1_3 = fg_hardswish(c1_3);
+                    fg_store(yt + 17, c1_3);
+                    c1_4 = fg_hardswish(c1_4);
+                    fg_store(yt + 18, c1_4);
                 }
             }
-            {
-                const int n = 5;
-                /* the next panel, fetched while this one is worked on */
-                const float *ahead = w + (n + 4 < 9 ? block * 9 + n + 4 : 0) * 54;
-                for (int y = 0; y < 6; y++) {
-                    for (int px = 0; px < 8; px += 2)
-                    {
-                        const float *xt = x + b * 480 + y * 60 + px * 6 + block * 6;
-                        const float *wt = w + (block * 9 + n) * 54;
-                        const float *bt = bias + block * 9 + n;
-                        float *yt = out + b * 672 + y * 112 + px * 14 + block * 9 + n;
-                        fg_v c0_0 = fg_load(bt), c0_1 = fg_load(bt + 1), c0_2 = fg_load(bt + 2), c0_3 = fg_load(bt + 3);
-                        fg_v c1_0 = fg_load(bt), c1_1 = fg_load(bt + 1), c1_2 = fg_load(bt + 2), c1_3 = fg_load(bt + 3);
-                        for (int ky = 0; ky < 3; ky++)
-                        {
-                            const float *xk = xt + ky * 60;
-                            for (int k = 0; k < 18; k++, xk += 1, wt += 4, ahead += 1) {
-                                FG_PREFETCH(ahead);
-                                const fg_v w0 = fg_fetch(wt), w1 = fg_fetch(wt + 1), w2 = fg_fetch(wt + 2), w3 = fg_fetch(wt + 3);
-                                FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1); FG_FMAS(c0_2, xk[0], w2); FG_FMAS(c0_3, xk[0], w3);
-                                FG_FMAS(c1_0, xk[6], w0); FG_FMAS(c1_1, xk[6], w1); FG_FMAS(c1_2, xk[6], w2); FG_FMAS(c1_3, xk[6], w3);
-                            }
+        }
+        {
+            const int n = 5;
+            /* the next panel, fetched while this one is worked on */
+            const float *ahead = w + (n + 4 < 9 ? n + 4 : 0) * 54;
+            for (int y = 0; y < 6; y++) {
+                for (int px = 0; px < 8; px += 2) {
+                    const float *xt = x + b * 480 + y * 60 + px * 6;
+                    const float *wt = w + n * 54;
+                    const float *bt = bias + n;
+                    float *yt = out + b * 672 + y * 112 + px * 14 + n;
+                    fg_v c0_0 = fg_load(bt), c0_1 = fg_load(bt + 1), c0_2 = fg_load(bt + 2), c0_3 = fg_load(bt + 3);
+                    fg_v c1_0 = fg_load(bt), c1_1 = fg_load(bt + 1), c1_2 = fg_load(bt + 2), c1_3 = fg_load(bt + 3);
+                    for (int ky = 0; ky < 3; ky++) {
+                        const float *xk = xt + ky * 60;
+                        for (int k = 0; k < 18; k++, xk++, wt += 4, ahead++) {
+                            FG_PREFETCH(ahead);
+                            const fg_v w0 = fg_fetch(wt), w1 = fg_fetch(wt + 1), w2 = fg_fetch(wt + 2), w3 = fg_fetch(wt + 3);
+                            FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1); FG_FMAS(c0_2, xk[0], w2); FG_FMAS(c0_3, xk[0], w3);
+                            FG_FMAS(c1_0, xk[6], w0); FG_FMAS(c1_1, xk[6], w1); FG_FMAS(c1_2, xk[6], w2); FG_FMAS(c1_3, xk[6], w3);
                         }
-                        c0_0 = fg_hardswish(c0_0);
-                        fg_store(yt, c0_0);
-                        c0_1 = fg_hardswish(c0_1);
-                        fg_store(yt + 1, c0_1);
-                        c0_2 = fg_hardswish(c0_2);
-                        fg_store(yt + 2, c0_2);
-                        c0_3 = fg_hardswish(c0_3);
-                        fg_store(yt + 3, c0_3);
-                        c1_0 = fg_hardswish(c1_0);
-                        fg_store(yt + 14, c1_0);
-                        c1_1 = fg_hardswish(c1_1);
-                        fg_store(yt + 15, c1_1);
-                        c1_2 = fg_hardswish(c1_2);
-                        fg_store(yt + 16, c1_2);
-                        c1_3 = fg_hardswish(c1_3);
-                        fg_store(yt + 17, c1_3);
                     }
+                    c0_0 = fg_hardswish(c0_0);
+                    fg_store(yt, c0_0);
+                    c0_1 = fg_hardswish(c0_1);
+                    fg_store(yt + 1, c0_1);
+                    c0_2 = fg_hardswish(c0_2);
+                    fg_store(yt + 2, c0_2);
+                    c0_3 = fg_hardswish(c0_3);
+                    fg_store(yt + 3, c0_3);
+                    c1_0 = fg_hardswish(c1_0);
+                    fg_store(yt + 14, c1_0);
+                    c1_1 = fg_hardswish(c1_1);
+                    fg_store(yt + 15, c1_1);
+                    c1_2 = fg_hardswish(c1_2);
+                    fg_store(yt + 16, c1_2);
+                    c1_3 = fg_hardswish(c1_3);
+                    fg_store(yt + 17, c1_3);
                 }
             }
         }
@@ -371,52 +347,42 @@ FG_KERNEL void head_generic_dense_classifier(const fg_call *c)
     const float *bias0 = (const float *)(const void *)(c->weights + 3584);
     float *mean = (float *)(void *)(c->arena + 5376);
     for (int b = 0; b < 2; b++) {
-        for (int k = 0; k < 14; k += 1)
-        {
+        for (int k = 0; k < 14; k++) {
             fg_v s = fg_zero();
-            {
-                const float *from = x + b * 672 + k;
-                for (int i = 0; i < 48; i++, from += 14) s = fg_add(s, fg_load(from));
-            }
+            const float *from = x + b * 672 + k;
+            for (int i = 0; i < 48; i++, from += 14) s = fg_add(s, fg_load(from));
             fg_store(mean + k, fg_mul(s, fg_set1(1.0f / 48.0f)));
         }
-        for (int n = 0; n < 8; n += 4)
-        {
+        for (int n = 0; n < 8; n += 4) {
             const float *xt = mean;
             const float *wt = weights0 + n * 14;
             const float *bt = bias0 + n;
             float *yt = out + b * 10 + n;
             fg_v c0_0 = fg_load(bt), c0_1 = fg_load(bt + 1), c0_2 = fg_load(bt + 2), c0_3 = fg_load(bt + 3);
-            {
-                const float *xk = xt;
-                for (int k = 0; k < 14; k++, xk += 1, wt += 4) {
-                    const fg_v w0 = fg_load(wt), w1 = fg_load(wt + 1), w2 = fg_load(wt + 2), w3 = fg_load(wt + 3);
-                    FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1); FG_FMAS(c0_2, xk[0], w2); FG_FMAS(c0_3, xk[0], w3);
-                }
+            const float *xk = xt;
+            for (int k = 0; k < 14; k++, xk++, wt += 4) {
+                const fg_v w0 = fg_load(wt), w1 = fg_load(wt + 1), w2 = fg_load(wt + 2), w3 = fg_load(wt + 3);
+                FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1); FG_FMAS(c0_2, xk[0], w2); FG_FMAS(c0_3, xk[0], w3);
             }
-            fg_store(yt + 0, c0_0);
+            fg_store(yt, c0_0);
             fg_store(yt + 1, c0_1);
             fg_store(yt + 2, c0_2);
             fg_store(yt + 3, c0_3);
         }
         {
             const int n = 8;
-            {
-                const float *xt = mean;
-                const float *wt = weights0 + n * 14;
-                const float *bt = bias0 + n;
-                float *yt = out + b * 10 + n;
-                fg_v c0_0 = fg_load(bt), c0_1 = fg_load(bt + 1);
-                {
-                    const float *xk = xt;
-                    for (int k = 0; k < 14; k++, xk += 1, wt += 2) {
-                        const fg_v w0 = fg_load(wt), w1 = fg_load(wt + 1);
-                        FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1);
-                    }
-                }
-                fg_store(yt + 0, c0_0);
-                fg_store(yt + 1, c0_1);
+            const float *xt = mean;
+            const float *wt = weights0 + n * 14;
+            const float *bt = bias0 + n;
+            float *yt = out + b * 10 + n;
+            fg_v c0_0 = fg_load(bt), c0_1 = fg_load(bt + 1);
+            const float *xk = xt;
+            for (int k = 0; k < 14; k++, xk++, wt += 2) {
+                const fg_v w0 = fg_load(wt), w1 = fg_load(wt + 1);
+                FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1);
             }
+            fg_store(yt, c0_0);
+            fg_store(yt + 1, c0_1);
         }
     }
 }

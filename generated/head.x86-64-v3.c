@@ -276,76 +276,65 @@ FG_KERNEL void head_x86_64_v3_stem_conv_3x3_relu(const fg_call *c)
     const float *w = (const float *)(const void *)(c->weights + 0);
     const float *bias = (const float *)(const void *)(c->weights + 896);
     for (int b = 0; b < 2; b++) {
-        {
-            float *to = padded;
-            for (int plane = 0; plane < 3; plane++) {
-                const float *from = x + b * 540 + plane * 180;
-                to = padded + plane * 238;
-                memset(to, 0, 68);
-                to += 17;
-                for (int y = 0; y < 12; y++, to += 17, from += 15) {
-                    memset(to, 0, 4);
-                    memcpy(to + 1, from, 60);
-                    memset(to + 16, 0, 4);
-                }
-                memset(to, 0, 68);
+        float *to = padded;
+        for (int plane = 0; plane < 3; plane++) {
+            const float *from = x + b * 540 + plane * 180;
+            to = padded + plane * 238;
+            memset(to, 0, 68);
+            to += 17;
+            for (int y = 0; y < 12; y++, to += 17, from += 15) {
+                memset(to, 0, 4);
+                memcpy(to + 1, from, 60);
+                memset(to + 16, 0, 4);
             }
+            memset(to, 0, 68);
         }
         for (int block = 0; block < 1; block++) {
-            {
-                const int n = 0;
-                for (int y = 0; y < 6; y++) {
-                    {
-                        const int px = 0;
-                        {
-                            const float *xt = padded + b * 0 + y * 34 + px * 2 + block * 714;
-                            const float *wt = w + (block * 8 + n) * 27;
-                            const float *bt = bias + block * 8 + n;
-                            float *yt = out + b * 480 + y * 60 + px * 6 + block * 6 + n;
-                            fg_v c0_0 = fg_load(bt);
-                            fg_v c1_0 = fg_load(bt);
-                            fg_v c2_0 = fg_load(bt);
-                            fg_v c3_0 = fg_load(bt);
-                            fg_v c4_0 = fg_load(bt);
-                            fg_v c5_0 = fg_load(bt);
-                            fg_v c6_0 = fg_load(bt);
-                            fg_v c7_0 = fg_load(bt);
-                            for (int ky = 0; ky < 3; ky++)
-                                for (int kx = 0; kx < 3; kx++)
-                            {
-                                const float *xk = xt + ky * 17 + kx * 1;
-                                FG_OPAQUE(xk);
-                                for (int k = 0; k < 3; k++, xk += 238, wt += 8) {
-                                    const fg_v w0 = fg_load(wt);
-                                    FG_FMAS(c0_0, xk[0], w0);
-                                    FG_FMAS(c1_0, xk[2], w0);
-                                    FG_FMAS(c2_0, xk[4], w0);
-                                    FG_FMAS(c3_0, xk[6], w0);
-                                    FG_FMAS(c4_0, xk[8], w0);
-                                    FG_FMAS(c5_0, xk[10], w0);
-                                    FG_FMAS(c6_0, xk[12], w0);
-                                    FG_FMAS(c7_0, xk[14], w0);
-                                }
-                            }
-                            c0_0 = fg_max(c0_0, fg_zero());
-                            fg_storen(yt, c0_0, 6);
-                            c1_0 = fg_max(c1_0, fg_zero());
-                            fg_storen(yt + 6, c1_0, 6);
-                            c2_0 = fg_max(c2_0, fg_zero());
-                            fg_storen(yt + 12, c2_0, 6);
-                            c3_0 = fg_max(c3_0, fg_zero());
-                            fg_storen(yt + 18, c3_0, 6);
-                            c4_0 = fg_max(c4_0, fg_zero());
-                            fg_storen(yt + 24, c4_0, 6);
-                            c5_0 = fg_max(c5_0, fg_zero());
-                            fg_storen(yt + 30, c5_0, 6);
-                            c6_0 = fg_max(c6_0, fg_zero());
-                            fg_storen(yt + 36, c6_0, 6);
-                            c7_0 = fg_max(c7_0, fg_zero());
-                            fg_storen(yt + 42, c7_0, 6);
+            for (int y = 0; y < 6; y++) {
+                const float *xt = padded + y * 34 + block * 714;
+                const float *wt = w + block * 8 * 27;
+                const float *bt = bias + block * 8;
+                float *yt = out + b * 480 + y * 60 + block * 6;
+                fg_v c0_0 = fg_load(bt);
+                fg_v c1_0 = fg_load(bt);
+                fg_v c2_0 = fg_load(bt);
+                fg_v c3_0 = fg_load(bt);
+                fg_v c4_0 = fg_load(bt);
+                fg_v c5_0 = fg_load(bt);
+                fg_v c6_0 = fg_load(bt);
+                fg_v c7_0 = fg_load(bt);
+                for (int ky = 0; ky < 3; ky++)
+                    for (int kx = 0; kx < 3; kx++) {
+                        const float *xk = xt + ky * 17 + kx;
+                        FG_OPAQUE(xk);
+                        for (int k = 0; k < 3; k++, xk += 238, wt += 8) {
+                            const fg_v w0 = fg_load(wt);
+                            FG_FMAS(c0_0, xk[0], w0);
+                            FG_FMAS(c1_0, xk[2], w0);
+                            FG_FMAS(c2_0, xk[4], w0);
+                            FG_FMAS(c3_0, xk[6], w0);
+                            FG_FMAS(c4_0, xk[8], w0);
+                            FG_FMAS(c5_0, xk[10], w0);
+                            FG_FMAS(c6_0, xk[12], w0);
+                            FG_FMAS(c7_0, xk[14], w0);
                         }
                     }
-                }
+                c0_0 = fg_max(c0_0, fg_zero());
+                fg_storen(yt, c0_0, 6);
+                c1_0 = fg_max(c1_0, fg_zero());
+                fg_storen(yt + 6, c1_0, 6);
+                c2_0 = fg_max(c2_0, fg_zero());
+                fg_storen(yt + 12, c2_0, 6);
+                c3_0 = fg_max(c3_0, fg_zero());
+                fg_storen(yt + 18, c3_0, 6);
+                c4_0 = fg_max(c4_0, fg_zero());
+                fg_storen(yt + 24, c4_0, 6);
+                c5_0 = fg_max(c5_0, fg_zero());
+                fg_storen(yt + 30, c5_0, 6);
+                c6_0 = fg_max(c6_0, fg_zero());
+                fg_storen(yt + 36, c6_0, 6);
+                c7_0 = fg_max(c7_0, fg_zero());
+                fg_storen(yt + 42, c7_0, 6);
             }
         }
     }
@@ -367,57 +356,47 @@ FG_KERNEL void head_x86_64_v3_branch1_conv_1x1_relu(const fg_call *c)
     const float *bias = (const float *)(const void *)(c->weights + 1152);
     for (int b = 0; b < 2; b++) {
         for (int block = 0; block < 1; block++) {
-            {
-                const int n = 0;
-                for (int y = 0; y < 6; y++) {
-                    {
-                        const int px = 0;
-                        {
-                            const float *xt = x + b * 480 + y * 60 + px * 6 + block * 6;
-                            const float *wt = w + (block * 8 + n) * 6;
-                            const float *bt = bias + block * 8 + n;
-                            float *yt = out + b * 672 + y * 112 + px * 14 + block * 5 + n;
-                            fg_v c0_0 = fg_load(bt);
-                            fg_v c1_0 = fg_load(bt);
-                            fg_v c2_0 = fg_load(bt);
-                            fg_v c3_0 = fg_load(bt);
-                            fg_v c4_0 = fg_load(bt);
-                            fg_v c5_0 = fg_load(bt);
-                            fg_v c6_0 = fg_load(bt);
-                            fg_v c7_0 = fg_load(bt);
-                            {
-                                const float *xk = xt;
-                                for (int k = 0; k < 6; k++, xk += 1, wt += 8) {
-                                    const fg_v w0 = fg_load(wt);
-                                    FG_FMAS(c0_0, xk[0], w0);
-                                    FG_FMAS(c1_0, xk[6], w0);
-                                    FG_FMAS(c2_0, xk[12], w0);
-                                    FG_FMAS(c3_0, xk[18], w0);
-                                    FG_FMAS(c4_0, xk[24], w0);
-                                    FG_FMAS(c5_0, xk[30], w0);
-                                    FG_FMAS(c6_0, xk[36], w0);
-                                    FG_FMAS(c7_0, xk[42], w0);
-                                }
-                            }
-                            c0_0 = fg_max(c0_0, fg_zero());
-                            fg_storen(yt, c0_0, 5);
-                            c1_0 = fg_max(c1_0, fg_zero());
-                            fg_storen(yt + 14, c1_0, 5);
-                            c2_0 = fg_max(c2_0, fg_zero());
-                            fg_storen(yt + 28, c2_0, 5);
-                            c3_0 = fg_max(c3_0, fg_zero());
-                            fg_storen(yt + 42, c3_0, 5);
-                            c4_0 = fg_max(c4_0, fg_zero());
-                            fg_storen(yt + 56, c4_0, 5);
-                            c5_0 = fg_max(c5_0, fg_zero());
-                            fg_storen(yt + 70, c5_0, 5);
-                            c6_0 = fg_max(c6_0, fg_zero());
-                            fg_storen(yt + 84, c6_0, 5);
-                            c7_0 = fg_max(c7_0, fg_zero());
-                            fg_storen(yt + 98, c7_0, 5);
-                        }
-                    }
+            for (int y = 0; y < 6; y++) {
+                const float *xt = x + b * 480 + y * 60 + block * 6;
+                const float *wt = w + block * 8 * 6;
+                const float *bt = bias + block * 8;
+                float *yt = out + b * 672 + y * 112 + block * 5;
+                fg_v c0_0 = fg_load(bt);
+                fg_v c1_0 = fg_load(bt);
+                fg_v c2_0 = fg_load(bt);
+                fg_v c3_0 = fg_load(bt);
+                fg_v c4_0 = fg_load(bt);
+                fg_v c5_0 = fg_load(bt);
+                fg_v c6_0 = fg_load(bt);
+                fg_v c7_0 = fg_load(bt);
+                const float *xk = xt;
+                for (int k = 0; k < 6; k++, xk++, wt += 8) {
+                    const fg_v w0 = fg_load(wt);
+                    FG_FMAS(c0_0, xk[0], w0);
+                    FG_FMAS(c1_0, xk[6], w0);
+                    FG_FMAS(c2_0, xk[12], w0);
+                    FG_FMAS(c3_0, xk[18], w0);
+                    FG_FMAS(c4_0, xk[24], w0);
+                    FG_FMAS(c5_0, xk[30], w0);
+                    FG_FMAS(c6_0, xk[36], w0);
+                    FG_FMAS(c7_0, xk[42], w0);
                 }
+                c0_0 = fg_max(c0_0, fg_zero());
+                fg_storen(yt, c0_0, 5);
+                c1_0 = fg_max(c1_0, fg_zero());
+                fg_storen(yt + 14, c1_0, 5);
+                c2_0 = fg_max(c2_0, fg_zero());
+                fg_storen(yt + 28, c2_0, 5);
+                c3_0 = fg_max(c3_0, fg_zero());
+                fg_storen(yt + 42, c3_0, 5);
+                c4_0 = fg_max(c4_0, fg_zero());
+                fg_storen(yt + 56, c4_0, 5);
+                c5_0 = fg_max(c5_0, fg_zero());
+                fg_storen(yt + 70, c5_0, 5);
+                c6_0 = fg_max(c6_0, fg_zero());
+                fg_storen(yt + 84, c6_0, 5);
+                c7_0 = fg_max(c7_0, fg_zero());
+                fg_storen(yt + 98, c7_0, 5);
             }
         }
     }
@@ -440,47 +419,42 @@ FG_KERNEL void head_x86_64_v3_branch2_conv_3x3_hardswish(const fg_call *c)
     const float *bias = (const float *)(const void *)(c->weights + 4672);
     for (int b = 0; b < 2; b++) {
         for (int block = 0; block < 1; block++) {
-            {
-                const int n = 0;
-                for (int y = 0; y < 6; y++) {
-                    for (int px = 0; px < 8; px += 4)
-                    {
-                        const float *xt = x + b * 480 + y * 60 + px * 6 + block * 6;
-                        const float *wt = w + (block * 16 + n) * 54;
-                        const float *bt = bias + block * 16 + n;
-                        float *yt = out + b * 672 + y * 112 + px * 14 + block * 9 + n;
-                        fg_v c0_0 = fg_load(bt), c0_1 = fg_load(bt + 8);
-                        fg_v c1_0 = fg_load(bt), c1_1 = fg_load(bt + 8);
-                        fg_v c2_0 = fg_load(bt), c2_1 = fg_load(bt + 8);
-                        fg_v c3_0 = fg_load(bt), c3_1 = fg_load(bt + 8);
-                        for (int ky = 0; ky < 3; ky++)
-                        {
-                            const float *xk = xt + ky * 60;
-                            for (int k = 0; k < 18; k++, xk += 1, wt += 16) {
-                                const fg_v w0 = fg_fetch(wt), w1 = fg_fetch(wt + 8);
-                                FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1);
-                                FG_FMAS(c1_0, xk[6], w0); FG_FMAS(c1_1, xk[6], w1);
-                                FG_FMAS(c2_0, xk[12], w0); FG_FMAS(c2_1, xk[12], w1);
-                                FG_FMAS(c3_0, xk[18], w0); FG_FMAS(c3_1, xk[18], w1);
-                            }
+            for (int y = 0; y < 6; y++) {
+                for (int px = 0; px < 8; px += 4) {
+                    const float *xt = x + b * 480 + y * 60 + px * 6 + block * 6;
+                    const float *wt = w + block * 16 * 54;
+                    const float *bt = bias + block * 16;
+                    float *yt = out + b * 672 + y * 112 + px * 14 + block * 9;
+                    fg_v c0_0 = fg_load(bt), c0_1 = fg_load(bt + 8);
+                    fg_v c1_0 = fg_load(bt), c1_1 = fg_load(bt + 8);
+                    fg_v c2_0 = fg_load(bt), c2_1 = fg_load(bt + 8);
+                    fg_v c3_0 = fg_load(bt), c3_1 = fg_load(bt + 8);
+                    for (int ky = 0; ky < 3; ky++) {
+                        const float *xk = xt + ky * 60;
+                        for (int k = 0; k < 18; k++, xk++, wt += 16) {
+                            const fg_v w0 = fg_fetch(wt), w1 = fg_fetch(wt + 8);
+                            FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1);
+                            FG_FMAS(c1_0, xk[6], w0); FG_FMAS(c1_1, xk[6], w1);
+                            FG_FMAS(c2_0, xk[12], w0); FG_FMAS(c2_1, xk[12], w1);
+                            FG_FMAS(c3_0, xk[18], w0); FG_FMAS(c3_1, xk[18], w1);
                         }
-                        c0_0 = fg_hardswish(c0_0);
-                        fg_store(yt, c0_0);
-                        c0_1 = fg_hardswish(c0_1);
-                        fg_storen(yt + 8, c0_1, 1);
-                        c1_0 = fg_hardswish(c1_0);
-                        fg_store(yt + 14, c1_0);
-                        c1_1 = fg_hardswish(c1_1);
-                        fg_storen(yt + 22, c1_1, 1);
-                        c2_0 = fg_hardswish(c2_0);
-                        fg_store(yt + 28, c2_0);
-                        c2_1 = fg_hardswish(c2_1);
-                        fg_storen(yt + 36, c2_1, 1);
-                        c3_0 = fg_hardswish(c3_0);
-                        fg_store(yt + 42, c3_0);
-                        c3_1 = fg_hardswish(c3_1);
-                        fg_storen(yt + 50, c3_1, 1);
                     }
+                    c0_0 = fg_hardswish(c0_0);
+                    fg_store(yt, c0_0);
+                    c0_1 = fg_hardswish(c0_1);
+                    fg_storen(yt + 8, c0_1, 1);
+                    c1_0 = fg_hardswish(c1_0);
+                    fg_store(yt + 14, c1_0);
+                    c1_1 = fg_hardswish(c1_1);
+                    fg_storen(yt + 22, c1_1, 1);
+                    c2_0 = fg_hardswish(c2_0);
+                    fg_store(yt + 28, c2_0);
+                    c2_1 = fg_hardswish(c2_1);
+                    fg_storen(yt + 36, c2_1, 1);
+                    c3_0 = fg_hardswish(c3_0);
+                    fg_store(yt + 42, c3_0);
+                    c3_1 = fg_hardswish(c3_1);
+                    fg_storen(yt + 50, c3_1, 1);
                 }
             }
         }
@@ -505,45 +479,31 @@ FG_KERNEL void head_x86_64_v3_dense_classifier(const fg_call *c)
     const float *bias0 = (const float *)(const void *)(c->weights + 5632);
     float *mean = (float *)(void *)(c->arena + 5376);
     for (int b = 0; b < 2; b++) {
-        for (int k = 0; k < 8; k += 8)
-        {
+        for (int k = 0; k < 8; k += 8) {
             fg_v s = fg_zero();
-            {
-                const float *from = x + b * 672 + k;
-                for (int i = 0; i < 48; i++, from += 14) s = fg_add(s, fg_load(from));
-            }
+            const float *from = x + b * 672 + k;
+            for (int i = 0; i < 48; i++, from += 14) s = fg_add(s, fg_load(from));
             fg_store(mean + k, fg_mul(s, fg_set1(1.0f / 48.0f)));
         }
         {
             const int k = 8;
-            {
-                fg_v s = fg_zero();
-                {
-                    const float *from = x + b * 672 + k;
-                    for (int i = 0; i < 48; i++, from += 14) s = fg_add(s, fg_loadn(from, 6));
-                }
-                fg_store(mean + k, fg_mul(s, fg_set1(1.0f / 48.0f)));
-            }
+            fg_v s = fg_zero();
+            const float *from = x + b * 672 + k;
+            for (int i = 0; i < 48; i++, from += 14) s = fg_add(s, fg_loadn(from, 6));
+            fg_store(mean + k, fg_mul(s, fg_set1(1.0f / 48.0f)));
         }
-        {
-            const int n = 0;
-            {
-                const float *xt = mean;
-                const float *wt = weights0 + n * 14;
-                const float *bt = bias0 + n;
-                float *yt = out + b * 10 + n;
-                fg_v c0_0 = fg_load(bt), c0_1 = fg_load(bt + 8);
-                {
-                    const float *xk = xt;
-                    for (int k = 0; k < 14; k++, xk += 1, wt += 16) {
-                        const fg_v w0 = fg_load(wt), w1 = fg_load(wt + 8);
-                        FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1);
-                    }
-                }
-                fg_store(yt + 0, c0_0);
-                fg_storen(yt + 8, c0_1, 2);
-            }
+        const float *xt = mean;
+        const float *wt = weights0;
+        const float *bt = bias0;
+        float *yt = out + b * 10;
+        fg_v c0_0 = fg_load(bt), c0_1 = fg_load(bt + 8);
+        const float *xk = xt;
+        for (int k = 0; k < 14; k++, xk++, wt += 16) {
+            const fg_v w0 = fg_load(wt), w1 = fg_load(wt + 8);
+            FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1);
         }
+        fg_store(yt, c0_0);
+        fg_storen(yt + 8, c0_1, 2);
     }
 }
 

@@ -279,39 +279,33 @@ FG_KERNEL void head_x86_64_stem_conv_3x3_relu(const fg_call *c)
     const float *w = (const float *)(const void *)(c->weights + 0);
     const float *bias = (const float *)(const void *)(c->weights + 896);
     for (int b = 0; b < 2; b++) {
-        {
-            float *to = padded;
-            for (int plane = 0; plane < 3; plane++) {
-                const float *from = x + b * 540 + plane * 180;
-                to = padded + plane * 238;
-                memset(to, 0, 68);
-                to += 17;
-                for (int y = 0; y < 12; y++, to += 17, from += 15) {
-                    memset(to, 0, 4);
-                    memcpy(to + 1, from, 60);
-                    memset(to + 16, 0, 4);
-                }
-                memset(to, 0, 68);
+        float *to = padded;
+        for (int plane = 0; plane < 3; plane++) {
+            const float *from = x + b * 540 + plane * 180;
+            to = padded + plane * 238;
+            memset(to, 0, 68);
+            to += 17;
+            for (int y = 0; y < 12; y++, to += 17, from += 15) {
+                memset(to, 0, 4);
+                memcpy(to + 1, from, 60);
+                memset(to + 16, 0, 4);
             }
+            memset(to, 0, 68);
         }
         for (int block = 0; block < 1; block++) {
-            {
-                const int n = 0;
-                for (int y = 0; y < 6; y++) {
-                    for (int px = 0; px < 8; px += 4)
-                    {
-                        const float *xt = padded + b * 0 + y * 34 + px * 2 + block * 714;
-                        const float *wt = w + (block * 8 + n) * 27;
-                        const float *bt = bias + block * 8 + n;
-                        float *yt = out + b * 480 + y * 60 + px * 6 + block * 6 + n;
-                        fg_v c0_0 = fg_load(bt), c0_1 = fg_load(bt + 4);
-                        fg_v c1_0 = fg_load(bt), c1_1 = fg_load(bt + 4);
-                        fg_v c2_0 = fg_load(bt), c2_1 = fg_load(bt + 4);
-                        fg_v c3_0 = fg_load(bt), c3_1 = fg_load(bt + 4);
-                        for (int ky = 0; ky < 3; ky++)
-                            for (int kx = 0; kx < 3; kx++)
-                        {
-                            const float *xk = xt + ky * 17 + kx * 1;
+            for (int y = 0; y < 6; y++) {
+                for (int px = 0; px < 8; px += 4) {
+                    const float *xt = padded + y * 34 + px * 2 + block * 714;
+                    const float *wt = w + block * 8 * 27;
+                    const float *bt = bias + block * 8;
+                    float *yt = out + b * 480 + y * 60 + px * 6 + block * 6;
+                    fg_v c0_0 = fg_load(bt), c0_1 = fg_load(bt + 4);
+                    fg_v c1_0 = fg_load(bt), c1_1 = fg_load(bt + 4);
+                    fg_v c2_0 = fg_load(bt), c2_1 = fg_load(bt + 4);
+                    fg_v c3_0 = fg_load(bt), c3_1 = fg_load(bt + 4);
+                    for (int ky = 0; ky < 3; ky++)
+                        for (int kx = 0; kx < 3; kx++) {
+                            const float *xk = xt + ky * 17 + kx;
                             FG_OPAQUE(xk);
                             for (int k = 0; k < 3; k++, xk += 238, wt += 8) {
                                 const fg_v w0 = fg_fetch(wt), w1 = fg_fetch(wt + 4);
@@ -321,23 +315,22 @@ FG_KERNEL void head_x86_64_stem_conv_3x3_relu(const fg_call *c)
                                 FG_FMAS(c3_0, xk[6], w0); FG_FMAS(c3_1, xk[6], w1);
                             }
                         }
-                        c0_0 = fg_max(c0_0, fg_zero());
-                        fg_store(yt, c0_0);
-                        c0_1 = fg_max(c0_1, fg_zero());
-                        fg_storen(yt + 4, c0_1, 2);
-                        c1_0 = fg_max(c1_0, fg_zero());
-                        fg_store(yt + 6, c1_0);
-                        c1_1 = fg_max(c1_1, fg_zero());
-                        fg_storen(yt + 10, c1_1, 2);
-                        c2_0 = fg_max(c2_0, fg_zero());
-                        fg_store(yt + 12, c2_0);
-                        c2_1 = fg_max(c2_1, fg_zero());
-                        fg_storen(yt + 16, c2_1, 2);
-                        c3_0 = fg_max(c3_0, fg_zero());
-                        fg_store(yt + 18, c3_0);
-                        c3_1 = fg_max(c3_1, fg_zero());
-                        fg_storen(yt + 22, c3_1, 2);
-                    }
+                    c0_0 = fg_max(c0_0, fg_zero());
+                    fg_store(yt, c0_0);
+                    c0_1 = fg_max(c0_1, fg_zero());
+                    fg_storen(yt + 4, c0_1, 2);
+                    c1_0 = fg_max(c1_0, fg_zero());
+                    fg_store(yt + 6, c1_0);
+                    c1_1 = fg_max(c1_1, fg_zero());
+                    fg_storen(yt + 10, c1_1, 2);
+                    c2_0 = fg_max(c2_0, fg_zero());
+                    fg_store(yt + 12, c2_0);
+                    c2_1 = fg_max(c2_1, fg_zero());
+                    fg_storen(yt + 16, c2_1, 2);
+                    c3_0 = fg_max(c3_0, fg_zero());
+                    fg_store(yt + 18, c3_0);
+                    c3_1 = fg_max(c3_1, fg_zero());
+                    fg_storen(yt + 22, c3_1, 2);
                 }
             }
         }
@@ -360,46 +353,40 @@ FG_KERNEL void head_x86_64_branch1_conv_1x1_relu(const fg_call *c)
     const float *bias = (const float *)(const void *)(c->weights + 1152);
     for (int b = 0; b < 2; b++) {
         for (int block = 0; block < 1; block++) {
-            {
-                const int n = 0;
-                for (int y = 0; y < 6; y++) {
-                    for (int px = 0; px < 8; px += 4)
-                    {
-                        const float *xt = x + b * 480 + y * 60 + px * 6 + block * 6;
-                        const float *wt = w + (block * 8 + n) * 6;
-                        const float *bt = bias + block * 8 + n;
-                        float *yt = out + b * 672 + y * 112 + px * 14 + block * 5 + n;
-                        fg_v c0_0 = fg_load(bt), c0_1 = fg_load(bt + 4);
-                        fg_v c1_0 = fg_load(bt), c1_1 = fg_load(bt + 4);
-                        fg_v c2_0 = fg_load(bt), c2_1 = fg_load(bt + 4);
-                        fg_v c3_0 = fg_load(bt), c3_1 = fg_load(bt + 4);
-                        {
-                            const float *xk = xt;
-                            for (int k = 0; k < 6; k++, xk += 1, wt += 8) {
-                                const fg_v w0 = fg_fetch(wt), w1 = fg_fetch(wt + 4);
-                                FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1);
-                                FG_FMAS(c1_0, xk[6], w0); FG_FMAS(c1_1, xk[6], w1);
-                                FG_FMAS(c2_0, xk[12], w0); FG_FMAS(c2_1, xk[12], w1);
-                                FG_FMAS(c3_0, xk[18], w0); FG_FMAS(c3_1, xk[18], w1);
-                            }
-                        }
-                        c0_0 = fg_max(c0_0, fg_zero());
-                        fg_store(yt, c0_0);
-                        c0_1 = fg_max(c0_1, fg_zero());
-                        fg_storen(yt + 4, c0_1, 1);
-                        c1_0 = fg_max(c1_0, fg_zero());
-                        fg_store(yt + 14, c1_0);
-                        c1_1 = fg_max(c1_1, fg_zero());
-                        fg_storen(yt + 18, c1_1, 1);
-                        c2_0 = fg_max(c2_0, fg_zero());
-                        fg_store(yt + 28, c2_0);
-                        c2_1 = fg_max(c2_1, fg_zero());
-                        fg_storen(yt + 32, c2_1, 1);
-                        c3_0 = fg_max(c3_0, fg_zero());
-                        fg_store(yt + 42, c3_0);
-                        c3_1 = fg_max(c3_1, fg_zero());
-                        fg_storen(yt + 46, c3_1, 1);
+            for (int y = 0; y < 6; y++) {
+                for (int px = 0; px < 8; px += 4) {
+                    const float *xt = x + b * 480 + y * 60 + px * 6 + block * 6;
+                    const float *wt = w + block * 8 * 6;
+                    const float *bt = bias + block * 8;
+                    float *yt = out + b * 672 + y * 112 + px * 14 + block * 5;
+                    fg_v c0_0 = fg_load(bt), c0_1 = fg_load(bt + 4);
+                    fg_v c1_0 = fg_load(bt), c1_1 = fg_load(bt + 4);
+                    fg_v c2_0 = fg_load(bt), c2_1 = fg_load(bt + 4);
+                    fg_v c3_0 = fg_load(bt), c3_1 = fg_load(bt + 4);
+                    const float *xk = xt;
+                    for (int k = 0; k < 6; k++, xk++, wt += 8) {
+                        const fg_v w0 = fg_fetch(wt), w1 = fg_fetch(wt + 4);
+                        FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1);
+                        FG_FMAS(c1_0, xk[6], w0); FG_FMAS(c1_1, xk[6], w1);
+                        FG_FMAS(c2_0, xk[12], w0); FG_FMAS(c2_1, xk[12], w1);
+                        FG_FMAS(c3_0, xk[18], w0); FG_FMAS(c3_1, xk[18], w1);
                     }
+                    c0_0 = fg_max(c0_0, fg_zero());
+                    fg_store(yt, c0_0);
+                    c0_1 = fg_max(c0_1, fg_zero());
+                    fg_storen(yt + 4, c0_1, 1);
+                    c1_0 = fg_max(c1_0, fg_zero());
+                    fg_store(yt + 14, c1_0);
+                    c1_1 = fg_max(c1_1, fg_zero());
+                    fg_storen(yt + 18, c1_1, 1);
+                    c2_0 = fg_max(c2_0, fg_zero());
+                    fg_store(yt + 28, c2_0);
+                    c2_1 = fg_max(c2_1, fg_zero());
+                    fg_storen(yt + 32, c2_1, 1);
+                    c3_0 = fg_max(c3_0, fg_zero());
+                    fg_store(yt + 42, c3_0);
+                    c3_1 = fg_max(c3_1, fg_zero());
+                    fg_storen(yt + 46, c3_1, 1);
                 }
             }
         }
@@ -423,55 +410,50 @@ FG_KERNEL void head_x86_64_branch2_conv_3x3_hardswish(const fg_call *c)
     const float *bias = (const float *)(const void *)(c->weights + 3840);
     for (int b = 0; b < 2; b++) {
         for (int block = 0; block < 1; block++) {
-            {
-                const int n = 0;
-                for (int y = 0; y < 6; y++) {
-                    for (int px = 0; px < 8; px += 4)
-                    {
-                        const float *xt = x + b * 480 + y * 60 + px * 6 + block * 6;
-                        const float *wt = w + (block * 12 + n) * 54;
-                        const float *bt = bias + block * 12 + n;
-                        float *yt = out + b * 672 + y * 112 + px * 14 + block * 9 + n;
-                        fg_v c0_0 = fg_load(bt), c0_1 = fg_load(bt + 4), c0_2 = fg_load(bt + 8);
-                        fg_v c1_0 = fg_load(bt), c1_1 = fg_load(bt + 4), c1_2 = fg_load(bt + 8);
-                        fg_v c2_0 = fg_load(bt), c2_1 = fg_load(bt + 4), c2_2 = fg_load(bt + 8);
-                        fg_v c3_0 = fg_load(bt), c3_1 = fg_load(bt + 4), c3_2 = fg_load(bt + 8);
-                        for (int ky = 0; ky < 3; ky++)
-                        {
-                            const float *xk = xt + ky * 60;
-                            for (int k = 0; k < 18; k++, xk += 1, wt += 12) {
-                                const fg_v w0 = fg_fetch(wt), w1 = fg_fetch(wt + 4), w2 = fg_fetch(wt + 8);
-                                FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1); FG_FMAS(c0_2, xk[0], w2);
-                                FG_FMAS(c1_0, xk[6], w0); FG_FMAS(c1_1, xk[6], w1); FG_FMAS(c1_2, xk[6], w2);
-                                FG_FMAS(c2_0, xk[12], w0); FG_FMAS(c2_1, xk[12], w1); FG_FMAS(c2_2, xk[12], w2);
-                                FG_FMAS(c3_0, xk[18], w0); FG_FMAS(c3_1, xk[18], w1); FG_FMAS(c3_2, xk[18], w2);
-                            }
+            for (int y = 0; y < 6; y++) {
+                for (int px = 0; px < 8; px += 4) {
+                    const float *xt = x + b * 480 + y * 60 + px * 6 + block * 6;
+                    const float *wt = w + block * 12 * 54;
+                    const float *bt = bias + block * 12;
+                    float *yt = out + b * 672 + y * 112 + px * 14 + block * 9;
+                    fg_v c0_0 = fg_load(bt), c0_1 = fg_load(bt + 4), c0_2 = fg_load(bt + 8);
+                    fg_v c1_0 = fg_load(bt), c1_1 = fg_load(bt + 4), c1_2 = fg_load(bt + 8);
+                    fg_v c2_0 = fg_load(bt), c2_1 = fg_load(bt + 4), c2_2 = fg_load(bt + 8);
+                    fg_v c3_0 = fg_load(bt), c3_1 = fg_load(bt + 4), c3_2 = fg_load(bt + 8);
+                    for (int ky = 0; ky < 3; ky++) {
+                        const float *xk = xt + ky * 60;
+                        for (int k = 0; k < 18; k++, xk++, wt += 12) {
+                            const fg_v w0 = fg_fetch(wt), w1 = fg_fetch(wt + 4), w2 = fg_fetch(wt + 8);
+                            FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1); FG_FMAS(c0_2, xk[0], w2);
+                            FG_FMAS(c1_0, xk[6], w0); FG_FMAS(c1_1, xk[6], w1); FG_FMAS(c1_2, xk[6], w2);
+                            FG_FMAS(c2_0, xk[12], w0); FG_FMAS(c2_1, xk[12], w1); FG_FMAS(c2_2, xk[12], w2);
+                            FG_FMAS(c3_0, xk[18], w0); FG_FMAS(c3_1, xk[18], w1); FG_FMAS(c3_2, xk[18], w2);
                         }
-                        c0_0 = fg_hardswish(c0_0);
-                        fg_store(yt, c0_0);
-                        c0_1 = fg_hardswish(c0_1);
-                        fg_store(yt + 4, c0_1);
-                        c0_2 = fg_hardswish(c0_2);
-                        fg_storen(yt + 8, c0_2, 1);
-                        c1_0 = fg_hardswish(c1_0);
-                        fg_store(yt + 14, c1_0);
-                        c1_1 = fg_hardswish(c1_1);
-                        fg_store(yt + 18, c1_1);
-                        c1_2 = fg_hardswish(c1_2);
-                        fg_storen(yt + 22, c1_2, 1);
-                        c2_0 = fg_hardswish(c2_0);
-                        fg_store(yt + 28, c2_0);
-                        c2_1 = fg_hardswish(c2_1);
-                        fg_store(yt + 32, c2_1);
-                        c2_2 = fg_hardswish(c2_2);
-                        fg_storen(yt + 36, c2_2, 1);
-                        c3_0 = fg_hardswish(c3_0);
-                        fg_store(yt + 42, c3_0);
-                        c3_1 = fg_hardswish(c3_1);
-                        fg_store(yt + 46, c3_1);
-                        c3_2 = fg_hardswish(c3_2);
-                        fg_storen(yt + 50, c3_2, 1);
                     }
+                    c0_0 = fg_hardswish(c0_0);
+                    fg_store(yt, c0_0);
+                    c0_1 = fg_hardswish(c0_1);
+                    fg_store(yt + 4, c0_1);
+                    c0_2 = fg_hardswish(c0_2);
+                    fg_storen(yt + 8, c0_2, 1);
+                    c1_0 = fg_hardswish(c1_0);
+                    fg_store(yt + 14, c1_0);
+                    c1_1 = fg_hardswish(c1_1);
+                    fg_store(yt + 18, c1_1);
+                    c1_2 = fg_hardswish(c1_2);
+                    fg_storen(yt + 22, c1_2, 1);
+                    c2_0 = fg_hardswish(c2_0);
+                    fg_store(yt + 28, c2_0);
+                    c2_1 = fg_hardswish(c2_1);
+                    fg_store(yt + 32, c2_1);
+                    c2_2 = fg_hardswish(c2_2);
+                    fg_storen(yt + 36, c2_2, 1);
+                    c3_0 = fg_hardswish(c3_0);
+                    fg_store(yt + 42, c3_0);
+                    c3_1 = fg_hardswish(c3_1);
+                    fg_store(yt + 46, c3_1);
+                    c3_2 = fg_hardswish(c3_2);
+                    fg_storen(yt + 50, c3_2, 1);
                 }
             }
         }
@@ -496,46 +478,32 @@ FG_KERNEL void head_x86_64_dense_classifier(const fg_call *c)
     const float *bias0 = (const float *)(const void *)(c->weights + 4608);
     float *mean = (float *)(void *)(c->arena + 5376);
     for (int b = 0; b < 2; b++) {
-        for (int k = 0; k < 12; k += 4)
-        {
+        for (int k = 0; k < 12; k += 4) {
             fg_v s = fg_zero();
-            {
-                const float *from = x + b * 672 + k;
-                for (int i = 0; i < 48; i++, from += 14) s = fg_add(s, fg_load(from));
-            }
+            const float *from = x + b * 672 + k;
+            for (int i = 0; i < 48; i++, from += 14) s = fg_add(s, fg_load(from));
             fg_store(mean + k, fg_mul(s, fg_set1(1.0f / 48.0f)));
         }
         {
             const int k = 12;
-            {
-                fg_v s = fg_zero();
-                {
-                    const float *from = x + b * 672 + k;
-                    for (int i = 0; i < 48; i++, from += 14) s = fg_add(s, fg_loadn(from, 2));
-                }
-                fg_store(mean + k, fg_mul(s, fg_set1(1.0f / 48.0f)));
-            }
+            fg_v s = fg_zero();
+            const float *from = x + b * 672 + k;
+            for (int i = 0; i < 48; i++, from += 14) s = fg_add(s, fg_loadn(from, 2));
+            fg_store(mean + k, fg_mul(s, fg_set1(1.0f / 48.0f)));
         }
-        {
-            const int n = 0;
-            {
-                const float *xt = mean;
-                const float *wt = weights0 + n * 14;
-                const float *bt = bias0 + n;
-                float *yt = out + b * 10 + n;
-                fg_v c0_0 = fg_load(bt), c0_1 = fg_load(bt + 4), c0_2 = fg_load(bt + 8);
-                {
-                    const float *xk = xt;
-                    for (int k = 0; k < 14; k++, xk += 1, wt += 12) {
-                        const fg_v w0 = fg_load(wt), w1 = fg_load(wt + 4), w2 = fg_load(wt + 8);
-                        FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1); FG_FMAS(c0_2, xk[0], w2);
-                    }
-                }
-                fg_store(yt + 0, c0_0);
-                fg_store(yt + 4, c0_1);
-                fg_storen(yt + 8, c0_2, 2);
-            }
+        const float *xt = mean;
+        const float *wt = weights0;
+        const float *bt = bias0;
+        float *yt = out + b * 10;
+        fg_v c0_0 = fg_load(bt), c0_1 = fg_load(bt + 4), c0_2 = fg_load(bt + 8);
+        const float *xk = xt;
+        for (int k = 0; k < 14; k++, xk++, wt += 12) {
+            const fg_v w0 = fg_load(wt), w1 = fg_load(wt + 4), w2 = fg_load(wt + 8);
+            FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1); FG_FMAS(c0_2, xk[0], w2);
         }
+        fg_store(yt, c0_0);
+        fg_store(yt + 4, c0_1);
+        fg_storen(yt + 8, c0_2, 2);
     }
 }
 

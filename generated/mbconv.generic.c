@@ -192,13 +192,11 @@ static const mbconv_generic_weights_type mbconv_generic_weights FG_ALIGNED(64); 
  */
 FG_KERNEL void mbconv_generic_channels_last_in_0(const fg_call *c)
 {
-    {
-        const float *x = (const float *)c->in[0];
-        float *y = (float *)(void *)(c->arena + 0);
-        for (int i0 = 0; i0 < 130; i0++) {
-            for (int i1 = 0; i1 < 6; i1++) {
-                *(y + i0 * 6 + i1) = *(x + i0 + i1 * 130);
-            }
+    const float *x = (const float *)c->in[0];
+    float *y = (float *)(void *)(c->arena + 0);
+    for (int i0 = 0; i0 < 130; i0++) {
+        for (int i1 = 0; i1 < 6; i1++) {
+            *(y + i0 * 6 + i1) = *(x + i0 + i1 * 130);
         }
     }
 }
@@ -227,138 +225,119 @@ FG_KERNEL void mbconv_generic_depthwise_expand_depthwise_5x5_silu(const fg_call 
     float *ring = (float *)(void *)(c->arena + 5920);
     const float *dw = (const float *)(const void *)(c->weights + 640);
     const float *dbias = (const float *)(const void *)(c->weights + 2688);
-    for (int i = 0; i < 70; i += 1) fg_store(ring + i, fg_zero());
-    for (int b = 0; b < 1; b++) {
-        for (int n = 0; n < 20; n += 1)
-        {
-            float sums[1];
-            for (int j = 0; j < 1; j += 1) fg_store(sums + j, fg_zero());
-            int row = -2;
-            /* the next block's weights, fetched while this one is worked on */
-            const float *ahead = w + (n + 1 < 20 ? n + 1 : 0) * 6;
-            for (int y = 0; y < 7; y++) {
-                const float *r[5];
-                for (; row <= y * 2 + 2; row++) {
-                    float *to = ring + (row + 2) % 5 * 14;
-                    if (row < 0 || row >= 13) {
-                        for (int i = 0; i < 14; i += 1) fg_store(to + i, fg_zero());
-                        continue;
-                    }
-                    {
-                        const int px = 0;
-                        {
-                            const float *xt = x + b * 780 + row * 60 + px * 6;
-                            const float *wt = w + n * 6;
-                            const float *bt = bias + n;
-                            float *yt = to + (px + 2) * 1;
-                            fg_v c0_0 = fg_load(bt);
-                            fg_v c1_0 = fg_load(bt);
-                            fg_v c2_0 = fg_load(bt);
-                            fg_v c3_0 = fg_load(bt);
-                            fg_v c4_0 = fg_load(bt);
-                            fg_v c5_0 = fg_load(bt);
-                            fg_v c6_0 = fg_load(bt);
-                            fg_v c7_0 = fg_load(bt);
-                            fg_v c8_0 = fg_load(bt);
-                            fg_v c9_0 = fg_load(bt);
-                            {
-                                const float *xk = xt;
-                                for (int k = 0; k < 6; k++, xk += 1, wt += 1, ahead += 1) {
-                                    FG_PREFETCH(ahead);
-                                    const fg_v w0 = fg_load(wt);
-                                    FG_FMAS(c0_0, xk[0], w0);
-                                    FG_FMAS(c1_0, xk[6], w0);
-                                    FG_FMAS(c2_0, xk[12], w0);
-                                    FG_FMAS(c3_0, xk[18], w0);
-                                    FG_FMAS(c4_0, xk[24], w0);
-                                    FG_FMAS(c5_0, xk[30], w0);
-                                    FG_FMAS(c6_0, xk[36], w0);
-                                    FG_FMAS(c7_0, xk[42], w0);
-                                    FG_FMAS(c8_0, xk[48], w0);
-                                    FG_FMAS(c9_0, xk[54], w0);
-                                }
-                            }
-                            c0_0 = (fg_silu(c0_0));
-                            fg_store(yt, c0_0);
-                            c1_0 = (fg_silu(c1_0));
-                            fg_store(yt + 1, c1_0);
-                            c2_0 = (fg_silu(c2_0));
-                            fg_store(yt + 2, c2_0);
-                            c3_0 = (fg_silu(c3_0));
-                            fg_store(yt + 3, c3_0);
-                            c4_0 = (fg_silu(c4_0));
-                            fg_store(yt + 4, c4_0);
-                            c5_0 = (fg_silu(c5_0));
-                            fg_store(yt + 5, c5_0);
-                            c6_0 = (fg_silu(c6_0));
-                            fg_store(yt + 6, c6_0);
-                            c7_0 = (fg_silu(c7_0));
-                            fg_store(yt + 7, c7_0);
-                            c8_0 = (fg_silu(c8_0));
-                            fg_store(yt + 8, c8_0);
-                            c9_0 = (fg_silu(c9_0));
-                            fg_store(yt + 9, c9_0);
-                        }
-                    }
+    for (int i = 0; i < 70; i++) fg_store(ring + i, fg_zero());
+    for (int n = 0; n < 20; n++) {
+        float sums[1];
+        fg_store(sums, fg_zero());
+        int row = -2;
+        /* the next block's weights, fetched while this one is worked on */
+        const float *ahead = w + (n + 1 < 20 ? n + 1 : 0) * 6;
+        for (int y = 0; y < 7; y++) {
+            const float *r[5];
+            for (; row <= y * 2 + 2; row++) {
+                float *to = ring + (row + 2) % 5 * 14;
+                if (row < 0 || row >= 13) {
+                    for (int i = 0; i < 14; i++) fg_store(to + i, fg_zero());
+                    continue;
                 }
-                for (int ky = 0; ky < 5; ky++) r[ky] = ring + (y * 2 + ky * 1) % 5 * 14;
-                for (int j = 0; j < 1; j += 1)
-                {
-                    const float *wd = dw + (n + j) * 25;
-                    const fg_v bd = fg_load(dbias + n + j);
-                    fg_v s = fg_zero();
-                    {
-                        const int px = 0;
-                        {
-                            fg_v a0 = bd, a1 = bd, a2 = bd, a3 = bd, a4 = bd;
-                            const float *wk = wd;
-                            for (int ky = 0; ky < 5; ky++) {
-                                const float *q = r[ky] + j + px * 2;
-                                const fg_v w0 = fg_load(wk), w1 = fg_load(wk + 1), w2 = fg_load(wk + 2), w3 = fg_load(wk + 3), w4 = fg_load(wk + 4);
-                                wk += 5;
-                                fg_v v;
-                                v = fg_load(q); FG_FMA(a0, v, w0);
-                                v = fg_load(q + 1); FG_FMA(a0, v, w1);
-                                v = fg_load(q + 2); FG_FMA(a1, v, w0); FG_FMA(a0, v, w2);
-                                v = fg_load(q + 3); FG_FMA(a1, v, w1); FG_FMA(a0, v, w3);
-                                v = fg_load(q + 4); FG_FMA(a2, v, w0); FG_FMA(a1, v, w2); FG_FMA(a0, v, w4);
-                                v = fg_load(q + 5); FG_FMA(a2, v, w1); FG_FMA(a1, v, w3);
-                                v = fg_load(q + 6); FG_FMA(a3, v, w0); FG_FMA(a2, v, w2); FG_FMA(a1, v, w4);
-                                v = fg_load(q + 7); FG_FMA(a3, v, w1); FG_FMA(a2, v, w3);
-                                v = fg_load(q + 8); FG_FMA(a4, v, w0); FG_FMA(a3, v, w2); FG_FMA(a2, v, w4);
-                                v = fg_load(q + 9); FG_FMA(a4, v, w1); FG_FMA(a3, v, w3);
-                                v = fg_load(q + 10); FG_FMA(a4, v, w2); FG_FMA(a3, v, w4);
-                                v = fg_load(q + 11); FG_FMA(a4, v, w3);
-                                v = fg_load(q + 12); FG_FMA(a4, v, w4);
-                            }
-                            float *yt = out + b * 700 + y * 100 + px * 20 + n + j;
-                            a0 = (fg_silu(a0));
-                            s = fg_add(s, a0);
-                            fg_store(yt, a0);
-                            a1 = (fg_silu(a1));
-                            s = fg_add(s, a1);
-                            fg_store(yt + 20, a1);
-                            a2 = (fg_silu(a2));
-                            s = fg_add(s, a2);
-                            fg_store(yt + 40, a2);
-                            a3 = (fg_silu(a3));
-                            s = fg_add(s, a3);
-                            fg_store(yt + 60, a3);
-                            a4 = (fg_silu(a4));
-                            s = fg_add(s, a4);
-                            fg_store(yt + 80, a4);
-                        }
-                    }
-                    fg_store(sums + j, fg_add(fg_load(sums + j), s));
+                const float *xt = x + row * 60;
+                const float *wt = w + n * 6;
+                const float *bt = bias + n;
+                float *yt = to + 2;
+                fg_v c0_0 = fg_load(bt);
+                fg_v c1_0 = fg_load(bt);
+                fg_v c2_0 = fg_load(bt);
+                fg_v c3_0 = fg_load(bt);
+                fg_v c4_0 = fg_load(bt);
+                fg_v c5_0 = fg_load(bt);
+                fg_v c6_0 = fg_load(bt);
+                fg_v c7_0 = fg_load(bt);
+                fg_v c8_0 = fg_load(bt);
+                fg_v c9_0 = fg_load(bt);
+                const float *xk = xt;
+                for (int k = 0; k < 6; k++, xk++, wt++, ahead++) {
+                    FG_PREFETCH(ahead);
+                    const fg_v w0 = fg_load(wt);
+                    FG_FMAS(c0_0, xk[0], w0);
+                    FG_FMAS(c1_0, xk[6], w0);
+                    FG_FMAS(c2_0, xk[12], w0);
+                    FG_FMAS(c3_0, xk[18], w0);
+                    FG_FMAS(c4_0, xk[24], w0);
+                    FG_FMAS(c5_0, xk[30], w0);
+                    FG_FMAS(c6_0, xk[36], w0);
+                    FG_FMAS(c7_0, xk[42], w0);
+                    FG_FMAS(c8_0, xk[48], w0);
+                    FG_FMAS(c9_0, xk[54], w0);
                 }
+                c0_0 = fg_silu(c0_0);
+                fg_store(yt, c0_0);
+                c1_0 = fg_silu(c1_0);
+                fg_store(yt + 1, c1_0);
+                c2_0 = fg_silu(c2_0);
+                fg_store(yt + 2, c2_0);
+                c3_0 = fg_silu(c3_0);
+                fg_store(yt + 3, c3_0);
+                c4_0 = fg_silu(c4_0);
+                fg_store(yt + 4, c4_0);
+                c5_0 = fg_silu(c5_0);
+                fg_store(yt + 5, c5_0);
+                c6_0 = fg_silu(c6_0);
+                fg_store(yt + 6, c6_0);
+                c7_0 = fg_silu(c7_0);
+                fg_store(yt + 7, c7_0);
+                c8_0 = fg_silu(c8_0);
+                fg_store(yt + 8, c8_0);
+                c9_0 = fg_silu(c9_0);
+                fg_store(yt + 9, c9_0);
             }
-            for (int j = 0; j < 1; j += 1)
+            for (int ky = 0; ky < 5; ky++) r[ky] = ring + (y * 2 + ky) % 5 * 14;
+            const float *wd = dw + n * 25;
+            const fg_v bd = fg_load(dbias + n);
+            fg_v s = fg_zero();
             {
-                const fg_v mean = fg_mul(fg_load(sums + j), fg_set1(1.0f / 35.0f));
-                float *squeezed = tap + b * 20 + (n + j) * 1;
-                fg_store(squeezed, mean);
+                fg_v a0 = bd, a1 = bd, a2 = bd, a3 = bd, a4 = bd;
+                const float *wk = wd;
+                for (int ky = 0; ky < 5; ky++) {
+                    const float *q = r[ky];
+                    const fg_v w0 = fg_load(wk), w1 = fg_load(wk + 1), w2 = fg_load(wk + 2), w3 = fg_load(wk + 3), w4 = fg_load(wk + 4);
+                    wk += 5;
+                    fg_v v;
+                    v = fg_load(q); FG_FMA(a0, v, w0);
+                    v = fg_load(q + 1); FG_FMA(a0, v, w1);
+                    v = fg_load(q + 2); FG_FMA(a1, v, w0); FG_FMA(a0, v, w2);
+                    v = fg_load(q + 3); FG_FMA(a1, v, w1); FG_FMA(a0, v, w3);
+                    v = fg_load(q + 4); FG_FMA(a2, v, w0); FG_FMA(a1, v, w2); FG_FMA(a0, v, w4);
+                    v = fg_load(q + 5); FG_FMA(a2, v, w1); FG_FMA(a1, v, w3);
+                    v = fg_load(q + 6); FG_FMA(a3, v, w0); FG_FMA(a2, v, w2); FG_FMA(a1, v, w4);
+                    v = fg_load(q + 7); FG_FMA(a3, v, w1); FG_FMA(a2, v, w3);
+                    v = fg_load(q + 8); FG_FMA(a4, v, w0); FG_FMA(a3, v, w2); FG_FMA(a2, v, w4);
+                    v = fg_load(q + 9); FG_FMA(a4, v, w1); FG_FMA(a3, v, w3);
+                    v = fg_load(q + 10); FG_FMA(a4, v, w2); FG_FMA(a3, v, w4);
+                    v = fg_load(q + 11); FG_FMA(a4, v, w3);
+                    v = fg_load(q + 12); FG_FMA(a4, v, w4);
+                }
+                float *yt = out + y * 100 + n;
+                a0 = fg_silu(a0);
+                s = fg_add(s, a0);
+                fg_store(yt, a0);
+                a1 = fg_silu(a1);
+                s = fg_add(s, a1);
+                fg_store(yt + 20, a1);
+                a2 = fg_silu(a2);
+                s = fg_add(s, a2);
+                fg_store(yt + 40, a2);
+                a3 = fg_silu(a3);
+                s = fg_add(s, a3);
+                fg_store(yt + 60, a3);
+                a4 = fg_silu(a4);
+                s = fg_add(s, a4);
+                fg_store(yt + 80, a4);
             }
+            fg_store(sums, fg_add(fg_load(sums), s));
         }
+        const fg_v mean = fg_mul(fg_load(sums), fg_set1(1.0f / 35.0f));
+        float *squeezed = tap + (n);
+        fg_store(squeezed, mean);
     }
 }
 
@@ -382,72 +361,60 @@ FG_KERNEL void mbconv_generic_excite_gate(const fg_call *c)
     const float *weights1 = (const float *)(const void *)(c->weights + 3328);
     const float *bias1 = (const float *)(const void *)(c->weights + 3776);
     float *h1 = (float *)(void *)(c->arena + 0);
-    for (int b = 0; b < 1; b++) {
-        for (int n = 0; n < 4; n += 4)
-        {
-            const float *xt = x + b * 0;
-            const float *wt = weights0 + n * 20;
-            const float *bt = bias0 + n;
-            float *yt = h1 + n;
-            fg_v c0_0 = fg_load(bt), c0_1 = fg_load(bt + 1), c0_2 = fg_load(bt + 2), c0_3 = fg_load(bt + 3);
-            {
-                const float *xk = xt;
-                for (int k = 0; k < 20; k++, xk += 1, wt += 4) {
-                    const fg_v w0 = fg_load(wt), w1 = fg_load(wt + 1), w2 = fg_load(wt + 2), w3 = fg_load(wt + 3);
-                    FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1); FG_FMAS(c0_2, xk[0], w2); FG_FMAS(c0_3, xk[0], w3);
-                }
-            }
-            c0_0 = (fg_silu(c0_0));
-            fg_store(yt + 0, c0_0);
-            c0_1 = (fg_silu(c0_1));
-            fg_store(yt + 1, c0_1);
-            c0_2 = (fg_silu(c0_2));
-            fg_store(yt + 2, c0_2);
-            c0_3 = (fg_silu(c0_3));
-            fg_store(yt + 3, c0_3);
+    {
+        const float *xt = x;
+        const float *wt = weights0;
+        const float *bt = bias0;
+        float *yt = h1;
+        fg_v c0_0 = fg_load(bt), c0_1 = fg_load(bt + 1), c0_2 = fg_load(bt + 2), c0_3 = fg_load(bt + 3);
+        const float *xk = xt;
+        for (int k = 0; k < 20; k++, xk++, wt += 4) {
+            const fg_v w0 = fg_load(wt), w1 = fg_load(wt + 1), w2 = fg_load(wt + 2), w3 = fg_load(wt + 3);
+            FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1); FG_FMAS(c0_2, xk[0], w2); FG_FMAS(c0_3, xk[0], w3);
         }
-        {
-            const int n = 4;
-            {
-                const float *xt = x + b * 0;
-                const float *wt = weights0 + n * 20;
-                const float *bt = bias0 + n;
-                float *yt = h1 + n;
-                fg_v c0_0 = fg_load(bt);
-                {
-                    const float *xk = xt;
-                    for (int k = 0; k < 20; k++, xk += 1, wt += 1) {
-                        const fg_v w0 = fg_load(wt);
-                        FG_FMAS(c0_0, xk[0], w0);
-                    }
-                }
-                c0_0 = (fg_silu(c0_0));
-                fg_store(yt + 0, c0_0);
-            }
+        c0_0 = fg_silu(c0_0);
+        fg_store(yt, c0_0);
+        c0_1 = fg_silu(c0_1);
+        fg_store(yt + 1, c0_1);
+        c0_2 = fg_silu(c0_2);
+        fg_store(yt + 2, c0_2);
+        c0_3 = fg_silu(c0_3);
+        fg_store(yt + 3, c0_3);
+    }
+    {
+        const int n = 4;
+        const float *xt = x;
+        const float *wt = weights0 + n * 20;
+        const float *bt = bias0 + n;
+        float *yt = h1 + n;
+        fg_v c0_0 = fg_load(bt);
+        const float *xk = xt;
+        for (int k = 0; k < 20; k++, xk++, wt++) {
+            const fg_v w0 = fg_load(wt);
+            FG_FMAS(c0_0, xk[0], w0);
         }
-        for (int n = 0; n < 20; n += 4)
-        {
-            const float *xt = h1;
-            const float *wt = weights1 + n * 5;
-            const float *bt = bias1 + n;
-            float *yt = out + b * 0 + n;
-            fg_v c0_0 = fg_load(bt), c0_1 = fg_load(bt + 1), c0_2 = fg_load(bt + 2), c0_3 = fg_load(bt + 3);
-            {
-                const float *xk = xt;
-                for (int k = 0; k < 5; k++, xk += 1, wt += 4) {
-                    const fg_v w0 = fg_load(wt), w1 = fg_load(wt + 1), w2 = fg_load(wt + 2), w3 = fg_load(wt + 3);
-                    FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1); FG_FMAS(c0_2, xk[0], w2); FG_FMAS(c0_3, xk[0], w3);
-                }
-            }
-            c0_0 = fg_sigmoid(c0_0);
-            fg_store(yt + 0, c0_0);
-            c0_1 = fg_sigmoid(c0_1);
-            fg_store(yt + 1, c0_1);
-            c0_2 = fg_sigmoid(c0_2);
-            fg_store(yt + 2, c0_2);
-            c0_3 = fg_sigmoid(c0_3);
-            fg_store(yt + 3, c0_3);
+        c0_0 = fg_silu(c0_0);
+        fg_store(yt, c0_0);
+    }
+    for (int n = 0; n < 20; n += 4) {
+        const float *xt = h1;
+        const float *wt = weights1 + n * 5;
+        const float *bt = bias1 + n;
+        float *yt = out + n;
+        fg_v c0_0 = fg_load(bt), c0_1 = fg_load(bt + 1), c0_2 = fg_load(bt + 2), c0_3 = fg_load(bt + 3);
+        const float *xk = xt;
+        for (int k = 0; k < 5; k++, xk++, wt += 4) {
+            const fg_v w0 = fg_load(wt), w1 = fg_load(wt + 1), w2 = fg_load(wt + 2), w3 = fg_load(wt + 3);
+            FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1); FG_FMAS(c0_2, xk[0], w2); FG_FMAS(c0_3, xk[0], w3);
         }
+        c0_0 = fg_sigmoid(c0_0);
+        fg_store(yt, c0_0);
+        c0_1 = fg_sigmoid(c0_1);
+        fg_store(yt + 1, c0_1);
+        c0_2 = fg_sigmoid(c0_2);
+        fg_store(yt + 2, c0_2);
+        c0_3 = fg_sigmoid(c0_3);
+        fg_store(yt + 3, c0_3);
     }
 }
 
@@ -468,133 +435,104 @@ FG_KERNEL void mbconv_generic_project(const fg_call *c)
     float *w = (float *)(void *)(c->arena + 1264);
     const float *packed = (const float *)(const void *)(c->weights + 3904);
     const float *bias = (const float *)(const void *)(c->weights + 4672);
-    for (int b = 0; b < 1; b++) {
-        {
-            const float *from = packed, *gate = scale + b * 20;
-            float *to = w;
-            for (int k = 0; k < 20; k++, from += 5, to += 5) {
-                const fg_v g = fg_set1(gate[k % 20]);
-                fg_store(to, fg_mul(g, fg_load(from)));
-                fg_store(to + 1, fg_mul(g, fg_load(from + 1)));
-                fg_store(to + 2, fg_mul(g, fg_load(from + 2)));
-                fg_store(to + 3, fg_mul(g, fg_load(from + 3)));
-                fg_store(to + 4, fg_mul(g, fg_load(from + 4)));
-            }
-            for (int k = 0; k < 20; k++, from += 4, to += 4) {
-                const fg_v g = fg_set1(gate[k % 20]);
-                fg_store(to, fg_mul(g, fg_load(from)));
-                fg_store(to + 1, fg_mul(g, fg_load(from + 1)));
-                fg_store(to + 2, fg_mul(g, fg_load(from + 2)));
-                fg_store(to + 3, fg_mul(g, fg_load(from + 3)));
-            }
+    const float *from = packed, *gate = scale;
+    float *to = w;
+    for (int k = 0; k < 20; k++, from += 5, to += 5) {
+        const fg_v g = fg_set1(gate[k % 20]);
+        fg_store(to, fg_mul(g, fg_load(from)));
+        fg_store(to + 1, fg_mul(g, fg_load(from + 1)));
+        fg_store(to + 2, fg_mul(g, fg_load(from + 2)));
+        fg_store(to + 3, fg_mul(g, fg_load(from + 3)));
+        fg_store(to + 4, fg_mul(g, fg_load(from + 4)));
+    }
+    for (int k = 0; k < 20; k++, from += 4, to += 4) {
+        const fg_v g = fg_set1(gate[k % 20]);
+        fg_store(to, fg_mul(g, fg_load(from)));
+        fg_store(to + 1, fg_mul(g, fg_load(from + 1)));
+        fg_store(to + 2, fg_mul(g, fg_load(from + 2)));
+        fg_store(to + 3, fg_mul(g, fg_load(from + 3)));
+    }
+    for (int px = 0; px < 34; px += 2) {
+        const float *xt = x + px * 20;
+        const float *wt = w;
+        const float *bt = bias;
+        float *yt = out + px * 9;
+        fg_v c0_0 = fg_load(bt), c0_1 = fg_load(bt + 1), c0_2 = fg_load(bt + 2), c0_3 = fg_load(bt + 3), c0_4 = fg_load(bt + 4);
+        fg_v c1_0 = fg_load(bt), c1_1 = fg_load(bt + 1), c1_2 = fg_load(bt + 2), c1_3 = fg_load(bt + 3), c1_4 = fg_load(bt + 4);
+        const float *xk = xt;
+        for (int k = 0; k < 20; k++, xk++, wt += 5) {
+            const fg_v w0 = fg_fetch(wt), w1 = fg_fetch(wt + 1), w2 = fg_fetch(wt + 2), w3 = fg_fetch(wt + 3), w4 = fg_fetch(wt + 4);
+            FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1); FG_FMAS(c0_2, xk[0], w2); FG_FMAS(c0_3, xk[0], w3); FG_FMAS(c0_4, xk[0], w4);
+            FG_FMAS(c1_0, xk[20], w0); FG_FMAS(c1_1, xk[20], w1); FG_FMAS(c1_2, xk[20], w2); FG_FMAS(c1_3, xk[20], w3); FG_FMAS(c1_4, xk[20], w4);
         }
-        for (int block = 0; block < 1; block++) {
-            {
-                const int n = 0;
-                for (int y = 0; y < 1; y++) {
-                    for (int px = 0; px < 34; px += 2)
-                    {
-                        const float *xt = x + b * 700 + y * 100 + px * 20 + block * 20;
-                        const float *wt = w + (block * 9 + n) * 20;
-                        const float *bt = bias + block * 9 + n;
-                        float *yt = out + b * 315 + y * 45 + px * 9 + block * 9 + n;
-                        fg_v c0_0 = fg_load(bt), c0_1 = fg_load(bt + 1), c0_2 = fg_load(bt + 2), c0_3 = fg_load(bt + 3), c0_4 = fg_load(bt + 4);
-                        fg_v c1_0 = fg_load(bt), c1_1 = fg_load(bt + 1), c1_2 = fg_load(bt + 2), c1_3 = fg_load(bt + 3), c1_4 = fg_load(bt + 4);
-                        {
-                            const float *xk = xt;
-                            for (int k = 0; k < 20; k++, xk += 1, wt += 5) {
-                                const fg_v w0 = fg_fetch(wt), w1 = fg_fetch(wt + 1), w2 = fg_fetch(wt + 2), w3 = fg_fetch(wt + 3), w4 = fg_fetch(wt + 4);
-                                FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1); FG_FMAS(c0_2, xk[0], w2); FG_FMAS(c0_3, xk[0], w3); FG_FMAS(c0_4, xk[0], w4);
-                                FG_FMAS(c1_0, xk[20], w0); FG_FMAS(c1_1, xk[20], w1); FG_FMAS(c1_2, xk[20], w2); FG_FMAS(c1_3, xk[20], w3); FG_FMAS(c1_4, xk[20], w4);
-                            }
-                        }
-                        fg_store(yt, c0_0);
-                        fg_store(yt + 1, c0_1);
-                        fg_store(yt + 2, c0_2);
-                        fg_store(yt + 3, c0_3);
-                        fg_store(yt + 4, c0_4);
-                        fg_store(yt + 9, c1_0);
-                        fg_store(yt + 10, c1_1);
-                        fg_store(yt + 11, c1_2);
-                        fg_store(yt + 12, c1_3);
-                        fg_store(yt + 13, c1_4);
-                    }
-                    {
-                        const int px = 34;
-                        {
-                            const float *xt = x + b * 700 + y * 100 + px * 20 + block * 20;
-                            const float *wt = w + (block * 9 + n) * 20;
-                            const float *bt = bias + block * 9 + n;
-                            float *yt = out + b * 315 + y * 45 + px * 9 + block * 9 + n;
-                            fg_v c0_0 = fg_load(bt), c0_1 = fg_load(bt + 1), c0_2 = fg_load(bt + 2), c0_3 = fg_load(bt + 3), c0_4 = fg_load(bt + 4);
-                            {
-                                const float *xk = xt;
-                                for (int k = 0; k < 20; k++, xk += 1, wt += 5) {
-                                    const fg_v w0 = fg_load(wt), w1 = fg_load(wt + 1), w2 = fg_load(wt + 2), w3 = fg_load(wt + 3), w4 = fg_load(wt + 4);
-                                    FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1); FG_FMAS(c0_2, xk[0], w2); FG_FMAS(c0_3, xk[0], w3); FG_FMAS(c0_4, xk[0], w4);
-                                }
-                            }
-                            fg_store(yt, c0_0);
-                            fg_store(yt + 1, c0_1);
-                            fg_store(yt + 2, c0_2);
-                            fg_store(yt + 3, c0_3);
-                            fg_store(yt + 4, c0_4);
-                        }
-                    }
-                }
-            }
-            {
-                const int n = 5;
-                for (int y = 0; y < 1; y++) {
-                    for (int px = 0; px < 34; px += 2)
-                    {
-                        const float *xt = x + b * 700 + y * 100 + px * 20 + block * 20;
-                        const float *wt = w + (block * 9 + n) * 20;
-                        const float *bt = bias + block * 9 + n;
-                        float *yt = out + b * 315 + y * 45 + px * 9 + block * 9 + n;
-                        fg_v c0_0 = fg_load(bt), c0_1 = fg_load(bt + 1), c0_2 = fg_load(bt + 2), c0_3 = fg_load(bt + 3);
-                        fg_v c1_0 = fg_load(bt), c1_1 = fg_load(bt + 1), c1_2 = fg_load(bt + 2), c1_3 = fg_load(bt + 3);
-                        {
-                            const float *xk = xt;
-                            for (int k = 0; k < 20; k++, xk += 1, wt += 4) {
-                                const fg_v w0 = fg_fetch(wt), w1 = fg_fetch(wt + 1), w2 = fg_fetch(wt + 2), w3 = fg_fetch(wt + 3);
-                                FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1); FG_FMAS(c0_2, xk[0], w2); FG_FMAS(c0_3, xk[0], w3);
-                                FG_FMAS(c1_0, xk[20], w0); FG_FMAS(c1_1, xk[20], w1); FG_FMAS(c1_2, xk[20], w2); FG_FMAS(c1_3, xk[20], w3);
-                            }
-                        }
-                        fg_store(yt, c0_0);
-                        fg_store(yt + 1, c0_1);
-                        fg_store(yt + 2, c0_2);
-                        fg_store(yt + 3, c0_3);
-                        fg_store(yt + 9, c1_0);
-                        fg_store(yt + 10, c1_1);
-                        fg_store(yt + 11, c1_2);
-                        fg_store(yt + 12, c1_3);
-                    }
-                    {
-                        const int px = 34;
-                        {
-                            const float *xt = x + b * 700 + y * 100 + px * 20 + block * 20;
-                            const float *wt = w + (block * 9 + n) * 20;
-                            const float *bt = bias + block * 9 + n;
-                            float *yt = out + b * 315 + y * 45 + px * 9 + block * 9 + n;
-                            fg_v c0_0 = fg_load(bt), c0_1 = fg_load(bt + 1), c0_2 = fg_load(bt + 2), c0_3 = fg_load(bt + 3);
-                            {
-                                const float *xk = xt;
-                                for (int k = 0; k < 20; k++, xk += 1, wt += 4) {
-                                    const fg_v w0 = fg_load(wt), w1 = fg_load(wt + 1), w2 = fg_load(wt + 2), w3 = fg_load(wt + 3);
-                                    FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1); FG_FMAS(c0_2, xk[0], w2); FG_FMAS(c0_3, xk[0], w3);
-                                }
-                            }
-                            fg_store(yt, c0_0);
-                            fg_store(yt + 1, c0_1);
-                            fg_store(yt + 2, c0_2);
-                            fg_store(yt + 3, c0_3);
-                        }
-                    }
-                }
-            }
+        fg_store(yt, c0_0);
+        fg_store(yt + 1, c0_1);
+        fg_store(yt + 2, c0_2);
+        fg_store(yt + 3, c0_3);
+        fg_store(yt + 4, c0_4);
+        fg_store(yt + 9, c1_0);
+        fg_store(yt + 10, c1_1);
+        fg_store(yt + 11, c1_2);
+        fg_store(yt + 12, c1_3);
+        fg_store(yt + 13, c1_4);
+    }
+    {
+        const int px = 34;
+        const float *xt = x + px * 20;
+        const float *wt = w;
+        const float *bt = bias;
+        float *yt = out + px * 9;
+        fg_v c0_0 = fg_load(bt), c0_1 = fg_load(bt + 1), c0_2 = fg_load(bt + 2), c0_3 = fg_load(bt + 3), c0_4 = fg_load(bt + 4);
+        const float *xk = xt;
+        for (int k = 0; k < 20; k++, xk++, wt += 5) {
+            const fg_v w0 = fg_load(wt), w1 = fg_load(wt + 1), w2 = fg_load(wt + 2), w3 = fg_load(wt + 3), w4 = fg_load(wt + 4);
+            FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1); FG_FMAS(c0_2, xk[0], w2); FG_FMAS(c0_3, xk[0], w3); FG_FMAS(c0_4, xk[0], w4);
         }
+        fg_store(yt, c0_0);
+        fg_store(yt + 1, c0_1);
+        fg_store(yt + 2, c0_2);
+        fg_store(yt + 3, c0_3);
+        fg_store(yt + 4, c0_4);
+    }
+    const int n = 5;
+    for (int px = 0; px < 34; px += 2) {
+        const float *xt = x + px * 20;
+        const float *wt = w + n * 20;
+        const float *bt = bias + n;
+        float *yt = out + px * 9 + n;
+        fg_v c0_0 = fg_load(bt), c0_1 = fg_load(bt + 1), c0_2 = fg_load(bt + 2), c0_3 = fg_load(bt + 3);
+        fg_v c1_0 = fg_load(bt), c1_1 = fg_load(bt + 1), c1_2 = fg_load(bt + 2), c1_3 = fg_load(bt + 3);
+        const float *xk = xt;
+        for (int k = 0; k < 20; k++, xk++, wt += 4) {
+            const fg_v w0 = fg_fetch(wt), w1 = fg_fetch(wt + 1), w2 = fg_fetch(wt + 2), w3 = fg_fetch(wt + 3);
+            FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1); FG_FMAS(c0_2, xk[0], w2); FG_FMAS(c0_3, xk[0], w3);
+            FG_FMAS(c1_0, xk[20], w0); FG_FMAS(c1_1, xk[20], w1); FG_FMAS(c1_2, xk[20], w2); FG_FMAS(c1_3, xk[20], w3);
+        }
+        fg_store(yt, c0_0);
+        fg_store(yt + 1, c0_1);
+        fg_store(yt + 2, c0_2);
+        fg_store(yt + 3, c0_3);
+        fg_store(yt + 9, c1_0);
+        fg_store(yt + 10, c1_1);
+        fg_store(yt + 11, c1_2);
+        fg_store(yt + 12, c1_3);
+    }
+    {
+        const int px = 34;
+        const float *xt = x + px * 20;
+        const float *wt = w + n * 20;
+        const float *bt = bias + n;
+        float *yt = out + px * 9 + n;
+        fg_v c0_0 = fg_load(bt), c0_1 = fg_load(bt + 1), c0_2 = fg_load(bt + 2), c0_3 = fg_load(bt + 3);
+        const float *xk = xt;
+        for (int k = 0; k < 20; k++, xk++, wt += 4) {
+            const fg_v w0 = fg_load(wt), w1 = fg_load(wt + 1), w2 = fg_load(wt + 2), w3 = fg_load(wt + 3);
+            FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1); FG_FMAS(c0_2, xk[0], w2); FG_FMAS(c0_3, xk[0], w3);
+        }
+        fg_store(yt, c0_0);
+        fg_store(yt + 1, c0_1);
+        fg_store(yt + 2, c0_2);
+        fg_store(yt + 3, c0_3);
     }
 }
 
@@ -606,13 +544,11 @@ FG_KERNEL void mbconv_generic_project(const fg_call *c)
  */
 FG_KERNEL void mbconv_generic_row_major_out_0(const fg_call *c)
 {
-    {
-        const float *x = (const float *)(const void *)(c->arena + 0);
-        float *y = (float *)c->out[0];
-        for (int i0 = 0; i0 < 9; i0++) {
-            for (int i1 = 0; i1 < 35; i1++) {
-                *(y + i0 * 35 + i1) = *(x + i0 + i1 * 9);
-            }
+    const float *x = (const float *)(const void *)(c->arena + 0);
+    float *y = (float *)c->out[0];
+    for (int i0 = 0; i0 < 9; i0++) {
+        for (int i1 = 0; i1 < 35; i1++) {
+            *(y + i0 * 35 + i1) = *(x + i0 + i1 * 9);
         }
     }
 }

@@ -430,13 +430,11 @@ static const mbconv_x86_64_v3_weights_type mbconv_x86_64_v3_weights FG_ALIGNED(6
  */
 FG_KERNEL void mbconv_x86_64_v3_channels_last_in_0(const fg_call *c)
 {
-    {
-        const float *x = (const float *)c->in[0];
-        float *y = (float *)(void *)(c->arena + 0);
-        for (int i0 = 0; i0 < 130; i0++) {
-            for (int i1 = 0; i1 < 6; i1++) {
-                *(y + i0 * 6 + i1) = *(x + i0 + i1 * 130);
-            }
+    const float *x = (const float *)c->in[0];
+    float *y = (float *)(void *)(c->arena + 0);
+    for (int i0 = 0; i0 < 130; i0++) {
+        for (int i1 = 0; i1 < 6; i1++) {
+            *(y + i0 * 6 + i1) = *(x + i0 + i1 * 130);
         }
     }
 }
@@ -467,8 +465,7 @@ FG_KERNEL void mbconv_x86_64_v3_depthwise_expand_depthwise_5x5_silu(const fg_cal
     const float *dbias = (const float *)(const void *)(c->weights + 3136);
     for (int i = 0; i < 560; i += 8) fg_store(ring + i, fg_zero());
     for (int b = 0; b < 1; b++) {
-        for (int n = 0; n < 16; n += 8)
-        {
+        for (int n = 0; n < 16; n += 8) {
             float sums[8];
             for (int j = 0; j < 8; j += 8) fg_store(sums + j, fg_zero());
             int row = -2;
@@ -482,118 +479,104 @@ FG_KERNEL void mbconv_x86_64_v3_depthwise_expand_depthwise_5x5_silu(const fg_cal
                         for (int i = 0; i < 112; i += 8) fg_store(to + i, fg_zero());
                         continue;
                     }
-                    {
-                        const int px = 0;
-                        {
-                            const float *xt = x + b * 780 + row * 60 + px * 6;
-                            const float *wt = w + n * 6;
-                            const float *bt = bias + n;
-                            float *yt = to + (px + 2) * 8;
-                            fg_v c0_0 = fg_load(bt);
-                            fg_v c1_0 = fg_load(bt);
-                            fg_v c2_0 = fg_load(bt);
-                            fg_v c3_0 = fg_load(bt);
-                            fg_v c4_0 = fg_load(bt);
-                            fg_v c5_0 = fg_load(bt);
-                            fg_v c6_0 = fg_load(bt);
-                            fg_v c7_0 = fg_load(bt);
-                            fg_v c8_0 = fg_load(bt);
-                            fg_v c9_0 = fg_load(bt);
-                            {
-                                const float *xk = xt;
-                                for (int k = 0; k < 6; k++, xk += 1, wt += 8, ahead += 1) {
-                                    FG_PREFETCH(ahead);
-                                    const fg_v w0 = fg_load(wt);
-                                    FG_FMAS(c0_0, xk[0], w0);
-                                    FG_FMAS(c1_0, xk[6], w0);
-                                    FG_FMAS(c2_0, xk[12], w0);
-                                    FG_FMAS(c3_0, xk[18], w0);
-                                    FG_FMAS(c4_0, xk[24], w0);
-                                    FG_FMAS(c5_0, xk[30], w0);
-                                    FG_FMAS(c6_0, xk[36], w0);
-                                    FG_FMAS(c7_0, xk[42], w0);
-                                    FG_FMAS(c8_0, xk[48], w0);
-                                    FG_FMAS(c9_0, xk[54], w0);
-                                }
-                            }
-                            c0_0 = (fg_silu(c0_0));
-                            fg_store(yt, c0_0);
-                            c1_0 = (fg_silu(c1_0));
-                            fg_store(yt + 8, c1_0);
-                            c2_0 = (fg_silu(c2_0));
-                            fg_store(yt + 16, c2_0);
-                            c3_0 = (fg_silu(c3_0));
-                            fg_store(yt + 24, c3_0);
-                            c4_0 = (fg_silu(c4_0));
-                            fg_store(yt + 32, c4_0);
-                            c5_0 = (fg_silu(c5_0));
-                            fg_store(yt + 40, c5_0);
-                            c6_0 = (fg_silu(c6_0));
-                            fg_store(yt + 48, c6_0);
-                            c7_0 = (fg_silu(c7_0));
-                            fg_store(yt + 56, c7_0);
-                            c8_0 = (fg_silu(c8_0));
-                            fg_store(yt + 64, c8_0);
-                            c9_0 = (fg_silu(c9_0));
-                            fg_store(yt + 72, c9_0);
-                        }
+                    const float *xt = x + b * 780 + row * 60;
+                    const float *wt = w + n * 6;
+                    const float *bt = bias + n;
+                    float *yt = to + 2 * 8;
+                    fg_v c0_0 = fg_load(bt);
+                    fg_v c1_0 = fg_load(bt);
+                    fg_v c2_0 = fg_load(bt);
+                    fg_v c3_0 = fg_load(bt);
+                    fg_v c4_0 = fg_load(bt);
+                    fg_v c5_0 = fg_load(bt);
+                    fg_v c6_0 = fg_load(bt);
+                    fg_v c7_0 = fg_load(bt);
+                    fg_v c8_0 = fg_load(bt);
+                    fg_v c9_0 = fg_load(bt);
+                    const float *xk = xt;
+                    for (int k = 0; k < 6; k++, xk++, wt += 8, ahead++) {
+                        FG_PREFETCH(ahead);
+                        const fg_v w0 = fg_load(wt);
+                        FG_FMAS(c0_0, xk[0], w0);
+                        FG_FMAS(c1_0, xk[6], w0);
+                        FG_FMAS(c2_0, xk[12], w0);
+                        FG_FMAS(c3_0, xk[18], w0);
+                        FG_FMAS(c4_0, xk[24], w0);
+                        FG_FMAS(c5_0, xk[30], w0);
+                        FG_FMAS(c6_0, xk[36], w0);
+                        FG_FMAS(c7_0, xk[42], w0);
+                        FG_FMAS(c8_0, xk[48], w0);
+                        FG_FMAS(c9_0, xk[54], w0);
                     }
+                    c0_0 = fg_silu(c0_0);
+                    fg_store(yt, c0_0);
+                    c1_0 = fg_silu(c1_0);
+                    fg_store(yt + 8, c1_0);
+                    c2_0 = fg_silu(c2_0);
+                    fg_store(yt + 16, c2_0);
+                    c3_0 = fg_silu(c3_0);
+                    fg_store(yt + 24, c3_0);
+                    c4_0 = fg_silu(c4_0);
+                    fg_store(yt + 32, c4_0);
+                    c5_0 = fg_silu(c5_0);
+                    fg_store(yt + 40, c5_0);
+                    c6_0 = fg_silu(c6_0);
+                    fg_store(yt + 48, c6_0);
+                    c7_0 = fg_silu(c7_0);
+                    fg_store(yt + 56, c7_0);
+                    c8_0 = fg_silu(c8_0);
+                    fg_store(yt + 64, c8_0);
+                    c9_0 = fg_silu(c9_0);
+                    fg_store(yt + 72, c9_0);
                 }
-                for (int ky = 0; ky < 5; ky++) r[ky] = ring + (y * 2 + ky * 1) % 5 * 112;
-                for (int j = 0; j < 8; j += 8)
-                {
+                for (int ky = 0; ky < 5; ky++) r[ky] = ring + (y * 2 + ky) % 5 * 112;
+                for (int j = 0; j < 8; j += 8) {
                     const float *wd = dw + (n + j) * 25;
                     const fg_v bd = fg_load(dbias + n + j);
                     fg_v s = fg_zero();
-                    {
-                        const int px = 0;
-                        {
-                            fg_v a0 = bd, a1 = bd, a2 = bd, a3 = bd, a4 = bd;
-                            const float *wk = wd;
-                            for (int ky = 0; ky < 5; ky++) {
-                                const float *q = r[ky] + j + px * 16;
-                                const fg_v w0 = fg_load(wk), w1 = fg_load(wk + 8), w2 = fg_load(wk + 16), w3 = fg_load(wk + 24), w4 = fg_load(wk + 32);
-                                wk += 40;
-                                fg_v v;
-                                v = fg_load(q); FG_FMA(a0, v, w0);
-                                v = fg_load(q + 8); FG_FMA(a0, v, w1);
-                                v = fg_load(q + 16); FG_FMA(a1, v, w0); FG_FMA(a0, v, w2);
-                                v = fg_load(q + 24); FG_FMA(a1, v, w1); FG_FMA(a0, v, w3);
-                                v = fg_load(q + 32); FG_FMA(a2, v, w0); FG_FMA(a1, v, w2); FG_FMA(a0, v, w4);
-                                v = fg_load(q + 40); FG_FMA(a2, v, w1); FG_FMA(a1, v, w3);
-                                v = fg_load(q + 48); FG_FMA(a3, v, w0); FG_FMA(a2, v, w2); FG_FMA(a1, v, w4);
-                                v = fg_load(q + 56); FG_FMA(a3, v, w1); FG_FMA(a2, v, w3);
-                                v = fg_load(q + 64); FG_FMA(a4, v, w0); FG_FMA(a3, v, w2); FG_FMA(a2, v, w4);
-                                v = fg_load(q + 72); FG_FMA(a4, v, w1); FG_FMA(a3, v, w3);
-                                v = fg_load(q + 80); FG_FMA(a4, v, w2); FG_FMA(a3, v, w4);
-                                v = fg_load(q + 88); FG_FMA(a4, v, w3);
-                                v = fg_load(q + 96); FG_FMA(a4, v, w4);
-                            }
-                            float *yt = out + b * 700 + y * 100 + px * 20 + n + j;
-                            a0 = (fg_silu(a0));
-                            s = fg_add(s, a0);
-                            fg_store(yt, a0);
-                            a1 = (fg_silu(a1));
-                            s = fg_add(s, a1);
-                            fg_store(yt + 20, a1);
-                            a2 = (fg_silu(a2));
-                            s = fg_add(s, a2);
-                            fg_store(yt + 40, a2);
-                            a3 = (fg_silu(a3));
-                            s = fg_add(s, a3);
-                            fg_store(yt + 60, a3);
-                            a4 = (fg_silu(a4));
-                            s = fg_add(s, a4);
-                            fg_store(yt + 80, a4);
-                        }
+                    fg_v a0 = bd, a1 = bd, a2 = bd, a3 = bd, a4 = bd;
+                    const float *wk = wd;
+                    for (int ky = 0; ky < 5; ky++) {
+                        const float *q = r[ky] + j;
+                        const fg_v w0 = fg_load(wk), w1 = fg_load(wk + 8), w2 = fg_load(wk + 16), w3 = fg_load(wk + 24), w4 = fg_load(wk + 32);
+                        wk += 40;
+                        fg_v v;
+                        v = fg_load(q); FG_FMA(a0, v, w0);
+                        v = fg_load(q + 8); FG_FMA(a0, v, w1);
+                        v = fg_load(q + 16); FG_FMA(a1, v, w0); FG_FMA(a0, v, w2);
+                        v = fg_load(q + 24); FG_FMA(a1, v, w1); FG_FMA(a0, v, w3);
+                        v = fg_load(q + 32); FG_FMA(a2, v, w0); FG_FMA(a1, v, w2); FG_FMA(a0, v, w4);
+                        v = fg_load(q + 40); FG_FMA(a2, v, w1); FG_FMA(a1, v, w3);
+                        v = fg_load(q + 48); FG_FMA(a3, v, w0); FG_FMA(a2, v, w2); FG_FMA(a1, v, w4);
+                        v = fg_load(q + 56); FG_FMA(a3, v, w1); FG_FMA(a2, v, w3);
+                        v = fg_load(q + 64); FG_FMA(a4, v, w0); FG_FMA(a3, v, w2); FG_FMA(a2, v, w4);
+                        v = fg_load(q + 72); FG_FMA(a4, v, w1); FG_FMA(a3, v, w3);
+                        v = fg_load(q + 80); FG_FMA(a4, v, w2); FG_FMA(a3, v, w4);
+                        v = fg_load(q + 88); FG_FMA(a4, v, w3);
+                        v = fg_load(q + 96); FG_FMA(a4, v, w4);
                     }
+                    float *yt = out + b * 700 + y * 100 + n + j;
+                    a0 = fg_silu(a0);
+                    s = fg_add(s, a0);
+                    fg_store(yt, a0);
+                    a1 = fg_silu(a1);
+                    s = fg_add(s, a1);
+                    fg_store(yt + 20, a1);
+                    a2 = fg_silu(a2);
+                    s = fg_add(s, a2);
+                    fg_store(yt + 40, a2);
+                    a3 = fg_silu(a3);
+                    s = fg_add(s, a3);
+                    fg_store(yt + 60, a3);
+                    a4 = fg_silu(a4);
+                    s = fg_add(s, a4);
+                    fg_store(yt + 80, a4);
                     fg_store(sums + j, fg_add(fg_load(sums + j), s));
                 }
             }
-            for (int j = 0; j < 8; j += 8)
-            {
+            for (int j = 0; j < 8; j += 8) {
                 const fg_v mean = fg_mul(fg_load(sums + j), fg_set1(1.0f / 35.0f));
-                float *squeezed = tap + b * 20 + (n + j) * 1;
+                float *squeezed = tap + b * 20 + (n + j);
                 fg_store(squeezed, mean);
             }
         }
@@ -613,121 +596,104 @@ FG_KERNEL void mbconv_x86_64_v3_depthwise_expand_depthwise_5x5_silu(const fg_cal
                             for (int i = 0; i < 112; i += 8) fg_store(to + i, fg_zero());
                             continue;
                         }
-                        {
-                            const int px = 0;
-                            {
-                                const float *xt = x + b * 780 + row * 60 + px * 6;
-                                const float *wt = w + n * 6;
-                                const float *bt = bias + n;
-                                float *yt = to + (px + 2) * 8;
-                                fg_v c0_0 = fg_load(bt);
-                                fg_v c1_0 = fg_load(bt);
-                                fg_v c2_0 = fg_load(bt);
-                                fg_v c3_0 = fg_load(bt);
-                                fg_v c4_0 = fg_load(bt);
-                                fg_v c5_0 = fg_load(bt);
-                                fg_v c6_0 = fg_load(bt);
-                                fg_v c7_0 = fg_load(bt);
-                                fg_v c8_0 = fg_load(bt);
-                                fg_v c9_0 = fg_load(bt);
-                                {
-                                    const float *xk = xt;
-                                    for (int k = 0; k < 6; k++, xk += 1, wt += 8, ahead += 1) {
-                                        FG_PREFETCH(ahead);
-                                        const fg_v w0 = fg_load(wt);
-                                        FG_FMAS(c0_0, xk[0], w0);
-                                        FG_FMAS(c1_0, xk[6], w0);
-                                        FG_FMAS(c2_0, xk[12], w0);
-                                        FG_FMAS(c3_0, xk[18], w0);
-                                        FG_FMAS(c4_0, xk[24], w0);
-                                        FG_FMAS(c5_0, xk[30], w0);
-                                        FG_FMAS(c6_0, xk[36], w0);
-                                        FG_FMAS(c7_0, xk[42], w0);
-                                        FG_FMAS(c8_0, xk[48], w0);
-                                        FG_FMAS(c9_0, xk[54], w0);
-                                    }
-                                }
-                                c0_0 = (fg_silu(c0_0));
-                                fg_store(yt, c0_0);
-                                c1_0 = (fg_silu(c1_0));
-                                fg_store(yt + 8, c1_0);
-                                c2_0 = (fg_silu(c2_0));
-                                fg_store(yt + 16, c2_0);
-                                c3_0 = (fg_silu(c3_0));
-                                fg_store(yt + 24, c3_0);
-                                c4_0 = (fg_silu(c4_0));
-                                fg_store(yt + 32, c4_0);
-                                c5_0 = (fg_silu(c5_0));
-                                fg_store(yt + 40, c5_0);
-                                c6_0 = (fg_silu(c6_0));
-                                fg_store(yt + 48, c6_0);
-                                c7_0 = (fg_silu(c7_0));
-                                fg_store(yt + 56, c7_0);
-                                c8_0 = (fg_silu(c8_0));
-                                fg_store(yt + 64, c8_0);
-                                c9_0 = (fg_silu(c9_0));
-                                fg_store(yt + 72, c9_0);
-                            }
+                        const float *xt = x + b * 780 + row * 60;
+                        const float *wt = w + n * 6;
+                        const float *bt = bias + n;
+                        float *yt = to + 2 * 8;
+                        fg_v c0_0 = fg_load(bt);
+                        fg_v c1_0 = fg_load(bt);
+                        fg_v c2_0 = fg_load(bt);
+                        fg_v c3_0 = fg_load(bt);
+                        fg_v c4_0 = fg_load(bt);
+                        fg_v c5_0 = fg_load(bt);
+                        fg_v c6_0 = fg_load(bt);
+                        fg_v c7_0 = fg_load(bt);
+                        fg_v c8_0 = fg_load(bt);
+                        fg_v c9_0 = fg_load(bt);
+                        const float *xk = xt;
+                        for (int k = 0; k < 6; k++, xk++, wt += 8, ahead++) {
+                            FG_PREFETCH(ahead);
+                            const fg_v w0 = fg_load(wt);
+                            FG_FMAS(c0_0, xk[0], w0);
+                            FG_FMAS(c1_0, xk[6], w0);
+                            FG_FMAS(c2_0, xk[12], w0);
+                            FG_FMAS(c3_0, xk[18], w0);
+                            FG_FMAS(c4_0, xk[24], w0);
+                            FG_FMAS(c5_0, xk[30], w0);
+                            FG_FMAS(c6_0, xk[36], w0);
+                            FG_FMAS(c7_0, xk[42], w0);
+                            FG_FMAS(c8_0, xk[48], w0);
+                            FG_FMAS(c9_0, xk[54], w0);
                         }
+                        c0_0 = fg_silu(c0_0);
+                        fg_store(yt, c0_0);
+                        c1_0 = fg_silu(c1_0);
+                        fg_store(yt + 8, c1_0);
+                        c2_0 = fg_silu(c2_0);
+                        fg_store(yt + 16, c2_0);
+                        c3_0 = fg_silu(c3_0);
+                        fg_store(yt + 24, c3_0);
+                        c4_0 = fg_silu(c4_0);
+                        fg_store(yt + 32, c4_0);
+                        c5_0 = fg_silu(c5_0);
+                        fg_store(yt + 40, c5_0);
+                        c6_0 = fg_silu(c6_0);
+                        fg_store(yt + 48, c6_0);
+                        c7_0 = fg_silu(c7_0);
+                        fg_store(yt + 56, c7_0);
+                        c8_0 = fg_silu(c8_0);
+                        fg_store(yt + 64, c8_0);
+                        c9_0 = fg_silu(c9_0);
+                        fg_store(yt + 72, c9_0);
                     }
-                    for (int ky = 0; ky < 5; ky++) r[ky] = ring + (y * 2 + ky * 1) % 5 * 112;
+                    for (int ky = 0; ky < 5; ky++) r[ky] = ring + (y * 2 + ky) % 5 * 112;
+                    const float *wd = dw + n * 25;
+                    const fg_v bd = fg_load(dbias + n);
+                    fg_v s = fg_zero();
                     {
-                        const int j = 0;
-                        {
-                            const float *wd = dw + (n + j) * 25;
-                            const fg_v bd = fg_load(dbias + n + j);
-                            fg_v s = fg_zero();
-                            {
-                                const int px = 0;
-                                {
-                                    fg_v a0 = bd, a1 = bd, a2 = bd, a3 = bd, a4 = bd;
-                                    const float *wk = wd;
-                                    for (int ky = 0; ky < 5; ky++) {
-                                        const float *q = r[ky] + j + px * 16;
-                                        const fg_v w0 = fg_load(wk), w1 = fg_load(wk + 8), w2 = fg_load(wk + 16), w3 = fg_load(wk + 24), w4 = fg_load(wk + 32);
-                                        wk += 40;
-                                        fg_v v;
-                                        v = fg_load(q); FG_FMA(a0, v, w0);
-                                        v = fg_load(q + 8); FG_FMA(a0, v, w1);
-                                        v = fg_load(q + 16); FG_FMA(a1, v, w0); FG_FMA(a0, v, w2);
-                                        v = fg_load(q + 24); FG_FMA(a1, v, w1); FG_FMA(a0, v, w3);
-                                        v = fg_load(q + 32); FG_FMA(a2, v, w0); FG_FMA(a1, v, w2); FG_FMA(a0, v, w4);
-                                        v = fg_load(q + 40); FG_FMA(a2, v, w1); FG_FMA(a1, v, w3);
-                                        v = fg_load(q + 48); FG_FMA(a3, v, w0); FG_FMA(a2, v, w2); FG_FMA(a1, v, w4);
-                                        v = fg_load(q + 56); FG_FMA(a3, v, w1); FG_FMA(a2, v, w3);
-                                        v = fg_load(q + 64); FG_FMA(a4, v, w0); FG_FMA(a3, v, w2); FG_FMA(a2, v, w4);
-                                        v = fg_load(q + 72); FG_FMA(a4, v, w1); FG_FMA(a3, v, w3);
-                                        v = fg_load(q + 80); FG_FMA(a4, v, w2); FG_FMA(a3, v, w4);
-                                        v = fg_load(q + 88); FG_FMA(a4, v, w3);
-                                        v = fg_load(q + 96); FG_FMA(a4, v, w4);
-                                    }
-                                    float *yt = out + b * 700 + y * 100 + px * 20 + n + j;
-                                    a0 = (fg_silu(a0));
-                                    s = fg_add(s, a0);
-                                    fg_storen(yt, a0, 4);
-                                    a1 = (fg_silu(a1));
-                                    s = fg_add(s, a1);
-                                    fg_storen(yt + 20, a1, 4);
-                                    a2 = (fg_silu(a2));
-                                    s = fg_add(s, a2);
-                                    fg_storen(yt + 40, a2, 4);
-                                    a3 = (fg_silu(a3));
-                                    s = fg_add(s, a3);
-                                    fg_storen(yt + 60, a3, 4);
-                                    a4 = (fg_silu(a4));
-                                    s = fg_add(s, a4);
-                                    fg_storen(yt + 80, a4, 4);
-                                }
-                            }
-                            fg_store(sums + j, fg_add(fg_load(sums + j), s));
+                        fg_v a0 = bd, a1 = bd, a2 = bd, a3 = bd, a4 = bd;
+                        const float *wk = wd;
+                        for (int ky = 0; ky < 5; ky++) {
+                            const float *q = r[ky];
+                            const fg_v w0 = fg_load(wk), w1 = fg_load(wk + 8), w2 = fg_load(wk + 16), w3 = fg_load(wk + 24), w4 = fg_load(wk + 32);
+                            wk += 40;
+                            fg_v v;
+                            v = fg_load(q); FG_FMA(a0, v, w0);
+                            v = fg_load(q + 8); FG_FMA(a0, v, w1);
+                            v = fg_load(q + 16); FG_FMA(a1, v, w0); FG_FMA(a0, v, w2);
+                            v = fg_load(q + 24); FG_FMA(a1, v, w1); FG_FMA(a0, v, w3);
+                            v = fg_load(q + 32); FG_FMA(a2, v, w0); FG_FMA(a1, v, w2); FG_FMA(a0, v, w4);
+                            v = fg_load(q + 40); FG_FMA(a2, v, w1); FG_FMA(a1, v, w3);
+                            v = fg_load(q + 48); FG_FMA(a3, v, w0); FG_FMA(a2, v, w2); FG_FMA(a1, v, w4);
+                            v = fg_load(q + 56); FG_FMA(a3, v, w1); FG_FMA(a2, v, w3);
+                            v = fg_load(q + 64); FG_FMA(a4, v, w0); FG_FMA(a3, v, w2); FG_FMA(a2, v, w4);
+                            v = fg_load(q + 72); FG_FMA(a4, v, w1); FG_FMA(a3, v, w3);
+                            v = fg_load(q + 80); FG_FMA(a4, v, w2); FG_FMA(a3, v, w4);
+                            v = fg_load(q + 88); FG_FMA(a4, v, w3);
+                            v = fg_load(q + 96); FG_FMA(a4, v, w4);
                         }
+                        float *yt = out + b * 700 + y * 100 + n;
+                        a0 = fg_silu(a0);
+                        s = fg_add(s, a0);
+                        fg_storen(yt, a0, 4);
+                        a1 = fg_silu(a1);
+                        s = fg_add(s, a1);
+                        fg_storen(yt + 20, a1, 4);
+                        a2 = fg_silu(a2);
+                        s = fg_add(s, a2);
+                        fg_storen(yt + 40, a2, 4);
+                        a3 = fg_silu(a3);
+                        s = fg_add(s, a3);
+                        fg_storen(yt + 60, a3, 4);
+                        a4 = fg_silu(a4);
+                        s = fg_add(s, a4);
+                        fg_storen(yt + 80, a4, 4);
                     }
+                    fg_store(sums, fg_add(fg_load(sums), s));
                 }
-                {
-                    const fg_v mean = fg_mul(fg_load(sums), fg_set1(1.0f / 35.0f));
-                    float *squeezed = tap + b * 20 + (n) * 1;
-                    fg_storen(squeezed, mean, 4);
-                }
+                const fg_v mean = fg_mul(fg_load(sums), fg_set1(1.0f / 35.0f));
+                float *squeezed = tap + b * 20 + n;
+                fg_storen(squeezed, mean, 4);
             }
         }
     }
@@ -755,46 +721,36 @@ FG_KERNEL void mbconv_x86_64_v3_excite_gate(const fg_call *c)
     float *h1 = (float *)(void *)(c->arena + 0);
     for (int b = 0; b < 1; b++) {
         {
-            const int n = 0;
-            {
-                const float *xt = x + b * 0;
-                const float *wt = weights0 + n * 20;
-                const float *bt = bias0 + n;
-                float *yt = h1 + n;
-                fg_v c0_0 = fg_load(bt);
-                {
-                    const float *xk = xt;
-                    for (int k = 0; k < 20; k++, xk += 1, wt += 8) {
-                        const fg_v w0 = fg_load(wt);
-                        FG_FMAS(c0_0, xk[0], w0);
-                    }
-                }
-                c0_0 = (fg_silu(c0_0));
-                fg_store(yt + 0, c0_0);
+            const float *xt = x;
+            const float *wt = weights0;
+            const float *bt = bias0;
+            float *yt = h1;
+            fg_v c0_0 = fg_load(bt);
+            const float *xk = xt;
+            for (int k = 0; k < 20; k++, xk++, wt += 8) {
+                const fg_v w0 = fg_load(wt);
+                FG_FMAS(c0_0, xk[0], w0);
             }
+            c0_0 = fg_silu(c0_0);
+            fg_store(yt, c0_0);
         }
         {
-            const int n = 0;
-            {
-                const float *xt = h1;
-                const float *wt = weights1 + n * 5;
-                const float *bt = bias1 + n;
-                float *yt = out + b * 0 + n;
-                fg_v c0_0 = fg_load(bt), c0_1 = fg_load(bt + 8), c0_2 = fg_load(bt + 16);
-                {
-                    const float *xk = xt;
-                    for (int k = 0; k < 5; k++, xk += 1, wt += 24) {
-                        const fg_v w0 = fg_load(wt), w1 = fg_load(wt + 8), w2 = fg_load(wt + 16);
-                        FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1); FG_FMAS(c0_2, xk[0], w2);
-                    }
-                }
-                c0_0 = fg_sigmoid(c0_0);
-                fg_store(yt + 0, c0_0);
-                c0_1 = fg_sigmoid(c0_1);
-                fg_store(yt + 8, c0_1);
-                c0_2 = fg_sigmoid(c0_2);
-                fg_storen(yt + 16, c0_2, 4);
+            const float *xt = h1;
+            const float *wt = weights1;
+            const float *bt = bias1;
+            float *yt = out;
+            fg_v c0_0 = fg_load(bt), c0_1 = fg_load(bt + 8), c0_2 = fg_load(bt + 16);
+            const float *xk = xt;
+            for (int k = 0; k < 5; k++, xk++, wt += 24) {
+                const fg_v w0 = fg_load(wt), w1 = fg_load(wt + 8), w2 = fg_load(wt + 16);
+                FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1); FG_FMAS(c0_2, xk[0], w2);
             }
+            c0_0 = fg_sigmoid(c0_0);
+            fg_store(yt, c0_0);
+            c0_1 = fg_sigmoid(c0_1);
+            fg_store(yt + 8, c0_1);
+            c0_2 = fg_sigmoid(c0_2);
+            fg_storen(yt + 16, c0_2, 4);
         }
     }
 }
@@ -817,91 +773,79 @@ FG_KERNEL void mbconv_x86_64_v3_project(const fg_call *c)
     const float *packed = (const float *)(const void *)(c->weights + 4608);
     const float *bias = (const float *)(const void *)(c->weights + 5888);
     for (int b = 0; b < 1; b++) {
-        {
-            const float *from = packed, *gate = scale + b * 20;
-            float *to = w;
-            for (int k = 0; k < 20; k++, from += 16, to += 16) {
-                const fg_v g = fg_set1(gate[k % 20]);
-                fg_store(to, fg_mul(g, fg_load(from)));
-                fg_store(to + 8, fg_mul(g, fg_load(from + 8)));
-            }
+        const float *from = packed, *gate = scale + b * 20;
+        float *to = w;
+        for (int k = 0; k < 20; k++, from += 16, to += 16) {
+            const fg_v g = fg_set1(gate[k % 20]);
+            fg_store(to, fg_mul(g, fg_load(from)));
+            fg_store(to + 8, fg_mul(g, fg_load(from + 8)));
         }
         for (int block = 0; block < 1; block++) {
-            {
-                const int n = 0;
-                for (int y = 0; y < 1; y++) {
-                    for (int px = 0; px < 30; px += 6)
-                    {
-                        const float *xt = x + b * 700 + y * 100 + px * 20 + block * 20;
-                        const float *wt = w + (block * 16 + n) * 20;
-                        const float *bt = bias + block * 16 + n;
-                        float *yt = out + b * 315 + y * 45 + px * 9 + block * 9 + n;
-                        fg_v c0_0 = fg_load(bt), c0_1 = fg_load(bt + 8);
-                        fg_v c1_0 = fg_load(bt), c1_1 = fg_load(bt + 8);
-                        fg_v c2_0 = fg_load(bt), c2_1 = fg_load(bt + 8);
-                        fg_v c3_0 = fg_load(bt), c3_1 = fg_load(bt + 8);
-                        fg_v c4_0 = fg_load(bt), c4_1 = fg_load(bt + 8);
-                        fg_v c5_0 = fg_load(bt), c5_1 = fg_load(bt + 8);
-                        {
-                            const float *xk = xt;
-                            for (int k = 0; k < 20; k++, xk += 1, wt += 16) {
-                                const fg_v w0 = fg_fetch(wt), w1 = fg_fetch(wt + 8);
-                                FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1);
-                                FG_FMAS(c1_0, xk[20], w0); FG_FMAS(c1_1, xk[20], w1);
-                                FG_FMAS(c2_0, xk[40], w0); FG_FMAS(c2_1, xk[40], w1);
-                                FG_FMAS(c3_0, xk[60], w0); FG_FMAS(c3_1, xk[60], w1);
-                                FG_FMAS(c4_0, xk[80], w0); FG_FMAS(c4_1, xk[80], w1);
-                                FG_FMAS(c5_0, xk[100], w0); FG_FMAS(c5_1, xk[100], w1);
-                            }
-                        }
-                        fg_store(yt, c0_0);
-                        fg_storen(yt + 8, c0_1, 1);
-                        fg_store(yt + 9, c1_0);
-                        fg_storen(yt + 17, c1_1, 1);
-                        fg_store(yt + 18, c2_0);
-                        fg_storen(yt + 26, c2_1, 1);
-                        fg_store(yt + 27, c3_0);
-                        fg_storen(yt + 35, c3_1, 1);
-                        fg_store(yt + 36, c4_0);
-                        fg_storen(yt + 44, c4_1, 1);
-                        fg_store(yt + 45, c5_0);
-                        fg_storen(yt + 53, c5_1, 1);
+            for (int y = 0; y < 1; y++) {
+                for (int px = 0; px < 30; px += 6) {
+                    const float *xt = x + b * 700 + y * 100 + px * 20 + block * 20;
+                    const float *wt = w + block * 16 * 20;
+                    const float *bt = bias + block * 16;
+                    float *yt = out + b * 315 + y * 45 + px * 9 + block * 9;
+                    fg_v c0_0 = fg_load(bt), c0_1 = fg_load(bt + 8);
+                    fg_v c1_0 = fg_load(bt), c1_1 = fg_load(bt + 8);
+                    fg_v c2_0 = fg_load(bt), c2_1 = fg_load(bt + 8);
+                    fg_v c3_0 = fg_load(bt), c3_1 = fg_load(bt + 8);
+                    fg_v c4_0 = fg_load(bt), c4_1 = fg_load(bt + 8);
+                    fg_v c5_0 = fg_load(bt), c5_1 = fg_load(bt + 8);
+                    const float *xk = xt;
+                    for (int k = 0; k < 20; k++, xk++, wt += 16) {
+                        const fg_v w0 = fg_fetch(wt), w1 = fg_fetch(wt + 8);
+                        FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1);
+                        FG_FMAS(c1_0, xk[20], w0); FG_FMAS(c1_1, xk[20], w1);
+                        FG_FMAS(c2_0, xk[40], w0); FG_FMAS(c2_1, xk[40], w1);
+                        FG_FMAS(c3_0, xk[60], w0); FG_FMAS(c3_1, xk[60], w1);
+                        FG_FMAS(c4_0, xk[80], w0); FG_FMAS(c4_1, xk[80], w1);
+                        FG_FMAS(c5_0, xk[100], w0); FG_FMAS(c5_1, xk[100], w1);
                     }
-                    {
-                        const int px = 30;
-                        {
-                            const float *xt = x + b * 700 + y * 100 + px * 20 + block * 20;
-                            const float *wt = w + (block * 16 + n) * 20;
-                            const float *bt = bias + block * 16 + n;
-                            float *yt = out + b * 315 + y * 45 + px * 9 + block * 9 + n;
-                            fg_v c0_0 = fg_load(bt), c0_1 = fg_load(bt + 8);
-                            fg_v c1_0 = fg_load(bt), c1_1 = fg_load(bt + 8);
-                            fg_v c2_0 = fg_load(bt), c2_1 = fg_load(bt + 8);
-                            fg_v c3_0 = fg_load(bt), c3_1 = fg_load(bt + 8);
-                            fg_v c4_0 = fg_load(bt), c4_1 = fg_load(bt + 8);
-                            {
-                                const float *xk = xt;
-                                for (int k = 0; k < 20; k++, xk += 1, wt += 16) {
-                                    const fg_v w0 = fg_fetch(wt), w1 = fg_fetch(wt + 8);
-                                    FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1);
-                                    FG_FMAS(c1_0, xk[20], w0); FG_FMAS(c1_1, xk[20], w1);
-                                    FG_FMAS(c2_0, xk[40], w0); FG_FMAS(c2_1, xk[40], w1);
-                                    FG_FMAS(c3_0, xk[60], w0); FG_FMAS(c3_1, xk[60], w1);
-                                    FG_FMAS(c4_0, xk[80], w0); FG_FMAS(c4_1, xk[80], w1);
-                                }
-                            }
-                            fg_store(yt, c0_0);
-                            fg_storen(yt + 8, c0_1, 1);
-                            fg_store(yt + 9, c1_0);
-                            fg_storen(yt + 17, c1_1, 1);
-                            fg_store(yt + 18, c2_0);
-                            fg_storen(yt + 26, c2_1, 1);
-                            fg_store(yt + 27, c3_0);
-                            fg_storen(yt + 35, c3_1, 1);
-                            fg_store(yt + 36, c4_0);
-                            fg_storen(yt + 44, c4_1, 1);
-                        }
+                    fg_store(yt, c0_0);
+                    fg_storen(yt + 8, c0_1, 1);
+                    fg_store(yt + 9, c1_0);
+                    fg_storen(yt + 17, c1_1, 1);
+                    fg_store(yt + 18, c2_0);
+                    fg_storen(yt + 26, c2_1, 1);
+                    fg_store(yt + 27, c3_0);
+                    fg_storen(yt + 35, c3_1, 1);
+                    fg_store(yt + 36, c4_0);
+                    fg_storen(yt + 44, c4_1, 1);
+                    fg_store(yt + 45, c5_0);
+                    fg_storen(yt + 53, c5_1, 1);
+                }
+                {
+                    const int px = 30;
+                    const float *xt = x + b * 700 + y * 100 + px * 20 + block * 20;
+                    const float *wt = w + block * 16 * 20;
+                    const float *bt = bias + block * 16;
+                    float *yt = out + b * 315 + y * 45 + px * 9 + block * 9;
+                    fg_v c0_0 = fg_load(bt), c0_1 = fg_load(bt + 8);
+                    fg_v c1_0 = fg_load(bt), c1_1 = fg_load(bt + 8);
+                    fg_v c2_0 = fg_load(bt), c2_1 = fg_load(bt + 8);
+                    fg_v c3_0 = fg_load(bt), c3_1 = fg_load(bt + 8);
+                    fg_v c4_0 = fg_load(bt), c4_1 = fg_load(bt + 8);
+                    const float *xk = xt;
+                    for (int k = 0; k < 20; k++, xk++, wt += 16) {
+                        const fg_v w0 = fg_fetch(wt), w1 = fg_fetch(wt + 8);
+                        FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1);
+                        FG_FMAS(c1_0, xk[20], w0); FG_FMAS(c1_1, xk[20], w1);
+                        FG_FMAS(c2_0, xk[40], w0); FG_FMAS(c2_1, xk[40], w1);
+                        FG_FMAS(c3_0, xk[60], w0); FG_FMAS(c3_1, xk[60], w1);
+                        FG_FMAS(c4_0, xk[80], w0); FG_FMAS(c4_1, xk[80], w1);
                     }
+                    fg_store(yt, c0_0);
+                    fg_storen(yt + 8, c0_1, 1);
+                    fg_store(yt + 9, c1_0);
+                    fg_storen(yt + 17, c1_1, 1);
+                    fg_store(yt + 18, c2_0);
+                    fg_storen(yt + 26, c2_1, 1);
+                    fg_store(yt + 27, c3_0);
+                    fg_storen(yt + 35, c3_1, 1);
+                    fg_store(yt + 36, c4_0);
+                    fg_storen(yt + 44, c4_1, 1);
                 }
             }
         }
@@ -916,13 +860,11 @@ FG_KERNEL void mbconv_x86_64_v3_project(const fg_call *c)
  */
 FG_KERNEL void mbconv_x86_64_v3_row_major_out_0(const fg_call *c)
 {
-    {
-        const float *x = (const float *)(const void *)(c->arena + 1280);
-        float *y = (float *)c->out[0];
-        for (int i0 = 0; i0 < 9; i0++) {
-            for (int i1 = 0; i1 < 35; i1++) {
-                *(y + i0 * 35 + i1) = *(x + i0 + i1 * 9);
-            }
+    const float *x = (const float *)(const void *)(c->arena + 1280);
+    float *y = (float *)c->out[0];
+    for (int i0 = 0; i0 < 9; i0++) {
+        for (int i1 = 0; i1 < 35; i1++) {
+            *(y + i0 * 35 + i1) = *(x + i0 + i1 * 9);
         }
     }
 }

@@ -455,13 +455,11 @@ static const mbconv_x86_64_v4_weights_type mbconv_x86_64_v4_weights FG_ALIGNED(6
  */
 FG_KERNEL void mbconv_x86_64_v4_channels_last_in_0(const fg_call *c)
 {
-    {
-        const float *x = (const float *)c->in[0];
-        float *y = (float *)(void *)(c->arena + 8960);
-        for (int i0 = 0; i0 < 130; i0++) {
-            for (int i1 = 0; i1 < 6; i1++) {
-                *(y + i0 * 6 + i1) = *(x + i0 + i1 * 130);
-            }
+    const float *x = (const float *)c->in[0];
+    float *y = (float *)(void *)(c->arena + 8960);
+    for (int i0 = 0; i0 < 130; i0++) {
+        for (int i1 = 0; i1 < 6; i1++) {
+            *(y + i0 * 6 + i1) = *(x + i0 + i1 * 130);
         }
     }
 }
@@ -493,208 +491,184 @@ FG_KERNEL void mbconv_x86_64_v4_depthwise_expand_depthwise_5x5_silu(const fg_cal
     for (int i = 0; i < 2240; i += 16) fg_store(ring + i, fg_zero());
     for (int b = 0; b < 1; b++) {
         {
-            const int n = 0;
+            float sums[32];
+            for (int j = 0; j < 32; j += 16) fg_store(sums + j, fg_zero());
+            int row = -2;
+            for (int y = 0; y < 7; y++) {
+                const float *r[5];
+                for (; row <= y * 2 + 2; row++) {
+                    float *to = ring + (row + 2) % 5 * 448;
+                    if (row < 0 || row >= 13) {
+                        for (int i = 0; i < 448; i += 16) fg_store(to + i, fg_zero());
+                        continue;
+                    }
+                    const float *xt = x + b * 780 + row * 60;
+                    const float *wt = w;
+                    const float *bt = bias;
+                    float *yt = to + 2 * 32;
+                    fg_v c0_0 = fg_load(bt), c0_1 = fg_load(bt + 16);
+                    fg_v c1_0 = fg_load(bt), c1_1 = fg_load(bt + 16);
+                    fg_v c2_0 = fg_load(bt), c2_1 = fg_load(bt + 16);
+                    fg_v c3_0 = fg_load(bt), c3_1 = fg_load(bt + 16);
+                    fg_v c4_0 = fg_load(bt), c4_1 = fg_load(bt + 16);
+                    fg_v c5_0 = fg_load(bt), c5_1 = fg_load(bt + 16);
+                    fg_v c6_0 = fg_load(bt), c6_1 = fg_load(bt + 16);
+                    fg_v c7_0 = fg_load(bt), c7_1 = fg_load(bt + 16);
+                    fg_v c8_0 = fg_load(bt), c8_1 = fg_load(bt + 16);
+                    fg_v c9_0 = fg_load(bt), c9_1 = fg_load(bt + 16);
+                    const float *xk = xt;
+                    for (int k = 0; k < 6; k++, xk++, wt += 32) {
+                        const fg_v w0 = fg_fetch(wt), w1 = fg_fetch(wt + 16);
+                        FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1);
+                        FG_FMAS(c1_0, xk[6], w0); FG_FMAS(c1_1, xk[6], w1);
+                        FG_FMAS(c2_0, xk[12], w0); FG_FMAS(c2_1, xk[12], w1);
+                        FG_FMAS(c3_0, xk[18], w0); FG_FMAS(c3_1, xk[18], w1);
+                        FG_FMAS(c4_0, xk[24], w0); FG_FMAS(c4_1, xk[24], w1);
+                        FG_FMAS(c5_0, xk[30], w0); FG_FMAS(c5_1, xk[30], w1);
+                        FG_FMAS(c6_0, xk[36], w0); FG_FMAS(c6_1, xk[36], w1);
+                        FG_FMAS(c7_0, xk[42], w0); FG_FMAS(c7_1, xk[42], w1);
+                        FG_FMAS(c8_0, xk[48], w0); FG_FMAS(c8_1, xk[48], w1);
+                        FG_FMAS(c9_0, xk[54], w0); FG_FMAS(c9_1, xk[54], w1);
+                    }
+                    c0_0 = fg_silu(c0_0);
+                    fg_store(yt, c0_0);
+                    c0_1 = fg_silu(c0_1);
+                    fg_store(yt + 16, c0_1);
+                    c1_0 = fg_silu(c1_0);
+                    fg_store(yt + 32, c1_0);
+                    c1_1 = fg_silu(c1_1);
+                    fg_store(yt + 48, c1_1);
+                    c2_0 = fg_silu(c2_0);
+                    fg_store(yt + 64, c2_0);
+                    c2_1 = fg_silu(c2_1);
+                    fg_store(yt + 80, c2_1);
+                    c3_0 = fg_silu(c3_0);
+                    fg_store(yt + 96, c3_0);
+                    c3_1 = fg_silu(c3_1);
+                    fg_store(yt + 112, c3_1);
+                    c4_0 = fg_silu(c4_0);
+                    fg_store(yt + 128, c4_0);
+                    c4_1 = fg_silu(c4_1);
+                    fg_store(yt + 144, c4_1);
+                    c5_0 = fg_silu(c5_0);
+                    fg_store(yt + 160, c5_0);
+                    c5_1 = fg_silu(c5_1);
+                    fg_store(yt + 176, c5_1);
+                    c6_0 = fg_silu(c6_0);
+                    fg_store(yt + 192, c6_0);
+                    c6_1 = fg_silu(c6_1);
+                    fg_store(yt + 208, c6_1);
+                    c7_0 = fg_silu(c7_0);
+                    fg_store(yt + 224, c7_0);
+                    c7_1 = fg_silu(c7_1);
+                    fg_store(yt + 240, c7_1);
+                    c8_0 = fg_silu(c8_0);
+                    fg_store(yt + 256, c8_0);
+                    c8_1 = fg_silu(c8_1);
+                    fg_store(yt + 272, c8_1);
+                    c9_0 = fg_silu(c9_0);
+                    fg_store(yt + 288, c9_0);
+                    c9_1 = fg_silu(c9_1);
+                    fg_store(yt + 304, c9_1);
+                }
+                for (int ky = 0; ky < 5; ky++) r[ky] = ring + (y * 2 + ky) % 5 * 448;
+                for (int j = 0; j < 16; j += 16) {
+                    const float *wd = dw + j * 25;
+                    const fg_v bd = fg_load(dbias + j);
+                    fg_v s = fg_zero();
+                    fg_v a0 = bd, a1 = bd, a2 = bd, a3 = bd, a4 = bd;
+                    const float *wk = wd;
+                    for (int ky = 0; ky < 5; ky++) {
+                        const float *q = r[ky] + j;
+                        const fg_v w0 = fg_load(wk), w1 = fg_load(wk + 16), w2 = fg_load(wk + 32), w3 = fg_load(wk + 48), w4 = fg_load(wk + 64);
+                        wk += 80;
+                        fg_v v;
+                        v = fg_load(q); FG_FMA(a0, v, w0);
+                        v = fg_load(q + 32); FG_FMA(a0, v, w1);
+                        v = fg_load(q + 64); FG_FMA(a1, v, w0); FG_FMA(a0, v, w2);
+                        v = fg_load(q + 96); FG_FMA(a1, v, w1); FG_FMA(a0, v, w3);
+                        v = fg_load(q + 128); FG_FMA(a2, v, w0); FG_FMA(a1, v, w2); FG_FMA(a0, v, w4);
+                        v = fg_load(q + 160); FG_FMA(a2, v, w1); FG_FMA(a1, v, w3);
+                        v = fg_load(q + 192); FG_FMA(a3, v, w0); FG_FMA(a2, v, w2); FG_FMA(a1, v, w4);
+                        v = fg_load(q + 224); FG_FMA(a3, v, w1); FG_FMA(a2, v, w3);
+                        v = fg_load(q + 256); FG_FMA(a4, v, w0); FG_FMA(a3, v, w2); FG_FMA(a2, v, w4);
+                        v = fg_load(q + 288); FG_FMA(a4, v, w1); FG_FMA(a3, v, w3);
+                        v = fg_load(q + 320); FG_FMA(a4, v, w2); FG_FMA(a3, v, w4);
+                        v = fg_load(q + 352); FG_FMA(a4, v, w3);
+                        v = fg_load(q + 384); FG_FMA(a4, v, w4);
+                    }
+                    float *yt = out + b * 700 + y * 100 + j;
+                    a0 = fg_silu(a0);
+                    s = fg_add(s, a0);
+                    fg_store(yt, a0);
+                    a1 = fg_silu(a1);
+                    s = fg_add(s, a1);
+                    fg_store(yt + 20, a1);
+                    a2 = fg_silu(a2);
+                    s = fg_add(s, a2);
+                    fg_store(yt + 40, a2);
+                    a3 = fg_silu(a3);
+                    s = fg_add(s, a3);
+                    fg_store(yt + 60, a3);
+                    a4 = fg_silu(a4);
+                    s = fg_add(s, a4);
+                    fg_store(yt + 80, a4);
+                    fg_store(sums + j, fg_add(fg_load(sums + j), s));
+                }
+                {
+                    const int j = 16;
+                    const float *wd = dw + j * 25;
+                    const fg_v bd = fg_load(dbias + j);
+                    fg_v s = fg_zero();
+                    fg_v a0 = bd, a1 = bd, a2 = bd, a3 = bd, a4 = bd;
+                    const float *wk = wd;
+                    for (int ky = 0; ky < 5; ky++) {
+                        const float *q = r[ky] + j;
+                        const fg_v w0 = fg_load(wk), w1 = fg_load(wk + 16), w2 = fg_load(wk + 32), w3 = fg_load(wk + 48), w4 = fg_load(wk + 64);
+                        wk += 80;
+                        fg_v v;
+                        v = fg_load(q); FG_FMA(a0, v, w0);
+                        v = fg_load(q + 32); FG_FMA(a0, v, w1);
+                        v = fg_load(q + 64); FG_FMA(a1, v, w0); FG_FMA(a0, v, w2);
+                        v = fg_load(q + 96); FG_FMA(a1, v, w1); FG_FMA(a0, v, w3);
+                        v = fg_load(q + 128); FG_FMA(a2, v, w0); FG_FMA(a1, v, w2); FG_FMA(a0, v, w4);
+                        v = fg_load(q + 160); FG_FMA(a2, v, w1); FG_FMA(a1, v, w3);
+                        v = fg_load(q + 192); FG_FMA(a3, v, w0); FG_FMA(a2, v, w2); FG_FMA(a1, v, w4);
+                        v = fg_load(q + 224); FG_FMA(a3, v, w1); FG_FMA(a2, v, w3);
+                        v = fg_load(q + 256); FG_FMA(a4, v, w0); FG_FMA(a3, v, w2); FG_FMA(a2, v, w4);
+                        v = fg_load(q + 288); FG_FMA(a4, v, w1); FG_FMA(a3, v, w3);
+                        v = fg_load(q + 320); FG_FMA(a4, v, w2); FG_FMA(a3, v, w4);
+                        v = fg_load(q + 352); FG_FMA(a4, v, w3);
+                        v = fg_load(q + 384); FG_FMA(a4, v, w4);
+                    }
+                    float *yt = out + b * 700 + y * 100 + j;
+                    a0 = fg_silu(a0);
+                    s = fg_add(s, a0);
+                    fg_storen(yt, a0, 4);
+                    a1 = fg_silu(a1);
+                    s = fg_add(s, a1);
+                    fg_storen(yt + 20, a1, 4);
+                    a2 = fg_silu(a2);
+                    s = fg_add(s, a2);
+                    fg_storen(yt + 40, a2, 4);
+                    a3 = fg_silu(a3);
+                    s = fg_add(s, a3);
+                    fg_storen(yt + 60, a3, 4);
+                    a4 = fg_silu(a4);
+                    s = fg_add(s, a4);
+                    fg_storen(yt + 80, a4, 4);
+                    fg_store(sums + j, fg_add(fg_load(sums + j), s));
+                }
+            }
+            for (int j = 0; j < 16; j += 16) {
+                const fg_v mean = fg_mul(fg_load(sums + j), fg_set1(1.0f / 35.0f));
+                float *squeezed = tap + b * 20 + (j);
+                fg_store(squeezed, mean);
+            }
             {
-                float sums[32];
-                for (int j = 0; j < 32; j += 16) fg_store(sums + j, fg_zero());
-                int row = -2;
-                for (int y = 0; y < 7; y++) {
-                    const float *r[5];
-                    for (; row <= y * 2 + 2; row++) {
-                        float *to = ring + (row + 2) % 5 * 448;
-                        if (row < 0 || row >= 13) {
-                            for (int i = 0; i < 448; i += 16) fg_store(to + i, fg_zero());
-                            continue;
-                        }
-                        {
-                            const int px = 0;
-                            {
-                                const float *xt = x + b * 780 + row * 60 + px * 6;
-                                const float *wt = w + n * 6;
-                                const float *bt = bias + n;
-                                float *yt = to + (px + 2) * 32;
-                                fg_v c0_0 = fg_load(bt), c0_1 = fg_load(bt + 16);
-                                fg_v c1_0 = fg_load(bt), c1_1 = fg_load(bt + 16);
-                                fg_v c2_0 = fg_load(bt), c2_1 = fg_load(bt + 16);
-                                fg_v c3_0 = fg_load(bt), c3_1 = fg_load(bt + 16);
-                                fg_v c4_0 = fg_load(bt), c4_1 = fg_load(bt + 16);
-                                fg_v c5_0 = fg_load(bt), c5_1 = fg_load(bt + 16);
-                                fg_v c6_0 = fg_load(bt), c6_1 = fg_load(bt + 16);
-                                fg_v c7_0 = fg_load(bt), c7_1 = fg_load(bt + 16);
-                                fg_v c8_0 = fg_load(bt), c8_1 = fg_load(bt + 16);
-                                fg_v c9_0 = fg_load(bt), c9_1 = fg_load(bt + 16);
-                                {
-                                    const float *xk = xt;
-                                    for (int k = 0; k < 6; k++, xk += 1, wt += 32) {
-                                        const fg_v w0 = fg_fetch(wt), w1 = fg_fetch(wt + 16);
-                                        FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1);
-                                        FG_FMAS(c1_0, xk[6], w0); FG_FMAS(c1_1, xk[6], w1);
-                                        FG_FMAS(c2_0, xk[12], w0); FG_FMAS(c2_1, xk[12], w1);
-                                        FG_FMAS(c3_0, xk[18], w0); FG_FMAS(c3_1, xk[18], w1);
-                                        FG_FMAS(c4_0, xk[24], w0); FG_FMAS(c4_1, xk[24], w1);
-                                        FG_FMAS(c5_0, xk[30], w0); FG_FMAS(c5_1, xk[30], w1);
-                                        FG_FMAS(c6_0, xk[36], w0); FG_FMAS(c6_1, xk[36], w1);
-                                        FG_FMAS(c7_0, xk[42], w0); FG_FMAS(c7_1, xk[42], w1);
-                                        FG_FMAS(c8_0, xk[48], w0); FG_FMAS(c8_1, xk[48], w1);
-                                        FG_FMAS(c9_0, xk[54], w0); FG_FMAS(c9_1, xk[54], w1);
-                                    }
-                                }
-                                c0_0 = (fg_silu(c0_0));
-                                fg_store(yt, c0_0);
-                                c0_1 = (fg_silu(c0_1));
-                                fg_store(yt + 16, c0_1);
-                                c1_0 = (fg_silu(c1_0));
-                                fg_store(yt + 32, c1_0);
-                                c1_1 = (fg_silu(c1_1));
-                                fg_store(yt + 48, c1_1);
-                                c2_0 = (fg_silu(c2_0));
-                                fg_store(yt + 64, c2_0);
-                                c2_1 = (fg_silu(c2_1));
-                                fg_store(yt + 80, c2_1);
-                                c3_0 = (fg_silu(c3_0));
-                                fg_store(yt + 96, c3_0);
-                                c3_1 = (fg_silu(c3_1));
-                                fg_store(yt + 112, c3_1);
-                                c4_0 = (fg_silu(c4_0));
-                                fg_store(yt + 128, c4_0);
-                                c4_1 = (fg_silu(c4_1));
-                                fg_store(yt + 144, c4_1);
-                                c5_0 = (fg_silu(c5_0));
-                                fg_store(yt + 160, c5_0);
-                                c5_1 = (fg_silu(c5_1));
-                                fg_store(yt + 176, c5_1);
-                                c6_0 = (fg_silu(c6_0));
-                                fg_store(yt + 192, c6_0);
-                                c6_1 = (fg_silu(c6_1));
-                                fg_store(yt + 208, c6_1);
-                                c7_0 = (fg_silu(c7_0));
-                                fg_store(yt + 224, c7_0);
-                                c7_1 = (fg_silu(c7_1));
-                                fg_store(yt + 240, c7_1);
-                                c8_0 = (fg_silu(c8_0));
-                                fg_store(yt + 256, c8_0);
-                                c8_1 = (fg_silu(c8_1));
-                                fg_store(yt + 272, c8_1);
-                                c9_0 = (fg_silu(c9_0));
-                                fg_store(yt + 288, c9_0);
-                                c9_1 = (fg_silu(c9_1));
-                                fg_store(yt + 304, c9_1);
-                            }
-                        }
-                    }
-                    for (int ky = 0; ky < 5; ky++) r[ky] = ring + (y * 2 + ky * 1) % 5 * 448;
-                    for (int j = 0; j < 16; j += 16)
-                    {
-                        const float *wd = dw + (n + j) * 25;
-                        const fg_v bd = fg_load(dbias + n + j);
-                        fg_v s = fg_zero();
-                        {
-                            const int px = 0;
-                            {
-                                fg_v a0 = bd, a1 = bd, a2 = bd, a3 = bd, a4 = bd;
-                                const float *wk = wd;
-                                for (int ky = 0; ky < 5; ky++) {
-                                    const float *q = r[ky] + j + px * 64;
-                                    const fg_v w0 = fg_load(wk), w1 = fg_load(wk + 16), w2 = fg_load(wk + 32), w3 = fg_load(wk + 48), w4 = fg_load(wk + 64);
-                                    wk += 80;
-                                    fg_v v;
-                                    v = fg_load(q); FG_FMA(a0, v, w0);
-                                    v = fg_load(q + 32); FG_FMA(a0, v, w1);
-                                    v = fg_load(q + 64); FG_FMA(a1, v, w0); FG_FMA(a0, v, w2);
-                                    v = fg_load(q + 96); FG_FMA(a1, v, w1); FG_FMA(a0, v, w3);
-                                    v = fg_load(q + 128); FG_FMA(a2, v, w0); FG_FMA(a1, v, w2); FG_FMA(a0, v, w4);
-                                    v = fg_load(q + 160); FG_FMA(a2, v, w1); FG_FMA(a1, v, w3);
-                                    v = fg_load(q + 192); FG_FMA(a3, v, w0); FG_FMA(a2, v, w2); FG_FMA(a1, v, w4);
-                                    v = fg_load(q + 224); FG_FMA(a3, v, w1); FG_FMA(a2, v, w3);
-                                    v = fg_load(q + 256); FG_FMA(a4, v, w0); FG_FMA(a3, v, w2); FG_FMA(a2, v, w4);
-                                    v = fg_load(q + 288); FG_FMA(a4, v, w1); FG_FMA(a3, v, w3);
-                                    v = fg_load(q + 320); FG_FMA(a4, v, w2); FG_FMA(a3, v, w4);
-                                    v = fg_load(q + 352); FG_FMA(a4, v, w3);
-                                    v = fg_load(q + 384); FG_FMA(a4, v, w4);
-                                }
-                                float *yt = out + b * 700 + y * 100 + px * 20 + n + j;
-                                a0 = (fg_silu(a0));
-                                s = fg_add(s, a0);
-                                fg_store(yt, a0);
-                                a1 = (fg_silu(a1));
-                                s = fg_add(s, a1);
-                                fg_store(yt + 20, a1);
-                                a2 = (fg_silu(a2));
-                                s = fg_add(s, a2);
-                                fg_store(yt + 40, a2);
-                                a3 = (fg_silu(a3));
-                                s = fg_add(s, a3);
-                                fg_store(yt + 60, a3);
-                                a4 = (fg_silu(a4));
-                                s = fg_add(s, a4);
-                                fg_store(yt + 80, a4);
-                            }
-                        }
-                        fg_store(sums + j, fg_add(fg_load(sums + j), s));
-                    }
-                    {
-                        const int j = 16;
-                        {
-                            const float *wd = dw + (n + j) * 25;
-                            const fg_v bd = fg_load(dbias + n + j);
-                            fg_v s = fg_zero();
-                            {
-                                const int px = 0;
-                                {
-                                    fg_v a0 = bd, a1 = bd, a2 = bd, a3 = bd, a4 = bd;
-                                    const float *wk = wd;
-                                    for (int ky = 0; ky < 5; ky++) {
-                                        const float *q = r[ky] + j + px * 64;
-                                        const fg_v w0 = fg_load(wk), w1 = fg_load(wk + 16), w2 = fg_load(wk + 32), w3 = fg_load(wk + 48), w4 = fg_load(wk + 64);
-                                        wk += 80;
-                                        fg_v v;
-                                        v = fg_load(q); FG_FMA(a0, v, w0);
-                                        v = fg_load(q + 32); FG_FMA(a0, v, w1);
-                                        v = fg_load(q + 64); FG_FMA(a1, v, w0); FG_FMA(a0, v, w2);
-                                        v = fg_load(q + 96); FG_FMA(a1, v, w1); FG_FMA(a0, v, w3);
-                                        v = fg_load(q + 128); FG_FMA(a2, v, w0); FG_FMA(a1, v, w2); FG_FMA(a0, v, w4);
-                                        v = fg_load(q + 160); FG_FMA(a2, v, w1); FG_FMA(a1, v, w3);
-                                        v = fg_load(q + 192); FG_FMA(a3, v, w0); FG_FMA(a2, v, w2); FG_FMA(a1, v, w4);
-                                        v = fg_load(q + 224); FG_FMA(a3, v, w1); FG_FMA(a2, v, w3);
-                                        v = fg_load(q + 256); FG_FMA(a4, v, w0); FG_FMA(a3, v, w2); FG_FMA(a2, v, w4);
-                                        v = fg_load(q + 288); FG_FMA(a4, v, w1); FG_FMA(a3, v, w3);
-                                        v = fg_load(q + 320); FG_FMA(a4, v, w2); FG_FMA(a3, v, w4);
-                                        v = fg_load(q + 352); FG_FMA(a4, v, w3);
-                                        v = fg_load(q + 384); FG_FMA(a4, v, w4);
-                                    }
-                                    float *yt = out + b * 700 + y * 100 + px * 20 + n + j;
-                                    a0 = (fg_silu(a0));
-                                    s = fg_add(s, a0);
-                                    fg_storen(yt, a0, 4);
-                                    a1 = (fg_silu(a1));
-                                    s = fg_add(s, a1);
-                                    fg_storen(yt + 20, a1, 4);
-                                    a2 = (fg_silu(a2));
-                                    s = fg_add(s, a2);
-                                    fg_storen(yt + 40, a2, 4);
-                                    a3 = (fg_silu(a3));
-                                    s = fg_add(s, a3);
-                                    fg_storen(yt + 60, a3, 4);
-                                    a4 = (fg_silu(a4));
-                                    s = fg_add(s, a4);
-                                    fg_storen(yt + 80, a4, 4);
-                                }
-                            }
-                            fg_store(sums + j, fg_add(fg_load(sums + j), s));
-                        }
-                    }
-                }
-                for (int j = 0; j < 16; j += 16)
-                {
-                    const fg_v mean = fg_mul(fg_load(sums + j), fg_set1(1.0f / 35.0f));
-                    float *squeezed = tap + b * 20 + (n + j) * 1;
-                    fg_store(squeezed, mean);
-                }
-                {
-                    const fg_v mean = fg_mul(fg_load(sums + 16), fg_set1(1.0f / 35.0f));
-                    float *squeezed = tap + b * 20 + (n + 16) * 1;
-                    fg_storen(squeezed, mean, 4);
-                }
+                const fg_v mean = fg_mul(fg_load(sums + 16), fg_set1(1.0f / 35.0f));
+                float *squeezed = tap + b * 20 + 16;
+                fg_storen(squeezed, mean, 4);
             }
         }
     }
@@ -722,44 +696,34 @@ FG_KERNEL void mbconv_x86_64_v4_excite_gate(const fg_call *c)
     float *h1 = (float *)(void *)(c->arena + 0);
     for (int b = 0; b < 1; b++) {
         {
-            const int n = 0;
-            {
-                const float *xt = x + b * 0;
-                const float *wt = weights0 + n * 20;
-                const float *bt = bias0 + n;
-                float *yt = h1 + n;
-                fg_v c0_0 = fg_load(bt);
-                {
-                    const float *xk = xt;
-                    for (int k = 0; k < 20; k++, xk += 1, wt += 16) {
-                        const fg_v w0 = fg_load(wt);
-                        FG_FMAS(c0_0, xk[0], w0);
-                    }
-                }
-                c0_0 = (fg_silu(c0_0));
-                fg_store(yt + 0, c0_0);
+            const float *xt = x;
+            const float *wt = weights0;
+            const float *bt = bias0;
+            float *yt = h1;
+            fg_v c0_0 = fg_load(bt);
+            const float *xk = xt;
+            for (int k = 0; k < 20; k++, xk++, wt += 16) {
+                const fg_v w0 = fg_load(wt);
+                FG_FMAS(c0_0, xk[0], w0);
             }
+            c0_0 = fg_silu(c0_0);
+            fg_store(yt, c0_0);
         }
         {
-            const int n = 0;
-            {
-                const float *xt = h1;
-                const float *wt = weights1 + n * 5;
-                const float *bt = bias1 + n;
-                float *yt = out + b * 0 + n;
-                fg_v c0_0 = fg_load(bt), c0_1 = fg_load(bt + 16);
-                {
-                    const float *xk = xt;
-                    for (int k = 0; k < 5; k++, xk += 1, wt += 32) {
-                        const fg_v w0 = fg_load(wt), w1 = fg_load(wt + 16);
-                        FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1);
-                    }
-                }
-                c0_0 = fg_sigmoid(c0_0);
-                fg_store(yt + 0, c0_0);
-                c0_1 = fg_sigmoid(c0_1);
-                fg_storen(yt + 16, c0_1, 4);
+            const float *xt = h1;
+            const float *wt = weights1;
+            const float *bt = bias1;
+            float *yt = out;
+            fg_v c0_0 = fg_load(bt), c0_1 = fg_load(bt + 16);
+            const float *xk = xt;
+            for (int k = 0; k < 5; k++, xk++, wt += 32) {
+                const fg_v w0 = fg_load(wt), w1 = fg_load(wt + 16);
+                FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1);
             }
+            c0_0 = fg_sigmoid(c0_0);
+            fg_store(yt, c0_0);
+            c0_1 = fg_sigmoid(c0_1);
+            fg_storen(yt + 16, c0_1, 4);
         }
     }
 }
@@ -782,153 +746,139 @@ FG_KERNEL void mbconv_x86_64_v4_project(const fg_call *c)
     const float *packed = (const float *)(const void *)(c->weights + 6336);
     const float *bias = (const float *)(const void *)(c->weights + 7616);
     for (int b = 0; b < 1; b++) {
-        {
-            const float *from = packed, *gate = scale + b * 20;
-            float *to = w;
-            for (int k = 0; k < 20; k++, from += 16, to += 16) {
-                const fg_v g = fg_set1(gate[k % 20]);
-                fg_store(to, fg_mul(g, fg_load(from)));
-            }
+        const float *from = packed, *gate = scale + b * 20;
+        float *to = w;
+        for (int k = 0; k < 20; k++, from += 16, to += 16) {
+            const fg_v g = fg_set1(gate[k % 20]);
+            fg_store(to, fg_mul(g, fg_load(from)));
         }
         for (int block = 0; block < 1; block++) {
-            {
-                const int n = 0;
-                for (int y = 0; y < 1; y++) {
-                    {
-                        const int px = 0;
-                        {
-                            const float *xt = x + b * 700 + y * 100 + px * 20 + block * 20;
-                            const float *wt = w + (block * 16 + n) * 20;
-                            const float *bt = bias + block * 16 + n;
-                            float *yt = out + b * 315 + y * 45 + px * 9 + block * 9 + n;
-                            fg_v c0_0 = fg_load(bt);
-                            fg_v c1_0 = fg_load(bt);
-                            fg_v c2_0 = fg_load(bt);
-                            fg_v c3_0 = fg_load(bt);
-                            fg_v c4_0 = fg_load(bt);
-                            fg_v c5_0 = fg_load(bt);
-                            fg_v c6_0 = fg_load(bt);
-                            fg_v c7_0 = fg_load(bt);
-                            fg_v c8_0 = fg_load(bt);
-                            fg_v c9_0 = fg_load(bt);
-                            fg_v c10_0 = fg_load(bt);
-                            fg_v c11_0 = fg_load(bt);
-                            fg_v c12_0 = fg_load(bt);
-                            fg_v c13_0 = fg_load(bt);
-                            fg_v c14_0 = fg_load(bt);
-                            fg_v c15_0 = fg_load(bt);
-                            fg_v c16_0 = fg_load(bt);
-                            fg_v c17_0 = fg_load(bt);
-                            {
-                                const float *xk = xt;
-                                for (int k = 0; k < 20; k++, xk += 1, wt += 16) {
-                                    const fg_v w0 = fg_load(wt);
-                                    FG_FMAS(c0_0, xk[0], w0);
-                                    FG_FMAS(c1_0, xk[20], w0);
-                                    FG_FMAS(c2_0, xk[40], w0);
-                                    FG_FMAS(c3_0, xk[60], w0);
-                                    FG_FMAS(c4_0, xk[80], w0);
-                                    FG_FMAS(c5_0, xk[100], w0);
-                                    FG_FMAS(c6_0, xk[120], w0);
-                                    FG_FMAS(c7_0, xk[140], w0);
-                                    FG_FMAS(c8_0, xk[160], w0);
-                                    FG_FMAS(c9_0, xk[180], w0);
-                                    FG_FMAS(c10_0, xk[200], w0);
-                                    FG_FMAS(c11_0, xk[220], w0);
-                                    FG_FMAS(c12_0, xk[240], w0);
-                                    FG_FMAS(c13_0, xk[260], w0);
-                                    FG_FMAS(c14_0, xk[280], w0);
-                                    FG_FMAS(c15_0, xk[300], w0);
-                                    FG_FMAS(c16_0, xk[320], w0);
-                                    FG_FMAS(c17_0, xk[340], w0);
-                                }
-                            }
-                            fg_storen(yt, c0_0, 9);
-                            fg_storen(yt + 9, c1_0, 9);
-                            fg_storen(yt + 18, c2_0, 9);
-                            fg_storen(yt + 27, c3_0, 9);
-                            fg_storen(yt + 36, c4_0, 9);
-                            fg_storen(yt + 45, c5_0, 9);
-                            fg_storen(yt + 54, c6_0, 9);
-                            fg_storen(yt + 63, c7_0, 9);
-                            fg_storen(yt + 72, c8_0, 9);
-                            fg_storen(yt + 81, c9_0, 9);
-                            fg_storen(yt + 90, c10_0, 9);
-                            fg_storen(yt + 99, c11_0, 9);
-                            fg_storen(yt + 108, c12_0, 9);
-                            fg_storen(yt + 117, c13_0, 9);
-                            fg_storen(yt + 126, c14_0, 9);
-                            fg_storen(yt + 135, c15_0, 9);
-                            fg_storen(yt + 144, c16_0, 9);
-                            fg_storen(yt + 153, c17_0, 9);
-                        }
+            for (int y = 0; y < 1; y++) {
+                {
+                    const float *xt = x + b * 700 + y * 100 + block * 20;
+                    const float *wt = w + block * 16 * 20;
+                    const float *bt = bias + block * 16;
+                    float *yt = out + b * 315 + y * 45 + block * 9;
+                    fg_v c0_0 = fg_load(bt);
+                    fg_v c1_0 = fg_load(bt);
+                    fg_v c2_0 = fg_load(bt);
+                    fg_v c3_0 = fg_load(bt);
+                    fg_v c4_0 = fg_load(bt);
+                    fg_v c5_0 = fg_load(bt);
+                    fg_v c6_0 = fg_load(bt);
+                    fg_v c7_0 = fg_load(bt);
+                    fg_v c8_0 = fg_load(bt);
+                    fg_v c9_0 = fg_load(bt);
+                    fg_v c10_0 = fg_load(bt);
+                    fg_v c11_0 = fg_load(bt);
+                    fg_v c12_0 = fg_load(bt);
+                    fg_v c13_0 = fg_load(bt);
+                    fg_v c14_0 = fg_load(bt);
+                    fg_v c15_0 = fg_load(bt);
+                    fg_v c16_0 = fg_load(bt);
+                    fg_v c17_0 = fg_load(bt);
+                    const float *xk = xt;
+                    for (int k = 0; k < 20; k++, xk++, wt += 16) {
+                        const fg_v w0 = fg_load(wt);
+                        FG_FMAS(c0_0, xk[0], w0);
+                        FG_FMAS(c1_0, xk[20], w0);
+                        FG_FMAS(c2_0, xk[40], w0);
+                        FG_FMAS(c3_0, xk[60], w0);
+                        FG_FMAS(c4_0, xk[80], w0);
+                        FG_FMAS(c5_0, xk[100], w0);
+                        FG_FMAS(c6_0, xk[120], w0);
+                        FG_FMAS(c7_0, xk[140], w0);
+                        FG_FMAS(c8_0, xk[160], w0);
+                        FG_FMAS(c9_0, xk[180], w0);
+                        FG_FMAS(c10_0, xk[200], w0);
+                        FG_FMAS(c11_0, xk[220], w0);
+                        FG_FMAS(c12_0, xk[240], w0);
+                        FG_FMAS(c13_0, xk[260], w0);
+                        FG_FMAS(c14_0, xk[280], w0);
+                        FG_FMAS(c15_0, xk[300], w0);
+                        FG_FMAS(c16_0, xk[320], w0);
+                        FG_FMAS(c17_0, xk[340], w0);
                     }
-                    {
-                        const int px = 18;
-                        {
-                            const float *xt = x + b * 700 + y * 100 + px * 20 + block * 20;
-                            const float *wt = w + (block * 16 + n) * 20;
-                            const float *bt = bias + block * 16 + n;
-                            float *yt = out + b * 315 + y * 45 + px * 9 + block * 9 + n;
-                            fg_v c0_0 = fg_load(bt);
-                            fg_v c1_0 = fg_load(bt);
-                            fg_v c2_0 = fg_load(bt);
-                            fg_v c3_0 = fg_load(bt);
-                            fg_v c4_0 = fg_load(bt);
-                            fg_v c5_0 = fg_load(bt);
-                            fg_v c6_0 = fg_load(bt);
-                            fg_v c7_0 = fg_load(bt);
-                            fg_v c8_0 = fg_load(bt);
-                            fg_v c9_0 = fg_load(bt);
-                            fg_v c10_0 = fg_load(bt);
-                            fg_v c11_0 = fg_load(bt);
-                            fg_v c12_0 = fg_load(bt);
-                            fg_v c13_0 = fg_load(bt);
-                            fg_v c14_0 = fg_load(bt);
-                            fg_v c15_0 = fg_load(bt);
-                            fg_v c16_0 = fg_load(bt);
-                            {
-                                const float *xk = xt;
-                                for (int k = 0; k < 20; k++, xk += 1, wt += 16) {
-                                    const fg_v w0 = fg_load(wt);
-                                    FG_FMAS(c0_0, xk[0], w0);
-                                    FG_FMAS(c1_0, xk[20], w0);
-                                    FG_FMAS(c2_0, xk[40], w0);
-                                    FG_FMAS(c3_0, xk[60], w0);
-                                    FG_FMAS(c4_0, xk[80], w0);
-                                    FG_FMAS(c5_0, xk[100], w0);
-                                    FG_FMAS(c6_0, xk[120], w0);
-                                    FG_FMAS(c7_0, xk[140], w0);
-                                    FG_FMAS(c8_0, xk[160], w0);
-                                    FG_FMAS(c9_0, xk[180], w0);
-                                    FG_FMAS(c10_0, xk[200], w0);
-                                    FG_FMAS(c11_0, xk[220], w0);
-                                    FG_FMAS(c12_0, xk[240], w0);
-                                    FG_FMAS(c13_0, xk[260], w0);
-                                    FG_FMAS(c14_0, xk[280], w0);
-                                    FG_FMAS(c15_0, xk[300], w0);
-                                    FG_FMAS(c16_0, xk[320], w0);
-                                }
-                            }
-                            fg_storen(yt, c0_0, 9);
-                            fg_storen(yt + 9, c1_0, 9);
-                            fg_storen(yt + 18, c2_0, 9);
-                            fg_storen(yt + 27, c3_0, 9);
-                            fg_storen(yt + 36, c4_0, 9);
-                            fg_storen(yt + 45, c5_0, 9);
-                            fg_storen(yt + 54, c6_0, 9);
-                            fg_storen(yt + 63, c7_0, 9);
-                            fg_storen(yt + 72, c8_0, 9);
-                            fg_storen(yt + 81, c9_0, 9);
-                            fg_storen(yt + 90, c10_0, 9);
-                            fg_storen(yt + 99, c11_0, 9);
-                            fg_storen(yt + 108, c12_0, 9);
-                            fg_storen(yt + 117, c13_0, 9);
-                            fg_storen(yt + 126, c14_0, 9);
-                            fg_storen(yt + 135, c15_0, 9);
-                            fg_storen(yt + 144, c16_0, 9);
-                        }
+                    fg_storen(yt, c0_0, 9);
+                    fg_storen(yt + 9, c1_0, 9);
+                    fg_storen(yt + 18, c2_0, 9);
+                    fg_storen(yt + 27, c3_0, 9);
+                    fg_storen(yt + 36, c4_0, 9);
+                    fg_storen(yt + 45, c5_0, 9);
+                    fg_storen(yt + 54, c6_0, 9);
+                    fg_storen(yt + 63, c7_0, 9);
+                    fg_storen(yt + 72, c8_0, 9);
+                    fg_storen(yt + 81, c9_0, 9);
+                    fg_storen(yt + 90, c10_0, 9);
+                    fg_storen(yt + 99, c11_0, 9);
+                    fg_storen(yt + 108, c12_0, 9);
+                    fg_storen(yt + 117, c13_0, 9);
+                    fg_storen(yt + 126, c14_0, 9);
+                    fg_storen(yt + 135, c15_0, 9);
+                    fg_storen(yt + 144, c16_0, 9);
+                    fg_storen(yt + 153, c17_0, 9);
+                }
+                const int px = 18;
+                {
+                    const float *xt = x + b * 700 + y * 100 + px * 20 + block * 20;
+                    const float *wt = w + block * 16 * 20;
+                    const float *bt = bias + block * 16;
+                    float *yt = out + b * 315 + y * 45 + px * 9 + block * 9;
+                    fg_v c0_0 = fg_load(bt);
+                    fg_v c1_0 = fg_load(bt);
+                    fg_v c2_0 = fg_load(bt);
+                    fg_v c3_0 = fg_load(bt);
+                    fg_v c4_0 = fg_load(bt);
+                    fg_v c5_0 = fg_load(bt);
+                    fg_v c6_0 = fg_load(bt);
+                    fg_v c7_0 = fg_load(bt);
+                    fg_v c8_0 = fg_load(bt);
+                    fg_v c9_0 = fg_load(bt);
+                    fg_v c10_0 = fg_load(bt);
+                    fg_v c11_0 = fg_load(bt);
+                    fg_v c12_0 = fg_load(bt);
+                    fg_v c13_0 = fg_load(bt);
+                    fg_v c14_0 = fg_load(bt);
+                    fg_v c15_0 = fg_load(bt);
+                    fg_v c16_0 = fg_load(bt);
+                    const float *xk = xt;
+                    for (int k = 0; k < 20; k++, xk++, wt += 16) {
+                        const fg_v w0 = fg_load(wt);
+                        FG_FMAS(c0_0, xk[0], w0);
+                        FG_FMAS(c1_0, xk[20], w0);
+                        FG_FMAS(c2_0, xk[40], w0);
+                        FG_FMAS(c3_0, xk[60], w0);
+                        FG_FMAS(c4_0, xk[80], w0);
+                        FG_FMAS(c5_0, xk[100], w0);
+                        FG_FMAS(c6_0, xk[120], w0);
+                        FG_FMAS(c7_0, xk[140], w0);
+                        FG_FMAS(c8_0, xk[160], w0);
+                        FG_FMAS(c9_0, xk[180], w0);
+                        FG_FMAS(c10_0, xk[200], w0);
+                        FG_FMAS(c11_0, xk[220], w0);
+                        FG_FMAS(c12_0, xk[240], w0);
+                        FG_FMAS(c13_0, xk[260], w0);
+                        FG_FMAS(c14_0, xk[280], w0);
+                        FG_FMAS(c15_0, xk[300], w0);
+                        FG_FMAS(c16_0, xk[320], w0);
                     }
+                    fg_storen(yt, c0_0, 9);
+                    fg_storen(yt + 9, c1_0, 9);
+                    fg_storen(yt + 18, c2_0, 9);
+                    fg_storen(yt + 27, c3_0, 9);
+                    fg_storen(yt + 36, c4_0, 9);
+                    fg_storen(yt + 45, c5_0, 9);
+                    fg_storen(yt + 54, c6_0, 9);
+                    fg_storen(yt + 63, c7_0, 9);
+                    fg_storen(yt + 72, c8_0, 9);
+                    fg_storen(yt + 81, c9_0, 9);
+                    fg_storen(yt + 90, c10_0, 9);
+                    fg_storen(yt + 99, c11_0, 9);
+                    fg_storen(yt + 108, c12_0, 9);
+                    fg_storen(yt + 117, c13_0, 9);
+                    fg_storen(yt + 126, c14_0, 9);
+                    fg_storen(yt + 135, c15_0, 9);
+                    fg_storen(yt + 144, c16_0, 9);
                 }
             }
         }
@@ -943,13 +893,11 @@ FG_KERNEL void mbconv_x86_64_v4_project(const fg_call *c)
  */
 FG_KERNEL void mbconv_x86_64_v4_row_major_out_0(const fg_call *c)
 {
-    {
-        const float *x = (const float *)(const void *)(c->arena + 1280);
-        float *y = (float *)c->out[0];
-        for (int i0 = 0; i0 < 9; i0++) {
-            for (int i1 = 0; i1 < 35; i1++) {
-                *(y + i0 * 35 + i1) = *(x + i0 + i1 * 9);
-            }
+    const float *x = (const float *)(const void *)(c->arena + 1280);
+    float *y = (float *)c->out[0];
+    for (int i0 = 0; i0 < 9; i0++) {
+        for (int i1 = 0; i1 < 35; i1++) {
+            *(y + i0 * 35 + i1) = *(x + i0 + i1 * 9);
         }
     }
 }

@@ -426,13 +426,11 @@ static const mbconv_x86_64_weights_type mbconv_x86_64_weights FG_ALIGNED(64); /*
  */
 FG_KERNEL void mbconv_x86_64_channels_last_in_0(const fg_call *c)
 {
-    {
-        const float *x = (const float *)c->in[0];
-        float *y = (float *)(void *)(c->arena + 0);
-        for (int i0 = 0; i0 < 130; i0++) {
-            for (int i1 = 0; i1 < 6; i1++) {
-                *(y + i0 * 6 + i1) = *(x + i0 + i1 * 130);
-            }
+    const float *x = (const float *)c->in[0];
+    float *y = (float *)(void *)(c->arena + 0);
+    for (int i0 = 0; i0 < 130; i0++) {
+        for (int i1 = 0; i1 < 6; i1++) {
+            *(y + i0 * 6 + i1) = *(x + i0 + i1 * 130);
         }
     }
 }
@@ -463,8 +461,7 @@ FG_KERNEL void mbconv_x86_64_depthwise_expand_depthwise_5x5_silu(const fg_call *
     const float *dbias = (const float *)(const void *)(c->weights + 2688);
     for (int i = 0; i < 280; i += 4) fg_store(ring + i, fg_zero());
     for (int b = 0; b < 1; b++) {
-        for (int n = 0; n < 20; n += 4)
-        {
+        for (int n = 0; n < 20; n += 4) {
             float sums[4];
             for (int j = 0; j < 4; j += 4) fg_store(sums + j, fg_zero());
             int row = -2;
@@ -478,118 +475,104 @@ FG_KERNEL void mbconv_x86_64_depthwise_expand_depthwise_5x5_silu(const fg_call *
                         for (int i = 0; i < 56; i += 4) fg_store(to + i, fg_zero());
                         continue;
                     }
-                    {
-                        const int px = 0;
-                        {
-                            const float *xt = x + b * 780 + row * 60 + px * 6;
-                            const float *wt = w + n * 6;
-                            const float *bt = bias + n;
-                            float *yt = to + (px + 2) * 4;
-                            fg_v c0_0 = fg_load(bt);
-                            fg_v c1_0 = fg_load(bt);
-                            fg_v c2_0 = fg_load(bt);
-                            fg_v c3_0 = fg_load(bt);
-                            fg_v c4_0 = fg_load(bt);
-                            fg_v c5_0 = fg_load(bt);
-                            fg_v c6_0 = fg_load(bt);
-                            fg_v c7_0 = fg_load(bt);
-                            fg_v c8_0 = fg_load(bt);
-                            fg_v c9_0 = fg_load(bt);
-                            {
-                                const float *xk = xt;
-                                for (int k = 0; k < 6; k++, xk += 1, wt += 4, ahead += 1) {
-                                    FG_PREFETCH(ahead);
-                                    const fg_v w0 = fg_load(wt);
-                                    FG_FMAS(c0_0, xk[0], w0);
-                                    FG_FMAS(c1_0, xk[6], w0);
-                                    FG_FMAS(c2_0, xk[12], w0);
-                                    FG_FMAS(c3_0, xk[18], w0);
-                                    FG_FMAS(c4_0, xk[24], w0);
-                                    FG_FMAS(c5_0, xk[30], w0);
-                                    FG_FMAS(c6_0, xk[36], w0);
-                                    FG_FMAS(c7_0, xk[42], w0);
-                                    FG_FMAS(c8_0, xk[48], w0);
-                                    FG_FMAS(c9_0, xk[54], w0);
-                                }
-                            }
-                            c0_0 = (fg_silu(c0_0));
-                            fg_store(yt, c0_0);
-                            c1_0 = (fg_silu(c1_0));
-                            fg_store(yt + 4, c1_0);
-                            c2_0 = (fg_silu(c2_0));
-                            fg_store(yt + 8, c2_0);
-                            c3_0 = (fg_silu(c3_0));
-                            fg_store(yt + 12, c3_0);
-                            c4_0 = (fg_silu(c4_0));
-                            fg_store(yt + 16, c4_0);
-                            c5_0 = (fg_silu(c5_0));
-                            fg_store(yt + 20, c5_0);
-                            c6_0 = (fg_silu(c6_0));
-                            fg_store(yt + 24, c6_0);
-                            c7_0 = (fg_silu(c7_0));
-                            fg_store(yt + 28, c7_0);
-                            c8_0 = (fg_silu(c8_0));
-                            fg_store(yt + 32, c8_0);
-                            c9_0 = (fg_silu(c9_0));
-                            fg_store(yt + 36, c9_0);
-                        }
+                    const float *xt = x + b * 780 + row * 60;
+                    const float *wt = w + n * 6;
+                    const float *bt = bias + n;
+                    float *yt = to + 2 * 4;
+                    fg_v c0_0 = fg_load(bt);
+                    fg_v c1_0 = fg_load(bt);
+                    fg_v c2_0 = fg_load(bt);
+                    fg_v c3_0 = fg_load(bt);
+                    fg_v c4_0 = fg_load(bt);
+                    fg_v c5_0 = fg_load(bt);
+                    fg_v c6_0 = fg_load(bt);
+                    fg_v c7_0 = fg_load(bt);
+                    fg_v c8_0 = fg_load(bt);
+                    fg_v c9_0 = fg_load(bt);
+                    const float *xk = xt;
+                    for (int k = 0; k < 6; k++, xk++, wt += 4, ahead++) {
+                        FG_PREFETCH(ahead);
+                        const fg_v w0 = fg_load(wt);
+                        FG_FMAS(c0_0, xk[0], w0);
+                        FG_FMAS(c1_0, xk[6], w0);
+                        FG_FMAS(c2_0, xk[12], w0);
+                        FG_FMAS(c3_0, xk[18], w0);
+                        FG_FMAS(c4_0, xk[24], w0);
+                        FG_FMAS(c5_0, xk[30], w0);
+                        FG_FMAS(c6_0, xk[36], w0);
+                        FG_FMAS(c7_0, xk[42], w0);
+                        FG_FMAS(c8_0, xk[48], w0);
+                        FG_FMAS(c9_0, xk[54], w0);
                     }
+                    c0_0 = fg_silu(c0_0);
+                    fg_store(yt, c0_0);
+                    c1_0 = fg_silu(c1_0);
+                    fg_store(yt + 4, c1_0);
+                    c2_0 = fg_silu(c2_0);
+                    fg_store(yt + 8, c2_0);
+                    c3_0 = fg_silu(c3_0);
+                    fg_store(yt + 12, c3_0);
+                    c4_0 = fg_silu(c4_0);
+                    fg_store(yt + 16, c4_0);
+                    c5_0 = fg_silu(c5_0);
+                    fg_store(yt + 20, c5_0);
+                    c6_0 = fg_silu(c6_0);
+                    fg_store(yt + 24, c6_0);
+                    c7_0 = fg_silu(c7_0);
+                    fg_store(yt + 28, c7_0);
+                    c8_0 = fg_silu(c8_0);
+                    fg_store(yt + 32, c8_0);
+                    c9_0 = fg_silu(c9_0);
+                    fg_store(yt + 36, c9_0);
                 }
-                for (int ky = 0; ky < 5; ky++) r[ky] = ring + (y * 2 + ky * 1) % 5 * 56;
-                for (int j = 0; j < 4; j += 4)
-                {
+                for (int ky = 0; ky < 5; ky++) r[ky] = ring + (y * 2 + ky) % 5 * 56;
+                for (int j = 0; j < 4; j += 4) {
                     const float *wd = dw + (n + j) * 25;
                     const fg_v bd = fg_load(dbias + n + j);
                     fg_v s = fg_zero();
-                    {
-                        const int px = 0;
-                        {
-                            fg_v a0 = bd, a1 = bd, a2 = bd, a3 = bd, a4 = bd;
-                            const float *wk = wd;
-                            for (int ky = 0; ky < 5; ky++) {
-                                const float *q = r[ky] + j + px * 8;
-                                const fg_v w0 = fg_load(wk), w1 = fg_load(wk + 4), w2 = fg_load(wk + 8), w3 = fg_load(wk + 12), w4 = fg_load(wk + 16);
-                                wk += 20;
-                                fg_v v;
-                                v = fg_load(q); FG_FMA(a0, v, w0);
-                                v = fg_load(q + 4); FG_FMA(a0, v, w1);
-                                v = fg_load(q + 8); FG_FMA(a1, v, w0); FG_FMA(a0, v, w2);
-                                v = fg_load(q + 12); FG_FMA(a1, v, w1); FG_FMA(a0, v, w3);
-                                v = fg_load(q + 16); FG_FMA(a2, v, w0); FG_FMA(a1, v, w2); FG_FMA(a0, v, w4);
-                                v = fg_load(q + 20); FG_FMA(a2, v, w1); FG_FMA(a1, v, w3);
-                                v = fg_load(q + 24); FG_FMA(a3, v, w0); FG_FMA(a2, v, w2); FG_FMA(a1, v, w4);
-                                v = fg_load(q + 28); FG_FMA(a3, v, w1); FG_FMA(a2, v, w3);
-                                v = fg_load(q + 32); FG_FMA(a4, v, w0); FG_FMA(a3, v, w2); FG_FMA(a2, v, w4);
-                                v = fg_load(q + 36); FG_FMA(a4, v, w1); FG_FMA(a3, v, w3);
-                                v = fg_load(q + 40); FG_FMA(a4, v, w2); FG_FMA(a3, v, w4);
-                                v = fg_load(q + 44); FG_FMA(a4, v, w3);
-                                v = fg_load(q + 48); FG_FMA(a4, v, w4);
-                            }
-                            float *yt = out + b * 700 + y * 100 + px * 20 + n + j;
-                            a0 = (fg_silu(a0));
-                            s = fg_add(s, a0);
-                            fg_store(yt, a0);
-                            a1 = (fg_silu(a1));
-                            s = fg_add(s, a1);
-                            fg_store(yt + 20, a1);
-                            a2 = (fg_silu(a2));
-                            s = fg_add(s, a2);
-                            fg_store(yt + 40, a2);
-                            a3 = (fg_silu(a3));
-                            s = fg_add(s, a3);
-                            fg_store(yt + 60, a3);
-                            a4 = (fg_silu(a4));
-                            s = fg_add(s, a4);
-                            fg_store(yt + 80, a4);
-                        }
+                    fg_v a0 = bd, a1 = bd, a2 = bd, a3 = bd, a4 = bd;
+                    const float *wk = wd;
+                    for (int ky = 0; ky < 5; ky++) {
+                        const float *q = r[ky] + j;
+                        const fg_v w0 = fg_load(wk), w1 = fg_load(wk + 4), w2 = fg_load(wk + 8), w3 = fg_load(wk + 12), w4 = fg_load(wk + 16);
+                        wk += 20;
+                        fg_v v;
+                        v = fg_load(q); FG_FMA(a0, v, w0);
+                        v = fg_load(q + 4); FG_FMA(a0, v, w1);
+                        v = fg_load(q + 8); FG_FMA(a1, v, w0); FG_FMA(a0, v, w2);
+                        v = fg_load(q + 12); FG_FMA(a1, v, w1); FG_FMA(a0, v, w3);
+                        v = fg_load(q + 16); FG_FMA(a2, v, w0); FG_FMA(a1, v, w2); FG_FMA(a0, v, w4);
+                        v = fg_load(q + 20); FG_FMA(a2, v, w1); FG_FMA(a1, v, w3);
+                        v = fg_load(q + 24); FG_FMA(a3, v, w0); FG_FMA(a2, v, w2); FG_FMA(a1, v, w4);
+                        v = fg_load(q + 28); FG_FMA(a3, v, w1); FG_FMA(a2, v, w3);
+                        v = fg_load(q + 32); FG_FMA(a4, v, w0); FG_FMA(a3, v, w2); FG_FMA(a2, v, w4);
+                        v = fg_load(q + 36); FG_FMA(a4, v, w1); FG_FMA(a3, v, w3);
+                        v = fg_load(q + 40); FG_FMA(a4, v, w2); FG_FMA(a3, v, w4);
+                        v = fg_load(q + 44); FG_FMA(a4, v, w3);
+                        v = fg_load(q + 48); FG_FMA(a4, v, w4);
                     }
+                    float *yt = out + b * 700 + y * 100 + n + j;
+                    a0 = fg_silu(a0);
+                    s = fg_add(s, a0);
+                    fg_store(yt, a0);
+                    a1 = fg_silu(a1);
+                    s = fg_add(s, a1);
+                    fg_store(yt + 20, a1);
+                    a2 = fg_silu(a2);
+                    s = fg_add(s, a2);
+                    fg_store(yt + 40, a2);
+                    a3 = fg_silu(a3);
+                    s = fg_add(s, a3);
+                    fg_store(yt + 60, a3);
+                    a4 = fg_silu(a4);
+                    s = fg_add(s, a4);
+                    fg_store(yt + 80, a4);
                     fg_store(sums + j, fg_add(fg_load(sums + j), s));
                 }
             }
-            for (int j = 0; j < 4; j += 4)
-            {
+            for (int j = 0; j < 4; j += 4) {
                 const fg_v mean = fg_mul(fg_load(sums + j), fg_set1(1.0f / 35.0f));
-                float *squeezed = tap + b * 20 + (n + j) * 1;
+                float *squeezed = tap + b * 20 + (n + j);
                 fg_store(squeezed, mean);
             }
         }
@@ -618,42 +601,34 @@ FG_KERNEL void mbconv_x86_64_excite_gate(const fg_call *c)
     float *h1 = (float *)(void *)(c->arena + 0);
     for (int b = 0; b < 1; b++) {
         {
-            const int n = 0;
-            {
-                const float *xt = x + b * 0;
-                const float *wt = weights0 + n * 20;
-                const float *bt = bias0 + n;
-                float *yt = h1 + n;
-                fg_v c0_0 = fg_load(bt), c0_1 = fg_load(bt + 4);
-                {
-                    const float *xk = xt;
-                    for (int k = 0; k < 20; k++, xk += 1, wt += 8) {
-                        const fg_v w0 = fg_load(wt), w1 = fg_load(wt + 4);
-                        FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1);
-                    }
-                }
-                c0_0 = (fg_silu(c0_0));
-                fg_store(yt + 0, c0_0);
-                c0_1 = (fg_silu(c0_1));
-                fg_store(yt + 4, c0_1);
+            const float *xt = x;
+            const float *wt = weights0;
+            const float *bt = bias0;
+            float *yt = h1;
+            fg_v c0_0 = fg_load(bt), c0_1 = fg_load(bt + 4);
+            const float *xk = xt;
+            for (int k = 0; k < 20; k++, xk++, wt += 8) {
+                const fg_v w0 = fg_load(wt), w1 = fg_load(wt + 4);
+                FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1);
             }
+            c0_0 = fg_silu(c0_0);
+            fg_store(yt, c0_0);
+            c0_1 = fg_silu(c0_1);
+            fg_store(yt + 4, c0_1);
         }
-        for (int n = 0; n < 20; n += 20)
-        {
+        for (int n = 0; n < 20; n += 20) {
             const float *xt = h1;
             const float *wt = weights1 + n * 5;
             const float *bt = bias1 + n;
-            float *yt = out + b * 0 + n;
+            float *yt = out + n;
             fg_v c0_0 = fg_load(bt), c0_1 = fg_load(bt + 4), c0_2 = fg_load(bt + 8), c0_3 = fg_load(bt + 12), c0_4 = fg_load(bt + 16);
-            {
-                const float *xk = xt;
-                for (int k = 0; k < 5; k++, xk += 1, wt += 20) {
-                    const fg_v w0 = fg_load(wt), w1 = fg_load(wt + 4), w2 = fg_load(wt + 8), w3 = fg_load(wt + 12), w4 = fg_load(wt + 16);
-                    FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1); FG_FMAS(c0_2, xk[0], w2); FG_FMAS(c0_3, xk[0], w3); FG_FMAS(c0_4, xk[0], w4);
-                }
+            const float *xk = xt;
+            for (int k = 0; k < 5; k++, xk++, wt += 20) {
+                const fg_v w0 = fg_load(wt), w1 = fg_load(wt + 4), w2 = fg_load(wt + 8), w3 = fg_load(wt + 12), w4 = fg_load(wt + 16);
+                FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1); FG_FMAS(c0_2, xk[0], w2); FG_FMAS(c0_3, xk[0], w3); FG_FMAS(c0_4, xk[0], w4);
             }
             c0_0 = fg_sigmoid(c0_0);
-            fg_store(yt + 0, c0_0);
+            fg_store(yt, c0_0);
             c0_1 = fg_sigmoid(c0_1);
             fg_store(yt + 4, c0_1);
             c0_2 = fg_sigmoid(c0_2);
@@ -684,83 +659,71 @@ FG_KERNEL void mbconv_x86_64_project(const fg_call *c)
     const float *packed = (const float *)(const void *)(c->weights + 4096);
     const float *bias = (const float *)(const void *)(c->weights + 5056);
     for (int b = 0; b < 1; b++) {
-        {
-            const float *from = packed, *gate = scale + b * 20;
-            float *to = w;
-            for (int k = 0; k < 20; k++, from += 12, to += 12) {
-                const fg_v g = fg_set1(gate[k % 20]);
-                fg_store(to, fg_mul(g, fg_load(from)));
-                fg_store(to + 4, fg_mul(g, fg_load(from + 4)));
-                fg_store(to + 8, fg_mul(g, fg_load(from + 8)));
-            }
+        const float *from = packed, *gate = scale + b * 20;
+        float *to = w;
+        for (int k = 0; k < 20; k++, from += 12, to += 12) {
+            const fg_v g = fg_set1(gate[k % 20]);
+            fg_store(to, fg_mul(g, fg_load(from)));
+            fg_store(to + 4, fg_mul(g, fg_load(from + 4)));
+            fg_store(to + 8, fg_mul(g, fg_load(from + 8)));
         }
         for (int block = 0; block < 1; block++) {
-            {
-                const int n = 0;
-                for (int y = 0; y < 1; y++) {
-                    for (int px = 0; px < 32; px += 4)
-                    {
-                        const float *xt = x + b * 700 + y * 100 + px * 20 + block * 20;
-                        const float *wt = w + (block * 12 + n) * 20;
-                        const float *bt = bias + block * 12 + n;
-                        float *yt = out + b * 315 + y * 45 + px * 9 + block * 9 + n;
-                        fg_v c0_0 = fg_load(bt), c0_1 = fg_load(bt + 4), c0_2 = fg_load(bt + 8);
-                        fg_v c1_0 = fg_load(bt), c1_1 = fg_load(bt + 4), c1_2 = fg_load(bt + 8);
-                        fg_v c2_0 = fg_load(bt), c2_1 = fg_load(bt + 4), c2_2 = fg_load(bt + 8);
-                        fg_v c3_0 = fg_load(bt), c3_1 = fg_load(bt + 4), c3_2 = fg_load(bt + 8);
-                        {
-                            const float *xk = xt;
-                            for (int k = 0; k < 20; k++, xk += 1, wt += 12) {
-                                const fg_v w0 = fg_fetch(wt), w1 = fg_fetch(wt + 4), w2 = fg_fetch(wt + 8);
-                                FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1); FG_FMAS(c0_2, xk[0], w2);
-                                FG_FMAS(c1_0, xk[20], w0); FG_FMAS(c1_1, xk[20], w1); FG_FMAS(c1_2, xk[20], w2);
-                                FG_FMAS(c2_0, xk[40], w0); FG_FMAS(c2_1, xk[40], w1); FG_FMAS(c2_2, xk[40], w2);
-                                FG_FMAS(c3_0, xk[60], w0); FG_FMAS(c3_1, xk[60], w1); FG_FMAS(c3_2, xk[60], w2);
-                            }
-                        }
-                        fg_store(yt, c0_0);
-                        fg_store(yt + 4, c0_1);
-                        fg_storen(yt + 8, c0_2, 1);
-                        fg_store(yt + 9, c1_0);
-                        fg_store(yt + 13, c1_1);
-                        fg_storen(yt + 17, c1_2, 1);
-                        fg_store(yt + 18, c2_0);
-                        fg_store(yt + 22, c2_1);
-                        fg_storen(yt + 26, c2_2, 1);
-                        fg_store(yt + 27, c3_0);
-                        fg_store(yt + 31, c3_1);
-                        fg_storen(yt + 35, c3_2, 1);
+            for (int y = 0; y < 1; y++) {
+                for (int px = 0; px < 32; px += 4) {
+                    const float *xt = x + b * 700 + y * 100 + px * 20 + block * 20;
+                    const float *wt = w + block * 12 * 20;
+                    const float *bt = bias + block * 12;
+                    float *yt = out + b * 315 + y * 45 + px * 9 + block * 9;
+                    fg_v c0_0 = fg_load(bt), c0_1 = fg_load(bt + 4), c0_2 = fg_load(bt + 8);
+                    fg_v c1_0 = fg_load(bt), c1_1 = fg_load(bt + 4), c1_2 = fg_load(bt + 8);
+                    fg_v c2_0 = fg_load(bt), c2_1 = fg_load(bt + 4), c2_2 = fg_load(bt + 8);
+                    fg_v c3_0 = fg_load(bt), c3_1 = fg_load(bt + 4), c3_2 = fg_load(bt + 8);
+                    const float *xk = xt;
+                    for (int k = 0; k < 20; k++, xk++, wt += 12) {
+                        const fg_v w0 = fg_fetch(wt), w1 = fg_fetch(wt + 4), w2 = fg_fetch(wt + 8);
+                        FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1); FG_FMAS(c0_2, xk[0], w2);
+                        FG_FMAS(c1_0, xk[20], w0); FG_FMAS(c1_1, xk[20], w1); FG_FMAS(c1_2, xk[20], w2);
+                        FG_FMAS(c2_0, xk[40], w0); FG_FMAS(c2_1, xk[40], w1); FG_FMAS(c2_2, xk[40], w2);
+                        FG_FMAS(c3_0, xk[60], w0); FG_FMAS(c3_1, xk[60], w1); FG_FMAS(c3_2, xk[60], w2);
                     }
-                    {
-                        const int px = 32;
-                        {
-                            const float *xt = x + b * 700 + y * 100 + px * 20 + block * 20;
-                            const float *wt = w + (block * 12 + n) * 20;
-                            const float *bt = bias + block * 12 + n;
-                            float *yt = out + b * 315 + y * 45 + px * 9 + block * 9 + n;
-                            fg_v c0_0 = fg_load(bt), c0_1 = fg_load(bt + 4), c0_2 = fg_load(bt + 8);
-                            fg_v c1_0 = fg_load(bt), c1_1 = fg_load(bt + 4), c1_2 = fg_load(bt + 8);
-                            fg_v c2_0 = fg_load(bt), c2_1 = fg_load(bt + 4), c2_2 = fg_load(bt + 8);
-                            {
-                                const float *xk = xt;
-                                for (int k = 0; k < 20; k++, xk += 1, wt += 12) {
-                                    const fg_v w0 = fg_fetch(wt), w1 = fg_fetch(wt + 4), w2 = fg_fetch(wt + 8);
-                                    FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1); FG_FMAS(c0_2, xk[0], w2);
-                                    FG_FMAS(c1_0, xk[20], w0); FG_FMAS(c1_1, xk[20], w1); FG_FMAS(c1_2, xk[20], w2);
-                                    FG_FMAS(c2_0, xk[40], w0); FG_FMAS(c2_1, xk[40], w1); FG_FMAS(c2_2, xk[40], w2);
-                                }
-                            }
-                            fg_store(yt, c0_0);
-                            fg_store(yt + 4, c0_1);
-                            fg_storen(yt + 8, c0_2, 1);
-                            fg_store(yt + 9, c1_0);
-                            fg_store(yt + 13, c1_1);
-                            fg_storen(yt + 17, c1_2, 1);
-                            fg_store(yt + 18, c2_0);
-                            fg_store(yt + 22, c2_1);
-                            fg_storen(yt + 26, c2_2, 1);
-                        }
+                    fg_store(yt, c0_0);
+                    fg_store(yt + 4, c0_1);
+                    fg_storen(yt + 8, c0_2, 1);
+                    fg_store(yt + 9, c1_0);
+                    fg_store(yt + 13, c1_1);
+                    fg_storen(yt + 17, c1_2, 1);
+                    fg_store(yt + 18, c2_0);
+                    fg_store(yt + 22, c2_1);
+                    fg_storen(yt + 26, c2_2, 1);
+                    fg_store(yt + 27, c3_0);
+                    fg_store(yt + 31, c3_1);
+                    fg_storen(yt + 35, c3_2, 1);
+                }
+                {
+                    const int px = 32;
+                    const float *xt = x + b * 700 + y * 100 + px * 20 + block * 20;
+                    const float *wt = w + block * 12 * 20;
+                    const float *bt = bias + block * 12;
+                    float *yt = out + b * 315 + y * 45 + px * 9 + block * 9;
+                    fg_v c0_0 = fg_load(bt), c0_1 = fg_load(bt + 4), c0_2 = fg_load(bt + 8);
+                    fg_v c1_0 = fg_load(bt), c1_1 = fg_load(bt + 4), c1_2 = fg_load(bt + 8);
+                    fg_v c2_0 = fg_load(bt), c2_1 = fg_load(bt + 4), c2_2 = fg_load(bt + 8);
+                    const float *xk = xt;
+                    for (int k = 0; k < 20; k++, xk++, wt += 12) {
+                        const fg_v w0 = fg_fetch(wt), w1 = fg_fetch(wt + 4), w2 = fg_fetch(wt + 8);
+                        FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1); FG_FMAS(c0_2, xk[0], w2);
+                        FG_FMAS(c1_0, xk[20], w0); FG_FMAS(c1_1, xk[20], w1); FG_FMAS(c1_2, xk[20], w2);
+                        FG_FMAS(c2_0, xk[40], w0); FG_FMAS(c2_1, xk[40], w1); FG_FMAS(c2_2, xk[40], w2);
                     }
+                    fg_store(yt, c0_0);
+                    fg_store(yt + 4, c0_1);
+                    fg_storen(yt + 8, c0_2, 1);
+                    fg_store(yt + 9, c1_0);
+                    fg_store(yt + 13, c1_1);
+                    fg_storen(yt + 17, c1_2, 1);
+                    fg_store(yt + 18, c2_0);
+                    fg_store(yt + 22, c2_1);
+                    fg_storen(yt + 26, c2_2, 1);
                 }
             }
         }
@@ -775,13 +738,11 @@ FG_KERNEL void mbconv_x86_64_project(const fg_call *c)
  */
 FG_KERNEL void mbconv_x86_64_row_major_out_0(const fg_call *c)
 {
-    {
-        const float *x = (const float *)(const void *)(c->arena + 0);
-        float *y = (float *)c->out[0];
-        for (int i0 = 0; i0 < 9; i0++) {
-            for (int i1 = 0; i1 < 35; i1++) {
-                *(y + i0 * 35 + i1) = *(x + i0 + i1 * 9);
-            }
+    const float *x = (const float *)(const void *)(c->arena + 0);
+    float *y = (float *)c->out[0];
+    for (int i0 = 0; i0 < 9; i0++) {
+        for (int i1 = 0; i1 < 35; i1++) {
+            *(y + i0 * 35 + i1) = *(x + i0 + i1 * 9);
         }
     }
 }

@@ -130,13 +130,11 @@ static const residual_generic_weights_type residual_generic_weights FG_ALIGNED(6
  */
 FG_KERNEL void residual_generic_channels_last_in_0(const fg_call *c)
 {
-    {
-        const float *x = (const float *)c->in[0];
-        float *y = (float *)(void *)(c->arena + 6880);
-        for (int i0 = 0; i0 < 99; i0++) {
-            for (int i1 = 0; i1 < 5; i1++) {
-                *(y + i0 * 5 + i1) = *(x + i0 + i1 * 99);
-            }
+    const float *x = (const float *)c->in[0];
+    float *y = (float *)(void *)(c->arena + 6880);
+    for (int i0 = 0; i0 < 99; i0++) {
+        for (int i1 = 0; i1 < 5; i1++) {
+            *(y + i0 * 5 + i1) = *(x + i0 + i1 * 99);
         }
     }
 }
@@ -154,8 +152,8 @@ FG_KERNEL void residual_generic_channels_last_in_0(const fg_call *c)
 FG_KERNEL void residual_generic_conv1_conv_3x3_silu(const fg_call *c)
 {
     /* the zero border that later kernels read */
-    for (int b = 0; b < 1; b++) {
-        float *frame = (float *)(void *)(c->arena + 0) + b * 1001;
+    {
+        float *frame = (float *)(void *)(c->arena + 0);
         memset(frame, 0, 392);
         frame += 175;
         for (int row = 1; row < 9; row++, frame += 91)
@@ -167,57 +165,44 @@ FG_KERNEL void residual_generic_conv1_conv_3x3_silu(const fg_call *c)
     float *out = (float *)(void *)(c->arena + 392);
     const float *w = (const float *)(const void *)(c->weights + 0);
     const float *bias = (const float *)(const void *)(c->weights + 1280);
-    for (int b = 0; b < 1; b++) {
-        {
-            float *to = padded;
-            {
-                const float *from = x + b * 495;
-                memset(to, 0, 260);
-                to += 65;
-                for (int y = 0; y < 9; y++, to += 65, from += 55) {
-                    memset(to, 0, 20);
-                    memcpy(to + 5, from, 220);
-                    memset(to + 60, 0, 20);
-                }
-                memset(to, 0, 260);
-            }
-        }
-        for (int block = 0; block < 1; block++) {
-            {
-                const int n = 0;
-                for (int y = 0; y < 9; y++) {
-                    for (int px = 0; px < 11; px += 1)
-                    {
-                        const float *xt = padded + b * 0 + y * 65 + px * 5 + block * 5;
-                        const float *wt = w + (block * 7 + n) * 45;
-                        const float *bt = bias + block * 7 + n;
-                        float *yt = out + b * 1001 + y * 91 + px * 7 + block * 7 + n;
-                        fg_v c0_0 = fg_load(bt), c0_1 = fg_load(bt + 1), c0_2 = fg_load(bt + 2), c0_3 = fg_load(bt + 3), c0_4 = fg_load(bt + 4), c0_5 = fg_load(bt + 5), c0_6 = fg_load(bt + 6);
-                        for (int ky = 0; ky < 3; ky++)
-                        {
-                            const float *xk = xt + ky * 65;
-                            for (int k = 0; k < 15; k++, xk += 1, wt += 7) {
-                                const fg_v w0 = fg_load(wt), w1 = fg_load(wt + 1), w2 = fg_load(wt + 2), w3 = fg_load(wt + 3), w4 = fg_load(wt + 4), w5 = fg_load(wt + 5), w6 = fg_load(wt + 6);
-                                FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1); FG_FMAS(c0_2, xk[0], w2); FG_FMAS(c0_3, xk[0], w3); FG_FMAS(c0_4, xk[0], w4); FG_FMAS(c0_5, xk[0], w5); FG_FMAS(c0_6, xk[0], w6);
-                            }
-                        }
-                        c0_0 = (fg_silu(c0_0));
-                        fg_store(yt, c0_0);
-                        c0_1 = (fg_silu(c0_1));
-                        fg_store(yt + 1, c0_1);
-                        c0_2 = (fg_silu(c0_2));
-                        fg_store(yt + 2, c0_2);
-                        c0_3 = (fg_silu(c0_3));
-                        fg_store(yt + 3, c0_3);
-                        c0_4 = (fg_silu(c0_4));
-                        fg_store(yt + 4, c0_4);
-                        c0_5 = (fg_silu(c0_5));
-                        fg_store(yt + 5, c0_5);
-                        c0_6 = (fg_silu(c0_6));
-                        fg_store(yt + 6, c0_6);
-                    }
+    float *to = padded;
+    const float *from = x;
+    memset(to, 0, 260);
+    to += 65;
+    for (int y = 0; y < 9; y++, to += 65, from += 55) {
+        memset(to, 0, 20);
+        memcpy(to + 5, from, 220);
+        memset(to + 60, 0, 20);
+    }
+    memset(to, 0, 260);
+    for (int y = 0; y < 9; y++) {
+        for (int px = 0; px < 11; px++) {
+            const float *xt = padded + y * 65 + px * 5;
+            const float *wt = w;
+            const float *bt = bias;
+            float *yt = out + y * 91 + px * 7;
+            fg_v c0_0 = fg_load(bt), c0_1 = fg_load(bt + 1), c0_2 = fg_load(bt + 2), c0_3 = fg_load(bt + 3), c0_4 = fg_load(bt + 4), c0_5 = fg_load(bt + 5), c0_6 = fg_load(bt + 6);
+            for (int ky = 0; ky < 3; ky++) {
+                const float *xk = xt + ky * 65;
+                for (int k = 0; k < 15; k++, xk++, wt += 7) {
+                    const fg_v w0 = fg_load(wt), w1 = fg_load(wt + 1), w2 = fg_load(wt + 2), w3 = fg_load(wt + 3), w4 = fg_load(wt + 4), w5 = fg_load(wt + 5), w6 = fg_load(wt + 6);
+                    FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1); FG_FMAS(c0_2, xk[0], w2); FG_FMAS(c0_3, xk[0], w3); FG_FMAS(c0_4, xk[0], w4); FG_FMAS(c0_5, xk[0], w5); FG_FMAS(c0_6, xk[0], w6);
                 }
             }
+            c0_0 = fg_silu(c0_0);
+            fg_store(yt, c0_0);
+            c0_1 = fg_silu(c0_1);
+            fg_store(yt + 1, c0_1);
+            c0_2 = fg_silu(c0_2);
+            fg_store(yt + 2, c0_2);
+            c0_3 = fg_silu(c0_3);
+            fg_store(yt + 3, c0_3);
+            c0_4 = fg_silu(c0_4);
+            fg_store(yt + 4, c0_4);
+            c0_5 = fg_silu(c0_5);
+            fg_store(yt + 5, c0_5);
+            c0_6 = fg_silu(c0_6);
+            fg_store(yt + 6, c0_6);
         }
     }
 }
@@ -240,58 +225,49 @@ FG_KERNEL void residual_generic_conv2_conv_3x3_add_relu(const fg_call *c)
     const float *w = (const float *)(const void *)(c->weights + 1344);
     const float *bias = (const float *)(const void *)(c->weights + 3136);
     const float *p0 = (const float *)(const void *)(c->arena + 392);
-    for (int b = 0; b < 1; b++) {
-        for (int block = 0; block < 1; block++) {
-            {
-                const int n = 0;
-                for (int y = 0; y < 9; y++) {
-                    for (int px = 0; px < 11; px += 1)
-                    {
-                        const float *xt = x + b * 1001 + y * 91 + px * 7 + block * 7;
-                        const float *wt = w + (block * 7 + n) * 63;
-                        const float *bt = bias + block * 7 + n;
-                        float *yt = out + b * 693 + y * 77 + px * 7 + block * 7 + n;
-                        const float *pq0 = p0 + y * 91 + px * 7 + n;
-                        fg_v c0_0 = fg_load(bt), c0_1 = fg_load(bt + 1), c0_2 = fg_load(bt + 2), c0_3 = fg_load(bt + 3), c0_4 = fg_load(bt + 4), c0_5 = fg_load(bt + 5), c0_6 = fg_load(bt + 6);
-                        for (int ky = 0; ky < 3; ky++)
-                        {
-                            const float *xk = xt + ky * 91;
-                            for (int k = 0; k < 21; k++, xk += 1, wt += 7) {
-                                const fg_v w0 = fg_load(wt), w1 = fg_load(wt + 1), w2 = fg_load(wt + 2), w3 = fg_load(wt + 3), w4 = fg_load(wt + 4), w5 = fg_load(wt + 5), w6 = fg_load(wt + 6);
-                                FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1); FG_FMAS(c0_2, xk[0], w2); FG_FMAS(c0_3, xk[0], w3); FG_FMAS(c0_4, xk[0], w4); FG_FMAS(c0_5, xk[0], w5); FG_FMAS(c0_6, xk[0], w6);
-                            }
-                        }
-                        const fg_v o0_1_0_0 = fg_load(pq0);
-                        c0_0 = fg_add(c0_0, o0_1_0_0);
-                        c0_0 = fg_max(c0_0, fg_zero());
-                        fg_store(yt, c0_0);
-                        const fg_v o0_1_0_1 = fg_load(pq0 + 1);
-                        c0_1 = fg_add(c0_1, o0_1_0_1);
-                        c0_1 = fg_max(c0_1, fg_zero());
-                        fg_store(yt + 1, c0_1);
-                        const fg_v o0_1_0_2 = fg_load(pq0 + 2);
-                        c0_2 = fg_add(c0_2, o0_1_0_2);
-                        c0_2 = fg_max(c0_2, fg_zero());
-                        fg_store(yt + 2, c0_2);
-                        const fg_v o0_1_0_3 = fg_load(pq0 + 3);
-                        c0_3 = fg_add(c0_3, o0_1_0_3);
-                        c0_3 = fg_max(c0_3, fg_zero());
-                        fg_store(yt + 3, c0_3);
-                        const fg_v o0_1_0_4 = fg_load(pq0 + 4);
-                        c0_4 = fg_add(c0_4, o0_1_0_4);
-                        c0_4 = fg_max(c0_4, fg_zero());
-                        fg_store(yt + 4, c0_4);
-                        const fg_v o0_1_0_5 = fg_load(pq0 + 5);
-                        c0_5 = fg_add(c0_5, o0_1_0_5);
-                        c0_5 = fg_max(c0_5, fg_zero());
-                        fg_store(yt + 5, c0_5);
-                        const fg_v o0_1_0_6 = fg_load(pq0 + 6);
-                        c0_6 = fg_add(c0_6, o0_1_0_6);
-                        c0_6 = fg_max(c0_6, fg_zero());
-                        fg_store(yt + 6, c0_6);
-                    }
+    for (int y = 0; y < 9; y++) {
+        for (int px = 0; px < 11; px++) {
+            const float *xt = x + y * 91 + px * 7;
+            const float *wt = w;
+            const float *bt = bias;
+            float *yt = out + y * 77 + px * 7;
+            const float *pq0 = p0 + y * 91 + px * 7;
+            fg_v c0_0 = fg_load(bt), c0_1 = fg_load(bt + 1), c0_2 = fg_load(bt + 2), c0_3 = fg_load(bt + 3), c0_4 = fg_load(bt + 4), c0_5 = fg_load(bt + 5), c0_6 = fg_load(bt + 6);
+            for (int ky = 0; ky < 3; ky++) {
+                const float *xk = xt + ky * 91;
+                for (int k = 0; k < 21; k++, xk++, wt += 7) {
+                    const fg_v w0 = fg_load(wt), w1 = fg_load(wt + 1), w2 = fg_load(wt + 2), w3 = fg_load(wt + 3), w4 = fg_load(wt + 4), w5 = fg_load(wt + 5), w6 = fg_load(wt + 6);
+                    FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1); FG_FMAS(c0_2, xk[0], w2); FG_FMAS(c0_3, xk[0], w3); FG_FMAS(c0_4, xk[0], w4); FG_FMAS(c0_5, xk[0], w5); FG_FMAS(c0_6, xk[0], w6);
                 }
             }
+            const fg_v o0_1_0_0 = fg_load(pq0);
+            c0_0 = fg_add(c0_0, o0_1_0_0);
+            c0_0 = fg_max(c0_0, fg_zero());
+            fg_store(yt, c0_0);
+            const fg_v o0_1_0_1 = fg_load(pq0 + 1);
+            c0_1 = fg_add(c0_1, o0_1_0_1);
+            c0_1 = fg_max(c0_1, fg_zero());
+            fg_store(yt + 1, c0_1);
+            const fg_v o0_1_0_2 = fg_load(pq0 + 2);
+            c0_2 = fg_add(c0_2, o0_1_0_2);
+            c0_2 = fg_max(c0_2, fg_zero());
+            fg_store(yt + 2, c0_2);
+            const fg_v o0_1_0_3 = fg_load(pq0 + 3);
+            c0_3 = fg_add(c0_3, o0_1_0_3);
+            c0_3 = fg_max(c0_3, fg_zero());
+            fg_store(yt + 3, c0_3);
+            const fg_v o0_1_0_4 = fg_load(pq0 + 4);
+            c0_4 = fg_add(c0_4, o0_1_0_4);
+            c0_4 = fg_max(c0_4, fg_zero());
+            fg_store(yt + 4, c0_4);
+            const fg_v o0_1_0_5 = fg_load(pq0 + 5);
+            c0_5 = fg_add(c0_5, o0_1_0_5);
+            c0_5 = fg_max(c0_5, fg_zero());
+            fg_store(yt + 5, c0_5);
+            const fg_v o0_1_0_6 = fg_load(pq0 + 6);
+            c0_6 = fg_add(c0_6, o0_1_0_6);
+            c0_6 = fg_max(c0_6, fg_zero());
+            fg_store(yt + 6, c0_6);
         }
     }
 }
@@ -304,13 +280,11 @@ FG_KERNEL void residual_generic_conv2_conv_3x3_add_relu(const fg_call *c)
  */
 FG_KERNEL void residual_generic_row_major_out_0(const fg_call *c)
 {
-    {
-        const float *x = (const float *)(const void *)(c->arena + 4016);
-        float *y = (float *)c->out[0];
-        for (int i0 = 0; i0 < 7; i0++) {
-            for (int i1 = 0; i1 < 99; i1++) {
-                *(y + i0 * 99 + i1) = *(x + i0 + i1 * 7);
-            }
+    const float *x = (const float *)(const void *)(c->arena + 4016);
+    float *y = (float *)c->out[0];
+    for (int i0 = 0; i0 < 7; i0++) {
+        for (int i1 = 0; i1 < 99; i1++) {
+            *(y + i0 * 99 + i1) = *(x + i0 + i1 * 7);
         }
     }
 }

@@ -387,13 +387,11 @@ static const residual_x86_64_v3_weights_type residual_x86_64_v3_weights FG_ALIGN
  */
 FG_KERNEL void residual_x86_64_v3_channels_last_in_0(const fg_call *c)
 {
-    {
-        const float *x = (const float *)c->in[0];
-        float *y = (float *)(void *)(c->arena + 6912);
-        for (int i0 = 0; i0 < 99; i0++) {
-            for (int i1 = 0; i1 < 5; i1++) {
-                *(y + i0 * 5 + i1) = *(x + i0 + i1 * 99);
-            }
+    const float *x = (const float *)c->in[0];
+    float *y = (float *)(void *)(c->arena + 6912);
+    for (int i0 = 0; i0 < 99; i0++) {
+        for (int i1 = 0; i1 < 5; i1++) {
+            *(y + i0 * 5 + i1) = *(x + i0 + i1 * 99);
         }
     }
 }
@@ -425,85 +423,72 @@ FG_KERNEL void residual_x86_64_v3_conv1_conv_3x3_silu(const fg_call *c)
     const float *w = (const float *)(const void *)(c->weights + 0);
     const float *bias = (const float *)(const void *)(c->weights + 1472);
     for (int b = 0; b < 1; b++) {
-        {
-            float *to = padded;
-            {
-                const float *from = x + b * 495;
-                memset(to, 0, 260);
-                to += 65;
-                for (int y = 0; y < 9; y++, to += 65, from += 55) {
-                    memset(to, 0, 20);
-                    memcpy(to + 5, from, 220);
-                    memset(to + 60, 0, 20);
-                }
-                memset(to, 0, 260);
-            }
+        float *to = padded;
+        const float *from = x + b * 495;
+        memset(to, 0, 260);
+        to += 65;
+        for (int y = 0; y < 9; y++, to += 65, from += 55) {
+            memset(to, 0, 20);
+            memcpy(to + 5, from, 220);
+            memset(to + 60, 0, 20);
         }
+        memset(to, 0, 260);
         for (int block = 0; block < 1; block++) {
-            {
-                const int n = 0;
-                for (int y = 0; y < 9; y++) {
-                    {
-                        const int px = 0;
-                        {
-                            const float *xt = padded + b * 0 + y * 65 + px * 5 + block * 5;
-                            const float *wt = w + (block * 8 + n) * 45;
-                            const float *bt = bias + block * 8 + n;
-                            float *yt = out + b * 1001 + y * 91 + px * 7 + block * 7 + n;
-                            fg_v c0_0 = fg_load(bt);
-                            fg_v c1_0 = fg_load(bt);
-                            fg_v c2_0 = fg_load(bt);
-                            fg_v c3_0 = fg_load(bt);
-                            fg_v c4_0 = fg_load(bt);
-                            fg_v c5_0 = fg_load(bt);
-                            fg_v c6_0 = fg_load(bt);
-                            fg_v c7_0 = fg_load(bt);
-                            fg_v c8_0 = fg_load(bt);
-                            fg_v c9_0 = fg_load(bt);
-                            fg_v c10_0 = fg_load(bt);
-                            for (int ky = 0; ky < 3; ky++)
-                            {
-                                const float *xk = xt + ky * 65;
-                                for (int k = 0; k < 15; k++, xk += 1, wt += 8) {
-                                    const fg_v w0 = fg_load(wt);
-                                    FG_FMAS(c0_0, xk[0], w0);
-                                    FG_FMAS(c1_0, xk[5], w0);
-                                    FG_FMAS(c2_0, xk[10], w0);
-                                    FG_FMAS(c3_0, xk[15], w0);
-                                    FG_FMAS(c4_0, xk[20], w0);
-                                    FG_FMAS(c5_0, xk[25], w0);
-                                    FG_FMAS(c6_0, xk[30], w0);
-                                    FG_FMAS(c7_0, xk[35], w0);
-                                    FG_FMAS(c8_0, xk[40], w0);
-                                    FG_FMAS(c9_0, xk[45], w0);
-                                    FG_FMAS(c10_0, xk[50], w0);
-                                }
-                            }
-                            c0_0 = (fg_silu(c0_0));
-                            fg_storen(yt, c0_0, 7);
-                            c1_0 = (fg_silu(c1_0));
-                            fg_storen(yt + 7, c1_0, 7);
-                            c2_0 = (fg_silu(c2_0));
-                            fg_storen(yt + 14, c2_0, 7);
-                            c3_0 = (fg_silu(c3_0));
-                            fg_storen(yt + 21, c3_0, 7);
-                            c4_0 = (fg_silu(c4_0));
-                            fg_storen(yt + 28, c4_0, 7);
-                            c5_0 = (fg_silu(c5_0));
-                            fg_storen(yt + 35, c5_0, 7);
-                            c6_0 = (fg_silu(c6_0));
-                            fg_storen(yt + 42, c6_0, 7);
-                            c7_0 = (fg_silu(c7_0));
-                            fg_storen(yt + 49, c7_0, 7);
-                            c8_0 = (fg_silu(c8_0));
-                            fg_storen(yt + 56, c8_0, 7);
-                            c9_0 = (fg_silu(c9_0));
-                            fg_storen(yt + 63, c9_0, 7);
-                            c10_0 = (fg_silu(c10_0));
-                            fg_storen(yt + 70, c10_0, 7);
-                        }
+            for (int y = 0; y < 9; y++) {
+                const float *xt = padded + y * 65 + block * 5;
+                const float *wt = w + block * 8 * 45;
+                const float *bt = bias + block * 8;
+                float *yt = out + b * 1001 + y * 91 + block * 7;
+                fg_v c0_0 = fg_load(bt);
+                fg_v c1_0 = fg_load(bt);
+                fg_v c2_0 = fg_load(bt);
+                fg_v c3_0 = fg_load(bt);
+                fg_v c4_0 = fg_load(bt);
+                fg_v c5_0 = fg_load(bt);
+                fg_v c6_0 = fg_load(bt);
+                fg_v c7_0 = fg_load(bt);
+                fg_v c8_0 = fg_load(bt);
+                fg_v c9_0 = fg_load(bt);
+                fg_v c10_0 = fg_load(bt);
+                for (int ky = 0; ky < 3; ky++) {
+                    const float *xk = xt + ky * 65;
+                    for (int k = 0; k < 15; k++, xk++, wt += 8) {
+                        const fg_v w0 = fg_load(wt);
+                        FG_FMAS(c0_0, xk[0], w0);
+                        FG_FMAS(c1_0, xk[5], w0);
+                        FG_FMAS(c2_0, xk[10], w0);
+                        FG_FMAS(c3_0, xk[15], w0);
+                        FG_FMAS(c4_0, xk[20], w0);
+                        FG_FMAS(c5_0, xk[25], w0);
+                        FG_FMAS(c6_0, xk[30], w0);
+                        FG_FMAS(c7_0, xk[35], w0);
+                        FG_FMAS(c8_0, xk[40], w0);
+                        FG_FMAS(c9_0, xk[45], w0);
+                        FG_FMAS(c10_0, xk[50], w0);
                     }
                 }
+                c0_0 = fg_silu(c0_0);
+                fg_storen(yt, c0_0, 7);
+                c1_0 = fg_silu(c1_0);
+                fg_storen(yt + 7, c1_0, 7);
+                c2_0 = fg_silu(c2_0);
+                fg_storen(yt + 14, c2_0, 7);
+                c3_0 = fg_silu(c3_0);
+                fg_storen(yt + 21, c3_0, 7);
+                c4_0 = fg_silu(c4_0);
+                fg_storen(yt + 28, c4_0, 7);
+                c5_0 = fg_silu(c5_0);
+                fg_storen(yt + 35, c5_0, 7);
+                c6_0 = fg_silu(c6_0);
+                fg_storen(yt + 42, c6_0, 7);
+                c7_0 = fg_silu(c7_0);
+                fg_storen(yt + 49, c7_0, 7);
+                c8_0 = fg_silu(c8_0);
+                fg_storen(yt + 56, c8_0, 7);
+                c9_0 = fg_silu(c9_0);
+                fg_storen(yt + 63, c9_0, 7);
+                c10_0 = fg_silu(c10_0);
+                fg_storen(yt + 70, c10_0, 7);
             }
         }
     }
@@ -529,92 +514,85 @@ FG_KERNEL void residual_x86_64_v3_conv2_conv_3x3_add_relu(const fg_call *c)
     const float *p0 = (const float *)(const void *)(c->arena + 392);
     for (int b = 0; b < 1; b++) {
         for (int block = 0; block < 1; block++) {
-            {
-                const int n = 0;
-                for (int y = 0; y < 9; y++) {
-                    {
-                        const int px = 0;
-                        {
-                            const float *xt = x + b * 1001 + y * 91 + px * 7 + block * 7;
-                            const float *wt = w + (block * 8 + n) * 63;
-                            const float *bt = bias + block * 8 + n;
-                            float *yt = out + b * 693 + y * 77 + px * 7 + block * 7 + n;
-                            const float *pq0 = p0 + y * 91 + px * 7 + n;
-                            fg_v c0_0 = fg_load(bt);
-                            fg_v c1_0 = fg_load(bt);
-                            fg_v c2_0 = fg_load(bt);
-                            fg_v c3_0 = fg_load(bt);
-                            fg_v c4_0 = fg_load(bt);
-                            fg_v c5_0 = fg_load(bt);
-                            fg_v c6_0 = fg_load(bt);
-                            fg_v c7_0 = fg_load(bt);
-                            fg_v c8_0 = fg_load(bt);
-                            fg_v c9_0 = fg_load(bt);
-                            fg_v c10_0 = fg_load(bt);
-                            for (int ky = 0; ky < 3; ky++)
-                            {
-                                const float *xk = xt + ky * 91;
-                                for (int k = 0; k < 21; k++, xk += 1, wt += 8) {
-                                    const fg_v w0 = fg_load(wt);
-                                    FG_FMAS(c0_0, xk[0], w0);
-                                    FG_FMAS(c1_0, xk[7], w0);
-                                    FG_FMAS(c2_0, xk[14], w0);
-                                    FG_FMAS(c3_0, xk[21], w0);
-                                    FG_FMAS(c4_0, xk[28], w0);
-                                    FG_FMAS(c5_0, xk[35], w0);
-                                    FG_FMAS(c6_0, xk[42], w0);
-                                    FG_FMAS(c7_0, xk[49], w0);
-                                    FG_FMAS(c8_0, xk[56], w0);
-                                    FG_FMAS(c9_0, xk[63], w0);
-                                    FG_FMAS(c10_0, xk[70], w0);
-                                }
-                            }
-                            const fg_v o0_1_0_0 = fg_loadn(pq0, 7);
-                            c0_0 = fg_add(c0_0, o0_1_0_0);
-                            c0_0 = fg_max(c0_0, fg_zero());
-                            fg_storen(yt, c0_0, 7);
-                            const fg_v o0_1_1_0 = fg_loadn(pq0 + 7, 7);
-                            c1_0 = fg_add(c1_0, o0_1_1_0);
-                            c1_0 = fg_max(c1_0, fg_zero());
-                            fg_storen(yt + 7, c1_0, 7);
-                            const fg_v o0_1_2_0 = fg_loadn(pq0 + 14, 7);
-                            c2_0 = fg_add(c2_0, o0_1_2_0);
-                            c2_0 = fg_max(c2_0, fg_zero());
-                            fg_storen(yt + 14, c2_0, 7);
-                            const fg_v o0_1_3_0 = fg_loadn(pq0 + 21, 7);
-                            c3_0 = fg_add(c3_0, o0_1_3_0);
-                            c3_0 = fg_max(c3_0, fg_zero());
-                            fg_storen(yt + 21, c3_0, 7);
-                            const fg_v o0_1_4_0 = fg_loadn(pq0 + 28, 7);
-                            c4_0 = fg_add(c4_0, o0_1_4_0);
-                            c4_0 = fg_max(c4_0, fg_zero());
-                            fg_storen(yt + 28, c4_0, 7);
-                            const fg_v o0_1_5_0 = fg_loadn(pq0 + 35, 7);
-                            c5_0 = fg_add(c5_0, o0_1_5_0);
-                            c5_0 = fg_max(c5_0, fg_zero());
-                            fg_storen(yt + 35, c5_0, 7);
-                            const fg_v o0_1_6_0 = fg_loadn(pq0 + 42, 7);
-                            c6_0 = fg_add(c6_0, o0_1_6_0);
-                            c6_0 = fg_max(c6_0, fg_zero());
-                            fg_storen(yt + 42, c6_0, 7);
-                            const fg_v o0_1_7_0 = fg_loadn(pq0 + 49, 7);
-                            c7_0 = fg_add(c7_0, o0_1_7_0);
-                            c7_0 = fg_max(c7_0, fg_zero());
-                            fg_storen(yt + 49, c7_0, 7);
-                            const fg_v o0_1_8_0 = fg_loadn(pq0 + 56, 7);
-                            c8_0 = fg_add(c8_0, o0_1_8_0);
-                            c8_0 = fg_max(c8_0, fg_zero());
-                            fg_storen(yt + 56, c8_0, 7);
-                            const fg_v o0_1_9_0 = fg_loadn(pq0 + 63, 7);
-                            c9_0 = fg_add(c9_0, o0_1_9_0);
-                            c9_0 = fg_max(c9_0, fg_zero());
-                            fg_storen(yt + 63, c9_0, 7);
-                            const fg_v o0_1_10_0 = fg_loadn(pq0 + 70, 7);
-                            c10_0 = fg_add(c10_0, o0_1_10_0);
-                            c10_0 = fg_max(c10_0, fg_zero());
-                            fg_storen(yt + 70, c10_0, 7);
+            for (int y = 0; y < 9; y++) {
+                {
+                    const float *xt = x + b * 1001 + y * 91 + block * 7;
+                    const float *wt = w + block * 8 * 63;
+                    const float *bt = bias + block * 8;
+                    float *yt = out + b * 693 + y * 77 + block * 7;
+                    const float *pq0 = p0 + y * 91;
+                    fg_v c0_0 = fg_load(bt);
+                    fg_v c1_0 = fg_load(bt);
+                    fg_v c2_0 = fg_load(bt);
+                    fg_v c3_0 = fg_load(bt);
+                    fg_v c4_0 = fg_load(bt);
+                    fg_v c5_0 = fg_load(bt);
+                    fg_v c6_0 = fg_load(bt);
+                    fg_v c7_0 = fg_load(bt);
+                    fg_v c8_0 = fg_load(bt);
+                    fg_v c9_0 = fg_load(bt);
+                    fg_v c10_0 = fg_load(bt);
+                    for (int ky = 0; ky < 3; ky++) {
+                        const float *xk = xt + ky * 91;
+                        for (int k = 0; k < 21; k++, xk++, wt += 8) {
+                            const fg_v w0 = fg_load(wt);
+                            FG_FMAS(c0_0, xk[0], w0);
+                            FG_FMAS(c1_0, xk[7], w0);
+                            FG_FMAS(c2_0, xk[14], w0);
+                            FG_FMAS(c3_0, xk[21], w0);
+                            FG_FMAS(c4_0, xk[28], w0);
+                            FG_FMAS(c5_0, xk[35], w0);
+                            FG_FMAS(c6_0, xk[42], w0);
+                            FG_FMAS(c7_0, xk[49], w0);
+                            FG_FMAS(c8_0, xk[56], w0);
+                            FG_FMAS(c9_0, xk[63], w0);
+                            FG_FMAS(c10_0, xk[70], w0);
                         }
                     }
+                    const fg_v o0_1_0_0 = fg_loadn(pq0, 7);
+                    c0_0 = fg_add(c0_0, o0_1_0_0);
+                    c0_0 = fg_max(c0_0, fg_zero());
+                    fg_storen(yt, c0_0, 7);
+                    const fg_v o0_1_1_0 = fg_loadn(pq0 + 7, 7);
+                    c1_0 = fg_add(c1_0, o0_1_1_0);
+                    c1_0 = fg_max(c1_0, fg_zero());
+                    fg_storen(yt + 7, c1_0, 7);
+                    const fg_v o0_1_2_0 = fg_loadn(pq0 + 14, 7);
+                    c2_0 = fg_add(c2_0, o0_1_2_0);
+                    c2_0 = fg_max(c2_0, fg_zero());
+                    fg_storen(yt + 14, c2_0, 7);
+                    const fg_v o0_1_3_0 = fg_loadn(pq0 + 21, 7);
+                    c3_0 = fg_add(c3_0, o0_1_3_0);
+                    c3_0 = fg_max(c3_0, fg_zero());
+                    fg_storen(yt + 21, c3_0, 7);
+                    const fg_v o0_1_4_0 = fg_loadn(pq0 + 28, 7);
+                    c4_0 = fg_add(c4_0, o0_1_4_0);
+                    c4_0 = fg_max(c4_0, fg_zero());
+                    fg_storen(yt + 28, c4_0, 7);
+                    const fg_v o0_1_5_0 = fg_loadn(pq0 + 35, 7);
+                    c5_0 = fg_add(c5_0, o0_1_5_0);
+                    c5_0 = fg_max(c5_0, fg_zero());
+                    fg_storen(yt + 35, c5_0, 7);
+                    const fg_v o0_1_6_0 = fg_loadn(pq0 + 42, 7);
+                    c6_0 = fg_add(c6_0, o0_1_6_0);
+                    c6_0 = fg_max(c6_0, fg_zero());
+                    fg_storen(yt + 42, c6_0, 7);
+                    const fg_v o0_1_7_0 = fg_loadn(pq0 + 49, 7);
+                    c7_0 = fg_add(c7_0, o0_1_7_0);
+                    c7_0 = fg_max(c7_0, fg_zero());
+                    fg_storen(yt + 49, c7_0, 7);
+                    const fg_v o0_1_8_0 = fg_loadn(pq0 + 56, 7);
+                    c8_0 = fg_add(c8_0, o0_1_8_0);
+                    c8_0 = fg_max(c8_0, fg_zero());
+                    fg_storen(yt + 56, c8_0, 7);
+                    const fg_v o0_1_9_0 = fg_loadn(pq0 + 63, 7);
+                    c9_0 = fg_add(c9_0, o0_1_9_0);
+                    c9_0 = fg_max(c9_0, fg_zero());
+                    fg_storen(yt + 63, c9_0, 7);
+                    const fg_v o0_1_10_0 = fg_loadn(pq0 + 70, 7);
+                    c10_0 = fg_add(c10_0, o0_1_10_0);
+                    c10_0 = fg_max(c10_0, fg_zero());
+                    fg_storen(yt + 70, c10_0, 7);
                 }
             }
         }
@@ -629,13 +607,11 @@ FG_KERNEL void residual_x86_64_v3_conv2_conv_3x3_add_relu(const fg_call *c)
  */
 FG_KERNEL void residual_x86_64_v3_row_major_out_0(const fg_call *c)
 {
-    {
-        const float *x = (const float *)(const void *)(c->arena + 4032);
-        float *y = (float *)c->out[0];
-        for (int i0 = 0; i0 < 7; i0++) {
-            for (int i1 = 0; i1 < 99; i1++) {
-                *(y + i0 * 99 + i1) = *(x + i0 + i1 * 7);
-            }
+    const float *x = (const float *)(const void *)(c->arena + 4032);
+    float *y = (float *)c->out[0];
+    for (int i0 = 0; i0 < 7; i0++) {
+        for (int i1 = 0; i1 < 99; i1++) {
+            *(y + i0 * 99 + i1) = *(x + i0 + i1 * 7);
         }
     }
 }

@@ -404,13 +404,11 @@ static const residual_x86_64_weights_type residual_x86_64_weights FG_ALIGNED(64)
  */
 FG_KERNEL void residual_x86_64_channels_last_in_0(const fg_call *c)
 {
-    {
-        const float *x = (const float *)c->in[0];
-        float *y = (float *)(void *)(c->arena + 6912);
-        for (int i0 = 0; i0 < 99; i0++) {
-            for (int i1 = 0; i1 < 5; i1++) {
-                *(y + i0 * 5 + i1) = *(x + i0 + i1 * 99);
-            }
+    const float *x = (const float *)c->in[0];
+    float *y = (float *)(void *)(c->arena + 6912);
+    for (int i0 = 0; i0 < 99; i0++) {
+        for (int i1 = 0; i1 < 5; i1++) {
+            *(y + i0 * 5 + i1) = *(x + i0 + i1 * 99);
         }
     }
 }
@@ -442,122 +440,108 @@ FG_KERNEL void residual_x86_64_conv1_conv_3x3_silu(const fg_call *c)
     const float *w = (const float *)(const void *)(c->weights + 0);
     const float *bias = (const float *)(const void *)(c->weights + 1472);
     for (int b = 0; b < 1; b++) {
-        {
-            float *to = padded;
-            {
-                const float *from = x + b * 495;
-                memset(to, 0, 260);
-                to += 65;
-                for (int y = 0; y < 9; y++, to += 65, from += 55) {
-                    memset(to, 0, 20);
-                    memcpy(to + 5, from, 220);
-                    memset(to + 60, 0, 20);
-                }
-                memset(to, 0, 260);
-            }
+        float *to = padded;
+        const float *from = x + b * 495;
+        memset(to, 0, 260);
+        to += 65;
+        for (int y = 0; y < 9; y++, to += 65, from += 55) {
+            memset(to, 0, 20);
+            memcpy(to + 5, from, 220);
+            memset(to + 60, 0, 20);
         }
+        memset(to, 0, 260);
         for (int block = 0; block < 1; block++) {
-            {
-                const int n = 0;
-                for (int y = 0; y < 9; y++) {
-                    {
-                        const int px = 0;
-                        {
-                            const float *xt = padded + b * 0 + y * 65 + px * 5 + block * 5;
-                            const float *wt = w + (block * 8 + n) * 45;
-                            const float *bt = bias + block * 8 + n;
-                            float *yt = out + b * 1001 + y * 91 + px * 7 + block * 7 + n;
-                            fg_v c0_0 = fg_load(bt), c0_1 = fg_load(bt + 4);
-                            fg_v c1_0 = fg_load(bt), c1_1 = fg_load(bt + 4);
-                            fg_v c2_0 = fg_load(bt), c2_1 = fg_load(bt + 4);
-                            fg_v c3_0 = fg_load(bt), c3_1 = fg_load(bt + 4);
-                            fg_v c4_0 = fg_load(bt), c4_1 = fg_load(bt + 4);
-                            fg_v c5_0 = fg_load(bt), c5_1 = fg_load(bt + 4);
-                            for (int ky = 0; ky < 3; ky++)
-                            {
-                                const float *xk = xt + ky * 65;
-                                for (int k = 0; k < 15; k++, xk += 1, wt += 8) {
-                                    const fg_v w0 = fg_fetch(wt), w1 = fg_fetch(wt + 4);
-                                    FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1);
-                                    FG_FMAS(c1_0, xk[5], w0); FG_FMAS(c1_1, xk[5], w1);
-                                    FG_FMAS(c2_0, xk[10], w0); FG_FMAS(c2_1, xk[10], w1);
-                                    FG_FMAS(c3_0, xk[15], w0); FG_FMAS(c3_1, xk[15], w1);
-                                    FG_FMAS(c4_0, xk[20], w0); FG_FMAS(c4_1, xk[20], w1);
-                                    FG_FMAS(c5_0, xk[25], w0); FG_FMAS(c5_1, xk[25], w1);
-                                }
-                            }
-                            c0_0 = (fg_silu(c0_0));
-                            fg_store(yt, c0_0);
-                            c0_1 = (fg_silu(c0_1));
-                            fg_storen(yt + 4, c0_1, 3);
-                            c1_0 = (fg_silu(c1_0));
-                            fg_store(yt + 7, c1_0);
-                            c1_1 = (fg_silu(c1_1));
-                            fg_storen(yt + 11, c1_1, 3);
-                            c2_0 = (fg_silu(c2_0));
-                            fg_store(yt + 14, c2_0);
-                            c2_1 = (fg_silu(c2_1));
-                            fg_storen(yt + 18, c2_1, 3);
-                            c3_0 = (fg_silu(c3_0));
-                            fg_store(yt + 21, c3_0);
-                            c3_1 = (fg_silu(c3_1));
-                            fg_storen(yt + 25, c3_1, 3);
-                            c4_0 = (fg_silu(c4_0));
-                            fg_store(yt + 28, c4_0);
-                            c4_1 = (fg_silu(c4_1));
-                            fg_storen(yt + 32, c4_1, 3);
-                            c5_0 = (fg_silu(c5_0));
-                            fg_store(yt + 35, c5_0);
-                            c5_1 = (fg_silu(c5_1));
-                            fg_storen(yt + 39, c5_1, 3);
+            for (int y = 0; y < 9; y++) {
+                {
+                    const float *xt = padded + y * 65 + block * 5;
+                    const float *wt = w + block * 8 * 45;
+                    const float *bt = bias + block * 8;
+                    float *yt = out + b * 1001 + y * 91 + block * 7;
+                    fg_v c0_0 = fg_load(bt), c0_1 = fg_load(bt + 4);
+                    fg_v c1_0 = fg_load(bt), c1_1 = fg_load(bt + 4);
+                    fg_v c2_0 = fg_load(bt), c2_1 = fg_load(bt + 4);
+                    fg_v c3_0 = fg_load(bt), c3_1 = fg_load(bt + 4);
+                    fg_v c4_0 = fg_load(bt), c4_1 = fg_load(bt + 4);
+                    fg_v c5_0 = fg_load(bt), c5_1 = fg_load(bt + 4);
+                    for (int ky = 0; ky < 3; ky++) {
+                        const float *xk = xt + ky * 65;
+                        for (int k = 0; k < 15; k++, xk++, wt += 8) {
+                            const fg_v w0 = fg_fetch(wt), w1 = fg_fetch(wt + 4);
+                            FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1);
+                            FG_FMAS(c1_0, xk[5], w0); FG_FMAS(c1_1, xk[5], w1);
+                            FG_FMAS(c2_0, xk[10], w0); FG_FMAS(c2_1, xk[10], w1);
+                            FG_FMAS(c3_0, xk[15], w0); FG_FMAS(c3_1, xk[15], w1);
+                            FG_FMAS(c4_0, xk[20], w0); FG_FMAS(c4_1, xk[20], w1);
+                            FG_FMAS(c5_0, xk[25], w0); FG_FMAS(c5_1, xk[25], w1);
                         }
                     }
-                    {
-                        const int px = 6;
-                        {
-                            const float *xt = padded + b * 0 + y * 65 + px * 5 + block * 5;
-                            const float *wt = w + (block * 8 + n) * 45;
-                            const float *bt = bias + block * 8 + n;
-                            float *yt = out + b * 1001 + y * 91 + px * 7 + block * 7 + n;
-                            fg_v c0_0 = fg_load(bt), c0_1 = fg_load(bt + 4);
-                            fg_v c1_0 = fg_load(bt), c1_1 = fg_load(bt + 4);
-                            fg_v c2_0 = fg_load(bt), c2_1 = fg_load(bt + 4);
-                            fg_v c3_0 = fg_load(bt), c3_1 = fg_load(bt + 4);
-                            fg_v c4_0 = fg_load(bt), c4_1 = fg_load(bt + 4);
-                            for (int ky = 0; ky < 3; ky++)
-                            {
-                                const float *xk = xt + ky * 65;
-                                for (int k = 0; k < 15; k++, xk += 1, wt += 8) {
-                                    const fg_v w0 = fg_fetch(wt), w1 = fg_fetch(wt + 4);
-                                    FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1);
-                                    FG_FMAS(c1_0, xk[5], w0); FG_FMAS(c1_1, xk[5], w1);
-                                    FG_FMAS(c2_0, xk[10], w0); FG_FMAS(c2_1, xk[10], w1);
-                                    FG_FMAS(c3_0, xk[15], w0); FG_FMAS(c3_1, xk[15], w1);
-                                    FG_FMAS(c4_0, xk[20], w0); FG_FMAS(c4_1, xk[20], w1);
-                                }
-                            }
-                            c0_0 = (fg_silu(c0_0));
-                            fg_store(yt, c0_0);
-                            c0_1 = (fg_silu(c0_1));
-                            fg_storen(yt + 4, c0_1, 3);
-                            c1_0 = (fg_silu(c1_0));
-                            fg_store(yt + 7, c1_0);
-                            c1_1 = (fg_silu(c1_1));
-                            fg_storen(yt + 11, c1_1, 3);
-                            c2_0 = (fg_silu(c2_0));
-                            fg_store(yt + 14, c2_0);
-                            c2_1 = (fg_silu(c2_1));
-                            fg_storen(yt + 18, c2_1, 3);
-                            c3_0 = (fg_silu(c3_0));
-                            fg_store(yt + 21, c3_0);
-                            c3_1 = (fg_silu(c3_1));
-                            fg_storen(yt + 25, c3_1, 3);
-                            c4_0 = (fg_silu(c4_0));
-                            fg_store(yt + 28, c4_0);
-                            c4_1 = (fg_silu(c4_1));
-                            fg_storen(yt + 32, c4_1, 3);
+                    c0_0 = fg_silu(c0_0);
+                    fg_store(yt, c0_0);
+                    c0_1 = fg_silu(c0_1);
+                    fg_storen(yt + 4, c0_1, 3);
+                    c1_0 = fg_silu(c1_0);
+                    fg_store(yt + 7, c1_0);
+                    c1_1 = fg_silu(c1_1);
+                    fg_storen(yt + 11, c1_1, 3);
+                    c2_0 = fg_silu(c2_0);
+                    fg_store(yt + 14, c2_0);
+                    c2_1 = fg_silu(c2_1);
+                    fg_storen(yt + 18, c2_1, 3);
+                    c3_0 = fg_silu(c3_0);
+                    fg_store(yt + 21, c3_0);
+                    c3_1 = fg_silu(c3_1);
+                    fg_storen(yt + 25, c3_1, 3);
+                    c4_0 = fg_silu(c4_0);
+                    fg_store(yt + 28, c4_0);
+                    c4_1 = fg_silu(c4_1);
+                    fg_storen(yt + 32, c4_1, 3);
+                    c5_0 = fg_silu(c5_0);
+                    fg_store(yt + 35, c5_0);
+                    c5_1 = fg_silu(c5_1);
+                    fg_storen(yt + 39, c5_1, 3);
+                }
+                const int px = 6;
+                {
+                    const float *xt = padded + y * 65 + px * 5 + block * 5;
+                    const float *wt = w + block * 8 * 45;
+                    const float *bt = bias + block * 8;
+                    float *yt = out + b * 1001 + y * 91 + px * 7 + block * 7;
+                    fg_v c0_0 = fg_load(bt), c0_1 = fg_load(bt + 4);
+                    fg_v c1_0 = fg_load(bt), c1_1 = fg_load(bt + 4);
+                    fg_v c2_0 = fg_load(bt), c2_1 = fg_load(bt + 4);
+                    fg_v c3_0 = fg_load(bt), c3_1 = fg_load(bt + 4);
+                    fg_v c4_0 = fg_load(bt), c4_1 = fg_load(bt + 4);
+                    for (int ky = 0; ky < 3; ky++) {
+                        const float *xk = xt + ky * 65;
+                        for (int k = 0; k < 15; k++, xk++, wt += 8) {
+                            const fg_v w0 = fg_fetch(wt), w1 = fg_fetch(wt + 4);
+                            FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1);
+                            FG_FMAS(c1_0, xk[5], w0); FG_FMAS(c1_1, xk[5], w1);
+                            FG_FMAS(c2_0, xk[10], w0); FG_FMAS(c2_1, xk[10], w1);
+                            FG_FMAS(c3_0, xk[15], w0); FG_FMAS(c3_1, xk[15], w1);
+                            FG_FMAS(c4_0, xk[20], w0); FG_FMAS(c4_1, xk[20], w1);
                         }
                     }
+                    c0_0 = fg_silu(c0_0);
+                    fg_store(yt, c0_0);
+                    c0_1 = fg_silu(c0_1);
+                    fg_storen(yt + 4, c0_1, 3);
+                    c1_0 = fg_silu(c1_0);
+                    fg_store(yt + 7, c1_0);
+                    c1_1 = fg_silu(c1_1);
+                    fg_storen(yt + 11, c1_1, 3);
+                    c2_0 = fg_silu(c2_0);
+                    fg_store(yt + 14, c2_0);
+                    c2_1 = fg_silu(c2_1);
+                    fg_storen(yt + 18, c2_1, 3);
+                    c3_0 = fg_silu(c3_0);
+                    fg_store(yt + 21, c3_0);
+                    c3_1 = fg_silu(c3_1);
+                    fg_storen(yt + 25, c3_1, 3);
+                    c4_0 = fg_silu(c4_0);
+                    fg_store(yt + 28, c4_0);
+                    c4_1 = fg_silu(c4_1);
+                    fg_storen(yt + 32, c4_1, 3);
                 }
             }
         }
@@ -584,153 +568,143 @@ FG_KERNEL void residual_x86_64_conv2_conv_3x3_add_relu(const fg_call *c)
     const float *p0 = (const float *)(const void *)(c->arena + 392);
     for (int b = 0; b < 1; b++) {
         for (int block = 0; block < 1; block++) {
-            {
-                const int n = 0;
-                for (int y = 0; y < 9; y++) {
-                    {
-                        const int px = 0;
-                        {
-                            const float *xt = x + b * 1001 + y * 91 + px * 7 + block * 7;
-                            const float *wt = w + (block * 8 + n) * 63;
-                            const float *bt = bias + block * 8 + n;
-                            float *yt = out + b * 693 + y * 77 + px * 7 + block * 7 + n;
-                            const float *pq0 = p0 + y * 91 + px * 7 + n;
-                            fg_v c0_0 = fg_load(bt), c0_1 = fg_load(bt + 4);
-                            fg_v c1_0 = fg_load(bt), c1_1 = fg_load(bt + 4);
-                            fg_v c2_0 = fg_load(bt), c2_1 = fg_load(bt + 4);
-                            fg_v c3_0 = fg_load(bt), c3_1 = fg_load(bt + 4);
-                            fg_v c4_0 = fg_load(bt), c4_1 = fg_load(bt + 4);
-                            fg_v c5_0 = fg_load(bt), c5_1 = fg_load(bt + 4);
-                            for (int ky = 0; ky < 3; ky++)
-                            {
-                                const float *xk = xt + ky * 91;
-                                for (int k = 0; k < 21; k++, xk += 1, wt += 8) {
-                                    const fg_v w0 = fg_fetch(wt), w1 = fg_fetch(wt + 4);
-                                    FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1);
-                                    FG_FMAS(c1_0, xk[7], w0); FG_FMAS(c1_1, xk[7], w1);
-                                    FG_FMAS(c2_0, xk[14], w0); FG_FMAS(c2_1, xk[14], w1);
-                                    FG_FMAS(c3_0, xk[21], w0); FG_FMAS(c3_1, xk[21], w1);
-                                    FG_FMAS(c4_0, xk[28], w0); FG_FMAS(c4_1, xk[28], w1);
-                                    FG_FMAS(c5_0, xk[35], w0); FG_FMAS(c5_1, xk[35], w1);
-                                }
-                            }
-                            const fg_v o0_1_0_0 = fg_load(pq0);
-                            c0_0 = fg_add(c0_0, o0_1_0_0);
-                            c0_0 = fg_max(c0_0, fg_zero());
-                            fg_store(yt, c0_0);
-                            const fg_v o0_1_0_1 = fg_loadn(pq0 + 4, 3);
-                            c0_1 = fg_add(c0_1, o0_1_0_1);
-                            c0_1 = fg_max(c0_1, fg_zero());
-                            fg_storen(yt + 4, c0_1, 3);
-                            const fg_v o0_1_1_0 = fg_load(pq0 + 7);
-                            c1_0 = fg_add(c1_0, o0_1_1_0);
-                            c1_0 = fg_max(c1_0, fg_zero());
-                            fg_store(yt + 7, c1_0);
-                            const fg_v o0_1_1_1 = fg_loadn(pq0 + 11, 3);
-                            c1_1 = fg_add(c1_1, o0_1_1_1);
-                            c1_1 = fg_max(c1_1, fg_zero());
-                            fg_storen(yt + 11, c1_1, 3);
-                            const fg_v o0_1_2_0 = fg_load(pq0 + 14);
-                            c2_0 = fg_add(c2_0, o0_1_2_0);
-                            c2_0 = fg_max(c2_0, fg_zero());
-                            fg_store(yt + 14, c2_0);
-                            const fg_v o0_1_2_1 = fg_loadn(pq0 + 18, 3);
-                            c2_1 = fg_add(c2_1, o0_1_2_1);
-                            c2_1 = fg_max(c2_1, fg_zero());
-                            fg_storen(yt + 18, c2_1, 3);
-                            const fg_v o0_1_3_0 = fg_load(pq0 + 21);
-                            c3_0 = fg_add(c3_0, o0_1_3_0);
-                            c3_0 = fg_max(c3_0, fg_zero());
-                            fg_store(yt + 21, c3_0);
-                            const fg_v o0_1_3_1 = fg_loadn(pq0 + 25, 3);
-                            c3_1 = fg_add(c3_1, o0_1_3_1);
-                            c3_1 = fg_max(c3_1, fg_zero());
-                            fg_storen(yt + 25, c3_1, 3);
-                            const fg_v o0_1_4_0 = fg_load(pq0 + 28);
-                            c4_0 = fg_add(c4_0, o0_1_4_0);
-                            c4_0 = fg_max(c4_0, fg_zero());
-                            fg_store(yt + 28, c4_0);
-                            const fg_v o0_1_4_1 = fg_loadn(pq0 + 32, 3);
-                            c4_1 = fg_add(c4_1, o0_1_4_1);
-                            c4_1 = fg_max(c4_1, fg_zero());
-                            fg_storen(yt + 32, c4_1, 3);
-                            const fg_v o0_1_5_0 = fg_load(pq0 + 35);
-                            c5_0 = fg_add(c5_0, o0_1_5_0);
-                            c5_0 = fg_max(c5_0, fg_zero());
-                            fg_store(yt + 35, c5_0);
-                            const fg_v o0_1_5_1 = fg_loadn(pq0 + 39, 3);
-                            c5_1 = fg_add(c5_1, o0_1_5_1);
-                            c5_1 = fg_max(c5_1, fg_zero());
-                            fg_storen(yt + 39, c5_1, 3);
+            for (int y = 0; y < 9; y++) {
+                {
+                    const float *xt = x + b * 1001 + y * 91 + block * 7;
+                    const float *wt = w + block * 8 * 63;
+                    const float *bt = bias + block * 8;
+                    float *yt = out + b * 693 + y * 77 + block * 7;
+                    const float *pq0 = p0 + y * 91;
+                    fg_v c0_0 = fg_load(bt), c0_1 = fg_load(bt + 4);
+                    fg_v c1_0 = fg_load(bt), c1_1 = fg_load(bt + 4);
+                    fg_v c2_0 = fg_load(bt), c2_1 = fg_load(bt + 4);
+                    fg_v c3_0 = fg_load(bt), c3_1 = fg_load(bt + 4);
+                    fg_v c4_0 = fg_load(bt), c4_1 = fg_load(bt + 4);
+                    fg_v c5_0 = fg_load(bt), c5_1 = fg_load(bt + 4);
+                    for (int ky = 0; ky < 3; ky++) {
+                        const float *xk = xt + ky * 91;
+                        for (int k = 0; k < 21; k++, xk++, wt += 8) {
+                            const fg_v w0 = fg_fetch(wt), w1 = fg_fetch(wt + 4);
+                            FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1);
+                            FG_FMAS(c1_0, xk[7], w0); FG_FMAS(c1_1, xk[7], w1);
+                            FG_FMAS(c2_0, xk[14], w0); FG_FMAS(c2_1, xk[14], w1);
+                            FG_FMAS(c3_0, xk[21], w0); FG_FMAS(c3_1, xk[21], w1);
+                            FG_FMAS(c4_0, xk[28], w0); FG_FMAS(c4_1, xk[28], w1);
+                            FG_FMAS(c5_0, xk[35], w0); FG_FMAS(c5_1, xk[35], w1);
                         }
                     }
-                    {
-                        const int px = 6;
-                        {
-                            const float *xt = x + b * 1001 + y * 91 + px * 7 + block * 7;
-                            const float *wt = w + (block * 8 + n) * 63;
-                            const float *bt = bias + block * 8 + n;
-                            float *yt = out + b * 693 + y * 77 + px * 7 + block * 7 + n;
-                            const float *pq0 = p0 + y * 91 + px * 7 + n;
-                            fg_v c0_0 = fg_load(bt), c0_1 = fg_load(bt + 4);
-                            fg_v c1_0 = fg_load(bt), c1_1 = fg_load(bt + 4);
-                            fg_v c2_0 = fg_load(bt), c2_1 = fg_load(bt + 4);
-                            fg_v c3_0 = fg_load(bt), c3_1 = fg_load(bt + 4);
-                            fg_v c4_0 = fg_load(bt), c4_1 = fg_load(bt + 4);
-                            for (int ky = 0; ky < 3; ky++)
-                            {
-                                const float *xk = xt + ky * 91;
-                                for (int k = 0; k < 21; k++, xk += 1, wt += 8) {
-                                    const fg_v w0 = fg_fetch(wt), w1 = fg_fetch(wt + 4);
-                                    FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1);
-                                    FG_FMAS(c1_0, xk[7], w0); FG_FMAS(c1_1, xk[7], w1);
-                                    FG_FMAS(c2_0, xk[14], w0); FG_FMAS(c2_1, xk[14], w1);
-                                    FG_FMAS(c3_0, xk[21], w0); FG_FMAS(c3_1, xk[21], w1);
-                                    FG_FMAS(c4_0, xk[28], w0); FG_FMAS(c4_1, xk[28], w1);
-                                }
-                            }
-                            const fg_v o0_1_0_0 = fg_load(pq0);
-                            c0_0 = fg_add(c0_0, o0_1_0_0);
-                            c0_0 = fg_max(c0_0, fg_zero());
-                            fg_store(yt, c0_0);
-                            const fg_v o0_1_0_1 = fg_loadn(pq0 + 4, 3);
-                            c0_1 = fg_add(c0_1, o0_1_0_1);
-                            c0_1 = fg_max(c0_1, fg_zero());
-                            fg_storen(yt + 4, c0_1, 3);
-                            const fg_v o0_1_1_0 = fg_load(pq0 + 7);
-                            c1_0 = fg_add(c1_0, o0_1_1_0);
-                            c1_0 = fg_max(c1_0, fg_zero());
-                            fg_store(yt + 7, c1_0);
-                            const fg_v o0_1_1_1 = fg_loadn(pq0 + 11, 3);
-                            c1_1 = fg_add(c1_1, o0_1_1_1);
-                            c1_1 = fg_max(c1_1, fg_zero());
-                            fg_storen(yt + 11, c1_1, 3);
-                            const fg_v o0_1_2_0 = fg_load(pq0 + 14);
-                            c2_0 = fg_add(c2_0, o0_1_2_0);
-                            c2_0 = fg_max(c2_0, fg_zero());
-                            fg_store(yt + 14, c2_0);
-                            const fg_v o0_1_2_1 = fg_loadn(pq0 + 18, 3);
-                            c2_1 = fg_add(c2_1, o0_1_2_1);
-                            c2_1 = fg_max(c2_1, fg_zero());
-                            fg_storen(yt + 18, c2_1, 3);
-                            const fg_v o0_1_3_0 = fg_load(pq0 + 21);
-                            c3_0 = fg_add(c3_0, o0_1_3_0);
-                            c3_0 = fg_max(c3_0, fg_zero());
-                            fg_store(yt + 21, c3_0);
-                            const fg_v o0_1_3_1 = fg_loadn(pq0 + 25, 3);
-                            c3_1 = fg_add(c3_1, o0_1_3_1);
-                            c3_1 = fg_max(c3_1, fg_zero());
-                            fg_storen(yt + 25, c3_1, 3);
-                            const fg_v o0_1_4_0 = fg_load(pq0 + 28);
-                            c4_0 = fg_add(c4_0, o0_1_4_0);
-                            c4_0 = fg_max(c4_0, fg_zero());
-                            fg_store(yt + 28, c4_0);
-                            const fg_v o0_1_4_1 = fg_loadn(pq0 + 32, 3);
-                            c4_1 = fg_add(c4_1, o0_1_4_1);
-                            c4_1 = fg_max(c4_1, fg_zero());
-                            fg_storen(yt + 32, c4_1, 3);
+                    const fg_v o0_1_0_0 = fg_load(pq0);
+                    c0_0 = fg_add(c0_0, o0_1_0_0);
+                    c0_0 = fg_max(c0_0, fg_zero());
+                    fg_store(yt, c0_0);
+                    const fg_v o0_1_0_1 = fg_loadn(pq0 + 4, 3);
+                    c0_1 = fg_add(c0_1, o0_1_0_1);
+                    c0_1 = fg_max(c0_1, fg_zero());
+                    fg_storen(yt + 4, c0_1, 3);
+                    const fg_v o0_1_1_0 = fg_load(pq0 + 7);
+                    c1_0 = fg_add(c1_0, o0_1_1_0);
+                    c1_0 = fg_max(c1_0, fg_zero());
+                    fg_store(yt + 7, c1_0);
+                    const fg_v o0_1_1_1 = fg_loadn(pq0 + 11, 3);
+                    c1_1 = fg_add(c1_1, o0_1_1_1);
+                    c1_1 = fg_max(c1_1, fg_zero());
+                    fg_storen(yt + 11, c1_1, 3);
+                    const fg_v o0_1_2_0 = fg_load(pq0 + 14);
+                    c2_0 = fg_add(c2_0, o0_1_2_0);
+                    c2_0 = fg_max(c2_0, fg_zero());
+                    fg_store(yt + 14, c2_0);
+                    const fg_v o0_1_2_1 = fg_loadn(pq0 + 18, 3);
+                    c2_1 = fg_add(c2_1, o0_1_2_1);
+                    c2_1 = fg_max(c2_1, fg_zero());
+                    fg_storen(yt + 18, c2_1, 3);
+                    const fg_v o0_1_3_0 = fg_load(pq0 + 21);
+                    c3_0 = fg_add(c3_0, o0_1_3_0);
+                    c3_0 = fg_max(c3_0, fg_zero());
+                    fg_store(yt + 21, c3_0);
+                    const fg_v o0_1_3_1 = fg_loadn(pq0 + 25, 3);
+                    c3_1 = fg_add(c3_1, o0_1_3_1);
+                    c3_1 = fg_max(c3_1, fg_zero());
+                    fg_storen(yt + 25, c3_1, 3);
+                    const fg_v o0_1_4_0 = fg_load(pq0 + 28);
+                    c4_0 = fg_add(c4_0, o0_1_4_0);
+                    c4_0 = fg_max(c4_0, fg_zero());
+                    fg_store(yt + 28, c4_0);
+                    const fg_v o0_1_4_1 = fg_loadn(pq0 + 32, 3);
+                    c4_1 = fg_add(c4_1, o0_1_4_1);
+                    c4_1 = fg_max(c4_1, fg_zero());
+                    fg_storen(yt + 32, c4_1, 3);
+                    const fg_v o0_1_5_0 = fg_load(pq0 + 35);
+                    c5_0 = fg_add(c5_0, o0_1_5_0);
+                    c5_0 = fg_max(c5_0, fg_zero());
+                    fg_store(yt + 35, c5_0);
+                    const fg_v o0_1_5_1 = fg_loadn(pq0 + 39, 3);
+                    c5_1 = fg_add(c5_1, o0_1_5_1);
+                    c5_1 = fg_max(c5_1, fg_zero());
+                    fg_storen(yt + 39, c5_1, 3);
+                }
+                const int px = 6;
+                {
+                    const float *xt = x + b * 1001 + y * 91 + px * 7 + block * 7;
+                    const float *wt = w + block * 8 * 63;
+                    const float *bt = bias + block * 8;
+                    float *yt = out + b * 693 + y * 77 + px * 7 + block * 7;
+                    const float *pq0 = p0 + y * 91 + px * 7;
+                    fg_v c0_0 = fg_load(bt), c0_1 = fg_load(bt + 4);
+                    fg_v c1_0 = fg_load(bt), c1_1 = fg_load(bt + 4);
+                    fg_v c2_0 = fg_load(bt), c2_1 = fg_load(bt + 4);
+                    fg_v c3_0 = fg_load(bt), c3_1 = fg_load(bt + 4);
+                    fg_v c4_0 = fg_load(bt), c4_1 = fg_load(bt + 4);
+                    for (int ky = 0; ky < 3; ky++) {
+                        const float *xk = xt + ky * 91;
+                        for (int k = 0; k < 21; k++, xk++, wt += 8) {
+                            const fg_v w0 = fg_fetch(wt), w1 = fg_fetch(wt + 4);
+                            FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1);
+                            FG_FMAS(c1_0, xk[7], w0); FG_FMAS(c1_1, xk[7], w1);
+                            FG_FMAS(c2_0, xk[14], w0); FG_FMAS(c2_1, xk[14], w1);
+                            FG_FMAS(c3_0, xk[21], w0); FG_FMAS(c3_1, xk[21], w1);
+                            FG_FMAS(c4_0, xk[28], w0); FG_FMAS(c4_1, xk[28], w1);
                         }
                     }
+                    const fg_v o0_1_0_0 = fg_load(pq0);
+                    c0_0 = fg_add(c0_0, o0_1_0_0);
+                    c0_0 = fg_max(c0_0, fg_zero());
+                    fg_store(yt, c0_0);
+                    const fg_v o0_1_0_1 = fg_loadn(pq0 + 4, 3);
+                    c0_1 = fg_add(c0_1, o0_1_0_1);
+                    c0_1 = fg_max(c0_1, fg_zero());
+                    fg_storen(yt + 4, c0_1, 3);
+                    const fg_v o0_1_1_0 = fg_load(pq0 + 7);
+                    c1_0 = fg_add(c1_0, o0_1_1_0);
+                    c1_0 = fg_max(c1_0, fg_zero());
+                    fg_store(yt + 7, c1_0);
+                    const fg_v o0_1_1_1 = fg_loadn(pq0 + 11, 3);
+                    c1_1 = fg_add(c1_1, o0_1_1_1);
+                    c1_1 = fg_max(c1_1, fg_zero());
+                    fg_storen(yt + 11, c1_1, 3);
+                    const fg_v o0_1_2_0 = fg_load(pq0 + 14);
+                    c2_0 = fg_add(c2_0, o0_1_2_0);
+                    c2_0 = fg_max(c2_0, fg_zero());
+                    fg_store(yt + 14, c2_0);
+                    const fg_v o0_1_2_1 = fg_loadn(pq0 + 18, 3);
+                    c2_1 = fg_add(c2_1, o0_1_2_1);
+                    c2_1 = fg_max(c2_1, fg_zero());
+                    fg_storen(yt + 18, c2_1, 3);
+                    const fg_v o0_1_3_0 = fg_load(pq0 + 21);
+                    c3_0 = fg_add(c3_0, o0_1_3_0);
+                    c3_0 = fg_max(c3_0, fg_zero());
+                    fg_store(yt + 21, c3_0);
+                    const fg_v o0_1_3_1 = fg_loadn(pq0 + 25, 3);
+                    c3_1 = fg_add(c3_1, o0_1_3_1);
+                    c3_1 = fg_max(c3_1, fg_zero());
+                    fg_storen(yt + 25, c3_1, 3);
+                    const fg_v o0_1_4_0 = fg_load(pq0 + 28);
+                    c4_0 = fg_add(c4_0, o0_1_4_0);
+                    c4_0 = fg_max(c4_0, fg_zero());
+                    fg_store(yt + 28, c4_0);
+                    const fg_v o0_1_4_1 = fg_loadn(pq0 + 32, 3);
+                    c4_1 = fg_add(c4_1, o0_1_4_1);
+                    c4_1 = fg_max(c4_1, fg_zero());
+                    fg_storen(yt + 32, c4_1, 3);
                 }
             }
         }
@@ -745,13 +719,11 @@ FG_KERNEL void residual_x86_64_conv2_conv_3x3_add_relu(const fg_call *c)
  */
 FG_KERNEL void residual_x86_64_row_major_out_0(const fg_call *c)
 {
-    {
-        const float *x = (const float *)(const void *)(c->arena + 4032);
-        float *y = (float *)c->out[0];
-        for (int i0 = 0; i0 < 7; i0++) {
-            for (int i1 = 0; i1 < 99; i1++) {
-                *(y + i0 * 99 + i1) = *(x + i0 + i1 * 7);
-            }
+    const float *x = (const float *)(const void *)(c->arena + 4032);
+    float *y = (float *)c->out[0];
+    for (int i0 = 0; i0 < 7; i0++) {
+        for (int i1 = 0; i1 < 99; i1++) {
+            *(y + i0 * 99 + i1) = *(x + i0 + i1 * 7);
         }
     }
 }
