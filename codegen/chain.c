@@ -157,14 +157,14 @@ static void round_to_storage(const fg_value *v, const char *var, fg_text *out) {
 }
 
 void fg_chain_emit(const fg_chain *c, const char *var, bool declare, const char *const *loaded, bool vector,
-                   const char *tag, fg_text *out) {
+                   const char *tag, int without, fg_text *out) {
     fg_context *ctx = c->ctx;
     bool declared = !declare;
     const char *previous = var;
     if (c->main) round_to_storage(c->main, var, out);
     if (c->main_saved && c->n_links > 1)
         fg_text_printf(out, "const %s main%s = %s;\n", vector ? "fg_v" : c_type_of(c->main), tag, var);
-    for (int i = 0; i < c->n_links; i++) {
+    for (int i = 0; i < c->n_links - without; i++) {
         const fg_link *l = &c->links[i];
         const fg_node *n = l->node;
         const char **args = FG_ARRAY(ctx, n->n_in + 1, const char *);
@@ -206,4 +206,31 @@ void fg_chain_emit(const fg_chain *c, const char *var, bool declare, const char 
         if (!last) round_to_storage(n->out[0], target, out);
         previous = target;
     }
+}
+
+bool fg_chain_ends_in_clip(const fg_chain *c) {
+    if (c->n_links == 0) return false;
+    const fg_link *l = &c->links[c->n_links - 1];
+    const fg_node *n = l->node;
+    if ((strcmp(n->op_type, "Relu") != 0 && strcmp(n->op_type, "Clip") != 0) || n->out[0]->dtype != FG_FLOAT)
+        return false;
+    for (int j = 1; j < n->n_in; j++)
+        if (l->arg[j] != FG_LITERAL && l->arg[j] != FG_ABSENT) return false;
+    return n->op->vector && (l->arg[0] == FG_PREVIOUS || l->arg[0] == FG_MAIN) && !c->main_saved;
+}
+
+void fg_chain_emit_clip(const fg_chain *c, const char *var, fg_text *out) {
+    const fg_node *n = c->links[c->n_links - 1].node;
+    const char **args = FG_ARRAY(c->ctx, n->n_in + 1, const char *);
+    args[0] = var;
+    for (int j = 1; j < n->n_in; j++) args[j] = n->in[j] ? literal(c, n->in[j], true) : NULL;
+    assign(c, n, var, false, true, args, out);
+}
+
+bool fg_chain_uses(const fg_chain *c, const char *word) {
+    for (int i = 0; i < c->n_links; i++) {
+        const char *vector = c->links[i].node->op->vector;
+        if (vector && strstr(vector, word)) return true;
+    }
+    return false;
 }

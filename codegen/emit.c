@@ -390,6 +390,7 @@ fg_template *fg_emit_template(fg_emit *e) {
     fg_template_int(t, "UNROLL", !unroll ? 0 : most < 128 ? most : 128);
     fg_template_int(t, "RUN", target->run);
     fg_template_int(t, "WALK", target->walk);
+    fg_template_int(t, "SLOW_MEMCPY", target->slow_memcpy);
     return t;
 }
 

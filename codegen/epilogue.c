@@ -1,5 +1,6 @@
 #include "codegen/epilogue.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 typedef struct fg_access {
@@ -17,6 +18,8 @@ struct fg_epilogue {
     int n_operands;
     int64_t row; /* of a tile of several rows, see fg_epilogue_place */
     int64_t pixel;
+    const char *numbers; /* of SiLU, read once for the tile; NULL: by each result */
+    bool applied;        /* to all results of the tile */
 };
 
 /* Stride of operand v along dimension d of a result of rank `rank`; 0 where it is broadcast. */
@@ -99,8 +102,10 @@ static void add_term(fg_text *out, const char *variable, int64_t stride) {
         fg_text_printf(out, " + %s * %lld", variable, (long long)stride);
 }
 
-void fg_epilogue_at(const fg_epilogue *p, const char *b, const char *y, const char *x, const char *n,
+void fg_epilogue_at(fg_epilogue *p, const char *b, const char *y, const char *x, const char *n,
                     fg_text *out) {
+    p->applied = false;
+    p->numbers = NULL;
     for (int i = 0; i < p->n_operands; i++) {
         const fg_access *a = &p->access[i];
         if (a->rows)
@@ -116,8 +121,9 @@ void fg_epilogue_at(const fg_epilogue *p, const char *b, const char *y, const ch
     }
 }
 
-void fg_epilogue_apply(const fg_epilogue *p, const char *var, int64_t pixel, int64_t channel, int lanes,
-                       const char *tag, fg_text *out) {
+/* The chain without its last `without` steps. */
+static void apply(const fg_epilogue *p, const char *var, int64_t pixel, int64_t channel, int lanes,
+                  const char *tag, int without, fg_text *out) {
     fg_context *ctx = p->e->ctx;
     const char **loaded = FG_ARRAY(ctx, p->n_operands + 1, const char *);
     for (int i = 0; i < p->n_operands; i++) {
@@ -134,7 +140,90 @@ void fg_epilogue_apply(const fg_epilogue *p, const char *var, int64_t pixel, int
         else
             loaded[i] = fg_format(ctx, "fg_load(%s)", q);
     }
-    fg_chain_emit(p->chain, var, false, loaded, true, tag, out);
+    fg_chain_emit(p->chain, var, false, loaded, true, tag, without, out);
+}
+
+/* `text` with every `word` put in the place of `of`. */
+static void replaced(const char *text, const char *of, const char *word, fg_text *out) {
+    for (const char *at; (at = strstr(text, of)) != NULL; text = at + strlen(of))
+        fg_text_printf(out, "%.*s%s", (int)(at - text), text, word);
+    fg_text_add(out, text);
+}
+
+void fg_epilogue_apply(const fg_epilogue *p, const char *var, int64_t pixel, int64_t channel, int lanes,
+                       const char *tag, fg_text *out) {
+    if (p->applied) return;
+    if (!p->numbers) {
+        apply(p, var, pixel, channel, lanes, tag, 0, out);
+        return;
+    }
+    fg_text own = fg_text_new(p->e->ctx);
+    apply(p, var, pixel, channel, lanes, tag, 0, &own);
+    if (own.data) replaced(own.data, "fg_silu(", fg_format(p->e->ctx, "fgs_silu_by(&%s, ", p->numbers), out);
+}
+
+/* ---- what the results of a tile share ---- */
+
+typedef struct fg_results {
+    long pixels, vectors; /* vectors 0: one to a pixel, named without its number */
+} fg_results;
+
+static long count_of(const fg_results *r) {
+    return r->pixels * (r->vectors ? r->vectors : 1);
+}
+
+static const char *tag_of(fg_context *ctx, const fg_results *r, long i) {
+    return r->vectors ? fg_format(ctx, "_%ld_%ld", i / r->vectors, i % r->vectors)
+                      : fg_format(ctx, "_%ld", i);
+}
+
+static const char *name_of(fg_context *ctx, const fg_results *r, long i) {
+    return r->vectors ? fg_format(ctx, "c%s", tag_of(ctx, r, i) + 1) : fg_format(ctx, "a%ld", i);
+}
+
+/* `nan` is NaN if a result is; else rarely (infinities against each other or zeros, which cost time only). */
+static void test_for_nan(fg_context *ctx, const fg_results *r, fg_text *out) {
+    const long n = count_of(r);
+    fg_text_printf(out, "fg_v nan = %s%s%s%s;\n", n > 1 ? "fg_mul(" : "", name_of(ctx, r, 0),
+                   n > 1 ? ", " : "", n > 1 ? fg_format(ctx, "%s)", name_of(ctx, r, 1)) : "");
+    for (long i = 2; i + 1 < n; i += 2)
+        fg_text_printf(out, "FG_FMA(nan, %s, %s);\n", name_of(ctx, r, i), name_of(ctx, r, i + 1));
+    if (n > 2 && n % 2) fg_text_printf(out, "nan = fg_add(nan, %s);\n", name_of(ctx, r, n - 1));
+}
+
+/* A chain that ends in a clip: by instructions that pass over NaN, unless there is one in the tile. */
+static void clip_tile(fg_epilogue *p, const fg_results *r, fg_text *out) {
+    fg_context *ctx = p->e->ctx;
+    const int lanes = p->e->lanes;
+    for (long i = 0; i < count_of(r); i++)
+        apply(p, name_of(ctx, r, i), r->vectors ? i / r->vectors : i, r->vectors ? i % r->vectors * lanes : 0,
+              lanes, tag_of(ctx, r, i), 1, out);
+    test_for_nan(ctx, r, out);
+    fg_text_add(out, "if (nan != nan) {\n");
+    for (long i = 0; i < count_of(r); i++) fg_chain_emit_clip(p->chain, name_of(ctx, r, i), out);
+    fg_text_add(out, "} else {\n");
+    for (long i = 0; i < count_of(r); i++) {
+        fg_text clip = fg_text_new(ctx), half = fg_text_new(ctx);
+        fg_chain_emit_clip(p->chain, name_of(ctx, r, i), &clip);
+        replaced(clip.data, "fg_max(", "fg_greater(", &half);
+        replaced(half.data, "fg_min(", "fg_lesser(", out);
+    }
+    fg_text_add(out, "}\n");
+    p->applied = true;
+}
+
+void fg_epilogue_tile(fg_epilogue *p, const char *tile, fg_text *out) {
+    const fg_target *t = p->e->m->target;
+    char *end;
+    const long pixels = strtol(tile, &end, 10), vectors = strtol(end, NULL, 10);
+    const fg_results r = {pixels, vectors};
+    if (p->e->lanes != 1 || !t->fma || fg_wants_little_text(p->e->m, p->e->k)) return;
+    if (t->minmax && fg_chain_ends_in_clip(p->chain)) {
+        clip_tile(p, &r, out);
+    } else if (fg_chain_uses(p->chain, "fg_silu(")) {
+        p->numbers = fg_format(p->e->ctx, "%s_numbers", p->prefix);
+        fg_text_printf(out, "const fgs_silu_numbers %s = fgs_silu_prepare();\n", p->numbers);
+    }
 }
 
 const char *fg_epilogue_accumulator(const fg_epilogue *p, long i, long j, int lanes, fg_text *out) {

@@ -25,12 +25,16 @@ bool fg_epilogue_is_empty(const fg_epilogue *p);
 
 /* Statements that set the operands' pointers for a tile at image b, row y, pixel x, channel n (C expressions;
  * "" = 0). */
-void fg_epilogue_at(const fg_epilogue *p, const char *b, const char *y, const char *x, const char *n,
-                    fg_text *out);
+void fg_epilogue_at(fg_epilogue *p, const char *b, const char *y, const char *x, const char *n, fg_text *out);
 
 /* For tiles of several rows: the operands that the next fg_epilogue_apply uses are those of row `row`, pixel
  * `pixel` of the tile that fg_epilogue_at opened. */
 void fg_epilogue_place(fg_epilogue *p, int64_t row, int64_t pixel);
+
+/* Once all results of the tile are summed up and before the first of them is applied the chain to: statements
+ * that serve them together, where the target gains by that. tile: "PIXELS VECTORS" for results cI_J, "PIXELS
+ * 0" for aI. May apply the chain to all of them at once; fg_epilogue_apply then adds nothing. */
+void fg_epilogue_tile(fg_epilogue *p, const char *tile, fg_text *out);
 
 /* Statements that apply the chain to vector `var`, which holds pixel `pixel` and channels from `channel` of
  * the tile that fg_epilogue_at opened; lanes < VL: only so many channels exist. */

@@ -216,10 +216,17 @@ fg_chain *fg_chain_new(fg_emit *e, fg_node *const *nodes, int n_nodes, fg_value 
 int fg_chain_operands(const fg_chain *c);
 fg_value *fg_chain_operand(const fg_chain *c, int i);
 
-/* Appends statements that apply the chain to variable `var` in place; declares it first if `declare`.
- * loaded[i]: text that yields operand i at this place (a vector where vector is true, else a scalar of its
- * own type). tag distinguishes temporaries of calls in one scope. */
+/* Appends statements that apply the chain to variable `var` in place, but for its last `without` steps;
+ * declares it first if `declare`. loaded[i]: text that yields operand i at this place (a vector where vector
+ * is true, else a scalar of its own type). tag distinguishes temporaries of calls in one scope. */
 void fg_chain_emit(const fg_chain *c, const char *var, bool declare, const char *const *loaded, bool vector,
-                   const char *tag, fg_text *out);
+                   const char *tag, int without, fg_text *out);
+
+/* Whether the last step takes a float to bounds that are numbers; its statement, applied to vector `var`. */
+bool fg_chain_ends_in_clip(const fg_chain *c);
+void fg_chain_emit_clip(const fg_chain *c, const char *var, fg_text *out);
+
+/* Whether the vector form of a step has `word`. */
+bool fg_chain_uses(const fg_chain *c, const char *word);
 
 #endif

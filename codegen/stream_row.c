@@ -44,6 +44,14 @@ static void hook_produced_operands(void *user, const char *arguments, fg_text *o
     fg_epilogue_at(((const fg_row_stage *)user)->produced, "b", "row", "px", "n", out);
 }
 
+static void hook_results(void *user, const char *arguments, fg_text *out) {
+    fg_epilogue_tile(((const fg_row_stage *)user)->epilogue, arguments, out);
+}
+
+static void hook_produced_results(void *user, const char *arguments, fg_text *out) {
+    fg_epilogue_tile(((const fg_row_stage *)user)->produced, arguments, out);
+}
+
 static void hook_produced(void *user, const char *arguments, fg_text *out) {
     const fg_row_stage *q = user;
     char *end;
@@ -381,9 +389,11 @@ void fg_stream_emit_row(fg_emit *e, const fg_stream *s, int i, const int *room) 
     fg_line(e, "static void fg_row_%d_%d(const fg_call *c, int b, int y) {", e->k->index, i);
     fg_template *t = fg_emit_template(e);
     fg_template_hook(t, "operands", hook_operands, &q);
+    fg_template_hook(t, "results", hook_results, &q);
     fg_template_hook(t, "result", hook_result, &q);
     fg_template_hook(t, "vector", hook_vector, &q);
     fg_template_hook(t, "produced_operands", hook_produced_operands, &q);
+    fg_template_hook(t, "produced_results", hook_produced_results, &q);
     fg_template_hook(t, "produced", hook_produced, &q);
     if (name) fg_template_text(t, "KIND", name);
     kinds[stage->kind].emit(&q, t);

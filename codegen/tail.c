@@ -121,7 +121,7 @@ void fg_tail_emit(const fg_tail *t, const char *var, int last, int lanes, int al
                 fg_nest_load(t->e, t->nest, t->at[i], type,
                              base(t, t->row[i], fg_format(ctx, "t%d", i), last), last, lanes, along, shift);
         }
-        fg_chain_emit(t->chain, var, false, loaded, lanes > 0, tag, out);
+        fg_chain_emit(t->chain, var, false, loaded, lanes > 0, tag, 0, out);
     }
     const char *index = fg_tail_at(t, last, along, shift);
     if (lanes == 0) {

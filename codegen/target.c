@@ -30,6 +30,9 @@ static const struct key {
     {"fma_latency", INT, offsetof(fg_target, fma_latency), 1, 1000},
     {"run", INT, offsetof(fg_target, run), 1, 16},
     {"walk", BOOL, offsetof(fg_target, walk), 0, 0},
+    {"prefetch", BOOL, offsetof(fg_target, prefetch), 0, 0},
+    {"minmax", BOOL, offsetof(fg_target, minmax), 0, 0},
+    {"slow_memcpy", BOOL, offsetof(fg_target, slow_memcpy), 0, 0},
     {"in_order", BOOL, offsetof(fg_target, in_order), 0, 0},
     {"issue", INT, offsetof(fg_target, issue), 0, 16},
     {"ghz", NUMBER, offsetof(fg_target, ghz), 0.0001, 100},
@@ -278,11 +281,12 @@ int fg_target_lanes(const fg_target *t) {
 /* Keys that a file may leave out. */
 static void give_defaults(fg_context *ctx, profile *p) {
     static const char *const defaults[][2] = {
-        {"schedule", "1"},   {"run", "1"},         {"in_order", "false"},
-        {"issue", "0"},      {"walk", "false"},    {"report_only", "false"},
-        {"flash_base", "0"}, {"ram_base", "0"},    {"vector_base", "0"},
-        {"tcm_bytes", "0"},  {"runtime", "linux"}, {"link", "-static"},
-        {"packages", ""},    {"mca_cpu", ""}};
+        {"schedule", "1"},    {"run", "1"},         {"in_order", "false"},
+        {"prefetch", "true"}, {"minmax", "false"},  {"slow_memcpy", "false"},
+        {"issue", "0"},       {"walk", "false"},    {"report_only", "false"},
+        {"flash_base", "0"},  {"ram_base", "0"},    {"vector_base", "0"},
+        {"tcm_bytes", "0"},   {"runtime", "linux"}, {"link", "-static"},
+        {"packages", ""},     {"mca_cpu", ""}};
     const reader r = {.ctx = ctx, .file = "defaults"};
     for (size_t i = 0; i < FG_COUNT(defaults); i++) {
         const struct key *k = find_key(&r, defaults[i][0]);

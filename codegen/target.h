@@ -21,8 +21,11 @@ typedef struct fg_target {
     int fma_latency;         /* cycles */
     int run;       /* elements of one load of which multiply-adds take one; 1: none do, or a register full */
     bool walk;     /* vector loads have no offset but advance their pointer */
-    bool in_order; /* the compiler leaves loads where the text has them: few operands wait in registers */
-    int issue;     /* instructions per cycle of a load-store ISA; 0: operands come from memory */
+    bool prefetch; /* there is an instruction that asks for a cache line ahead of its use */
+    bool minmax;   /* single numbers are clipped by one instruction an end, which passes over NaN */
+    bool slow_memcpy; /* the C library's copies bytes one by one */
+    bool in_order;    /* the compiler leaves loads where the text has them: few operands wait in registers */
+    int issue;        /* instructions per cycle of a load-store ISA; 0: operands come from memory */
     double ghz;
     int64_t l1_bytes, l2_bytes, l3_bytes;        /* data caches seen by one core; 0: none */
     double l1_gbps, l2_gbps, l3_gbps, dram_gbps; /* read bandwidth of one core */

@@ -188,7 +188,9 @@ fg_tile fg_nth_tile(const fg_target *t, const fg_product *p, int rank) {
 int fg_tile_ahead(const fg_target *t, const fg_product *p, const fg_tile *tile) {
     const int64_t lanes = fg_target_lanes(t), panel = p->k * tile->nv * lanes * 4;
     const int64_t tiles = p->rows * ((p->width + tile->mr - 1) / tile->mr);
-    if (t->l2_bytes <= 0 || p->vectors <= tile->nv || tiles > MOST_TILES || panel > t->l2_bytes / 2) return 0;
+    if (!t->prefetch || t->l2_bytes <= 0 || p->vectors <= tile->nv || tiles > MOST_TILES ||
+        panel > t->l2_bytes / 2)
+        return 0;
     return (int)((tile->nv * lanes + tiles - 1) / tiles);
 }
 

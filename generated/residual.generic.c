@@ -54,7 +54,12 @@ typedef union fg_bits { float f; uint32_t u; } fg_bits;
 
 /* 2^(j / 64) / 2, whose exponent is less by what adding (n + 8064) << 17 adds to it for n = 64 m + j; and numbers, in memory since scalars
  * have no registers for them. */
-static const struct { uint32_t power[64]; volatile float number[5]; } fgs_sixty_fourths = {
+#if defined(__riscv_flen) && !defined(__TINYC__)
+#define FG_QUARTERS 4 /* of the unit of n */
+#else
+#define FG_QUARTERS 1
+#endif
+static const struct { uint32_t power[64]; volatile float number[6]; } fgs_sixty_fourths = {
     {
         0x00000000u, 0xffff64d2u, 0xfffecd87u, 0xfffe3a29u, 0xfffdaac3u, 0xfffd1f62u, 0xfffc980fu, 0xfffc14d5u, 0xfffb95c2u, 0xfffb1adfu,
         0xfffaa43au, 0xfffa31dcu, 0xfff9c3d3u, 0xfff95a2bu, 0xfff8f4f0u, 0xfff8942du, 0xfff837f0u, 0xfff7e046u, 0xfff78d3au, 0xfff73edau,
@@ -64,8 +69,61 @@ static const struct { uint32_t power[64]; volatile float number[5]; } fgs_sixty_
         0xfff7fbb8u, 0xfff860f5u, 0xfff8ccdfu, 0xfff93f89u, 0xfff9b907u, 0xfffa396au, 0xfffac0c7u, 0xfffb4f30u, 0xfffbe4bau, 0xfffc8177u,
         0xfffd257du, 0xfffdd0dfu, 0xfffe83b3u, 0xffff3e0cu,
     },
-    {-92.3324826f, 12582912.0f, 0.0108304247f, 0.0108337402f, -3.3155381e-6f},
+    {-92.3324826f * FG_QUARTERS, 12582912.0f * FG_QUARTERS, 0.0108304247f / FG_QUARTERS, 1.0f, 0.0108337402f, -3.3155381e-6f},
 };
+
+/* Numbers of SiLU in registers, for results that are there together. */
+typedef struct fgs_silu_numbers { float scale, shift, step, rest, one; } fgs_silu_numbers;
+
+FG_INLINE fgs_silu_numbers fgs_silu_prepare(void)
+{
+    fgs_silu_numbers s;
+    s.scale = fgs_sixty_fourths.number[0];
+    s.shift = fgs_sixty_fourths.number[1];
+#if defined(__FP_FAST_FMAF)
+    s.step = fgs_sixty_fourths.number[2];
+    s.rest = 0.0f;
+#else
+    s.step = fgs_sixty_fourths.number[4];
+    s.rest = fgs_sixty_fourths.number[5];
+#endif
+#if FG_QUARTERS == 4
+    s.one = fgs_sixty_fourths.number[3];
+#else
+    s.one = 1.0f;
+#endif
+    return s;
+}
+
+/* x / (1 + e^-x) within 3 ulp from -5 on, within 7 below; -1.4e-36 from -87.3 down. e^-x = 2^(n / 64) e^-f with 2^(j / 64) from a table, so that
+ * e^-f = 1 - f + f^2 / 2 = ((f - 1)^2 + 1) / 2 is enough (relative error 2.7e-8). */
+FG_INLINE float fgs_silu_by(const fgs_silu_numbers *s, float x)
+{
+    fg_bits b;
+    float t = fgs_fma_f32(x, s->scale, s->shift);
+    FG_KEEP(t);
+#if FG_QUARTERS == 4
+    /* t = 1.5 2^25 + 4 n is whole; 4 n is an offset into the table. What does not fit, and NaN, is an end of the range. */
+    unsigned long n;
+    __asm__("fcvt.w.s %0, %1, rtz" : "=r"(n) : "f"(t));
+    n -= 50331648 - 4 * 8064;
+    if (n > 8 * 8064) return x < 0.0f ? -1.4e-36f : x; /* |x| > 87.3, or NaN */
+    b.u = (uint32_t)(n << 15) + *(const uint32_t *)(const void *)((const char *)fgs_sixty_fourths.power + (n & 252));
+#else
+    b.f = t;
+    b.u -= 0x4b400000u - 8064u;
+    if (b.u > 2u * 8064u) return x < 0.0f ? -1.4e-36f : x; /* |x| > 87.3, or NaN */
+    b.u = (b.u << 17) + fgs_sixty_fourths.power[b.u & 63];
+#endif
+    const float whole = t - s->shift;
+#if defined(__FP_FAST_FMAF)
+    float f = fgs_fma_f32(whole, s->step, x);
+#else
+    float f = fgs_fma_f32(whole, s->rest, fgs_fma_f32(whole, s->step, x));
+#endif
+    f -= s->one;
+    return x / fgs_fma_f32(b.f, fgs_fma_f32(f, f, s->one), s->one);
+}
 
 typedef float fg_v;
 #define fg_zero() 0.0f
@@ -78,26 +136,10 @@ FG_INLINE fg_v fg_max(fg_v a, fg_v b) { return a < b ? b : a; }
 /* acc += s * b */
 #define FG_FMAS(acc, s, b) ((void)((acc) = fgs_fma_f32(s, b, acc)))
 
-/* x / (1 + e^-x) within 5 ulp; -1.4e-36 from -87.3 down. e^-x = 2^(n / 64) e^-f with 2^(j / 64) from a table, so that
- * e^-f = 1 - f + f^2 / 2 = ((f - 1)^2 + 1) / 2 is enough (relative error 2.7e-8). */
 FG_INLINE fg_v fg_silu(fg_v x)
 {
-    const float shift = fgs_sixty_fourths.number[1];
-    fg_bits b;
-    float t = fgs_fma_f32(x, fgs_sixty_fourths.number[0], shift);
-    FG_KEEP(t);
-    b.f = t;
-    b.u -= 0x4b400000u - 8064u;
-    if (b.u > 2u * 8064u) return x < 0.0f ? -1.4e-36f : x; /* |x| > 87.3, or NaN */
-    const float n = t - shift;
-#if defined(__FP_FAST_FMAF)
-    float f = fgs_fma_f32(n, fgs_sixty_fourths.number[2], x);
-#else
-    float f = fgs_fma_f32(n, fgs_sixty_fourths.number[4], fgs_fma_f32(n, fgs_sixty_fourths.number[3], x));
-#endif
-    f -= 1.0f;
-    b.u = (b.u << 17) + fgs_sixty_fourths.power[b.u & 63];
-    return x / fgs_fma_f32(b.f, fgs_fma_f32(f, f, 1.0f), 1.0f);
+    const fgs_silu_numbers s = fgs_silu_prepare();
+    return fgs_silu_by(&s, x);
 }
 
 

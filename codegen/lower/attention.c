@@ -147,7 +147,7 @@ static void apply_chain(const fg_attention *q, const char *var, int lanes, int64
         gather(q, i, lanes, shift, array, out);
         loaded[i] = fg_format(ctx, "fg_load(%s)", array);
     }
-    fg_chain_emit(q->chain, var, false, loaded, true, tag, out);
+    fg_chain_emit(q->chain, var, false, loaded, true, tag, 0, out);
 }
 
 static void read_arguments(const char *text, long *row, long *vectors, int *last) {

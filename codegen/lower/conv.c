@@ -98,6 +98,10 @@ static int64_t result_stride(const fg_conv_kernel *q, int d) {
     return q->scattered ? stride / y->shape.dim[y->shape.rank - 1] : stride;
 }
 
+static void hook_results(void *user, const char *arguments, fg_text *out) {
+    fg_epilogue_tile(((fg_conv_kernel *)user)->epilogue, arguments, out);
+}
+
 static void hook_result(void *user, const char *arguments, fg_text *out) {
     fg_conv_kernel *q = user;
     char *end;
@@ -420,6 +424,7 @@ static void emit(fg_emit *e) {
     fg_template_int(t, "GATE_B", q.c.ic);
     fg_template_text(t, "MEAN", fg_format(e->ctx, "(1.0f / %lld.0f)", (long long)(q.c.oh * q.c.ow)));
     fg_template_hook(t, "operands", hook_operands, &q);
+    fg_template_hook(t, "results", hook_results, &q);
     fg_template_hook(t, "result", hook_result, &q);
     fg_template_hook(t, "image", hook_image, &q);
     fg_template_hook(t, "prologue", hook_prologue, &q);

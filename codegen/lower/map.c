@@ -76,7 +76,7 @@ static void body(void *user, const char *arguments, fg_text *out) {
     for (int i = 0; i < m->operands; i++) {
         loaded[i] = load(m, i, lanes);
     }
-    fg_chain_emit(m->chain, "v", true, loaded, lanes > 0, "", out);
+    fg_chain_emit(m->chain, "v", true, loaded, lanes > 0, "", 0, out);
     const char *at = fg_nest_at(ctx, n, m->operands, 0, n->rank, "i");
     if (lanes == 0) {
         fg_text_add(out, fg_store_element(ctx, m->result->dtype, "y", at, "v"));

@@ -112,6 +112,10 @@ static void hook_produced_operands(void *user, const char *arguments, fg_text *o
     fg_epilogue_at(((fg_rowbuffer *)user)->produced, "b", "row", "px", "n", out);
 }
 
+static void hook_produced_results(void *user, const char *arguments, fg_text *out) {
+    fg_epilogue_tile(((fg_rowbuffer *)user)->produced, arguments, out);
+}
+
 static void hook_produced(void *user, const char *arguments, fg_text *out) {
     const fg_rowbuffer *q = user;
     char *end;
@@ -138,6 +142,10 @@ static void hook_transformed_operands(void *user, const char *arguments, fg_text
 static void hook_operands(void *user, const char *arguments, fg_text *out) {
     (void)arguments;
     fg_epilogue_at(((fg_rowbuffer *)user)->epilogue, "b", "y", "px", "(n + j)", out);
+}
+
+static void hook_results(void *user, const char *arguments, fg_text *out) {
+    fg_epilogue_tile(((fg_rowbuffer *)user)->epilogue, arguments, out);
 }
 
 static void hook_result(void *user, const char *arguments, fg_text *out) {
@@ -398,6 +406,7 @@ static void emit_transformed(fg_rowbuffer *q, const fg_winograd_rows *w) {
     set_window(q, t);
     set_split(q, t);
     fg_template_hook(t, "operands", hook_operands, q);
+    fg_template_hook(t, "results", hook_results, q);
     fg_template_hook(t, "result", hook_result, q);
     fg_template_hook(t, "produced_operands", hook_transformed_operands, q);
     fg_template_hook(t, "produced", hook_transformed, q);
@@ -461,8 +470,10 @@ void fg_rowbuffer_emit(fg_emit *e) {
     set_split(&q, t);
     fg_template_hook(t, "image", hook_image, &q);
     fg_template_hook(t, "operands", hook_operands, &q);
+    fg_template_hook(t, "results", hook_results, &q);
     fg_template_hook(t, "result", hook_result, &q);
     fg_template_hook(t, "produced_operands", hook_produced_operands, &q);
+    fg_template_hook(t, "produced_results", hook_produced_results, &q);
     fg_template_hook(t, "produced", hook_produced, &q);
     fg_template_render(t, "rowbuffer", e->out);
     if (q.producer)
