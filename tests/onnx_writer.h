@@ -11,7 +11,7 @@
 
 #include "tests/tool.h"
 
-enum { ONNX_FLOAT = 1, ONNX_INT64 = 7 };
+enum { ONNX_FLOAT = 1, ONNX_INT64 = 7, ONNX_BOOL = 9 };
 
 /* ---- protobuf ---- */
 

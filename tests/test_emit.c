@@ -183,6 +183,42 @@ static void a_choice_is_written_as_an_if(void **state) {
     tool_remove(folder);
 }
 
+/* s, doubled n times. */
+static void make_loop(const char *folder) {
+    onnx_model m = onnx_new(17), body = onnx_new(17);
+    pb attributes = {0};
+    onnx_input(&body, "i", ONNX_INT64, 0, NULL);
+    onnx_input(&body, "on", ONNX_BOOL, 0, NULL);
+    onnx_input(&body, "s", ONNX_FLOAT, 1, (int64_t[]){4});
+    onnx_node(&body, "Identity", "again", ARGS("on"), ARGS("going"), NULL);
+    onnx_node(&body, "Add", "double", ARGS("s", "s"), ARGS("twice"), NULL);
+    onnx_output(&body, "going", ONNX_BOOL, 0, NULL);
+    onnx_output(&body, "twice", ONNX_FLOAT, 1, (int64_t[]){4});
+    onnx_attribute_graph(&attributes, "body", &body);
+    onnx_input(&m, "n", ONNX_INT64, 0, NULL);
+    onnx_input(&m, "x", ONNX_FLOAT, 1, (int64_t[]){4});
+    onnx_node(&m, "Loop", "loop", ARGS("n", "", "x"), ARGS("y"), &attributes);
+    onnx_output(&m, "y", ONNX_FLOAT, 1, (int64_t[]){4});
+    onnx_save(&m, folder, "loop.onnx");
+}
+
+static void loops_that_only_a_run_counts_are_refused(void **state) {
+    char folder[] = TOOL_FOLDER;
+    (void)state;
+    tool_folder(folder);
+    make_loop(folder);
+    tool_result r = tool_run(folder, ARGS("-q", "loop.onnx", "--bound", "n=5"));
+    tool_expect(&r, 0); /* it is not the loop */
+    tool_free(&r);
+    r = tool_run(folder, ARGS("-q", "loop.onnx", "--bound", "n=5", "--emit", "onnx", "x.onnx"));
+    tool_expect(&r, 4);
+    tool_expect_text(r.err, "no word for a loop that only a run counts");
+    tool_expect_text(r.err, "--const");
+    assert_false(tool_exists(folder, "x.onnx"));
+    tool_free(&r);
+    tool_remove(folder);
+}
+
 static void the_file_appears_only_when_it_is_right(void **state) {
     char folder[] = TOOL_FOLDER;
     (void)state;
@@ -227,6 +263,7 @@ int main(void) {
         cmocka_unit_test(unfused_every_operator_is_a_function),
         cmocka_unit_test(forks_and_outputs_stay_in_order),
         cmocka_unit_test(a_choice_is_written_as_an_if),
+        cmocka_unit_test(loops_that_only_a_run_counts_are_refused),
         cmocka_unit_test(the_file_appears_only_when_it_is_right),
         cmocka_unit_test(numbers_are_written_as_protobuf_has_them),
     };
