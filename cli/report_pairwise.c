@@ -28,14 +28,6 @@ static void collect_op(fg_context *ctx, const fg_pairwise_op *op, fg_report_kern
     if (op->node) add_label(ctx, k, op->node);
 }
 
-/* The roofline that codegen predicts kernels by. */
-static double predict_ms(const fg_target *t, int64_t flops, int64_t bytes) {
-    double gbps = bytes <= t->l2_bytes ? t->l2_gbps : bytes <= t->l3_bytes ? t->l3_gbps : t->dram_gbps;
-    double compute = t->peak_gflops > 0 ? (double)flops / (t->peak_gflops * 1e6) : 0;
-    double memory = gbps > 0 ? (double)bytes / (gbps * 1e6) : 0;
-    return compute > memory ? compute : memory;
-}
-
 void fg_report_collect_group(fg_context *ctx, const fg_target *t, const fg_pairwise_group *g, int index,
                              fg_report_kernel *k) {
     k->name = fg_format(ctx, "group_%d", index);
@@ -54,7 +46,7 @@ void fg_report_collect_group(fg_context *ctx, const fg_target *t, const fg_pairw
     k->bytes_unfused = k->bytes + g->internal_bytes;
     k->intensity = g->intensity;
     k->class = fg_class_of(g->intensity);
-    k->predicted_ms = predict_ms(t, k->flops, k->bytes);
+    k->predicted_ms = fg_target_roofline_ms(t, k->flops, k->bytes);
 }
 
 /* ---- the fused partition, counted the study's way ---- */

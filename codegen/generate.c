@@ -67,15 +67,6 @@ static int64_t kernel_traffic(const fg_kernel_text *t) {
     return bytes;
 }
 
-/* Roofline: the larger of compute time at peak and traffic at the bandwidth of the smallest cache that holds
- * it. */
-static double predict_ms(const fg_target *t, int64_t macs, int64_t bytes) {
-    const double gbps = bytes <= t->l2_bytes ? t->l2_gbps : bytes <= t->l3_bytes ? t->l3_gbps : t->dram_gbps;
-    const double compute = t->peak_gflops > 0 ? 2.0 * (double)macs / (t->peak_gflops * 1e6) : 0;
-    const double memory = gbps > 0 ? (double)bytes / (gbps * 1e6) : 0;
-    return compute > memory ? compute : memory;
-}
-
 static int count_lines(const char *s) {
     int lines = 0;
     for (; *s; s++) lines += *s == '\n';
@@ -149,7 +140,7 @@ static char *emit_kernel(fg_planner *p, fg_kernel *k) {
     char *body = tidied(m, written);
     t->before = tidied(m, t->before);
     t->bytes = kernel_traffic(t);
-    t->predicted_ms = predict_ms(m->target, k->macs, t->bytes);
+    t->predicted_ms = fg_target_roofline_ms(m->target, 2 * k->macs, t->bytes);
     t->compact = m->options.optimize != FG_OPTIMIZE_FLASH && fg_wants_little_text(m, k);
     if (t->compact)
         t->why = fg_format(p->ctx, "%s; little text, within the target's %d lines", t->why,

@@ -1,5 +1,7 @@
 #include "codegen/strassen.h"
 
+#include "codegen/winograd.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,6 +55,17 @@ static fg_tile best_tile(const fg_emit *e, const fg_product *p) {
     return best;
 }
 
+/* An eighth of the multiplications is saved, and three quarters more weights are read. Where these come from
+ * memory in every run, few rows for each of them, or many cores that share the bandwidth, that is a loss. */
+static bool pays(const fg_emit *e, const fg_convolution *c) {
+    const fg_target *t = e->m->target;
+    const double weights = (double)(c->ic * c->oc);
+    if (t->peak_gflops <= 0) return true;
+    const double cycles = 2 * (double)rows_of(c) * weights / t->peak_gflops * t->ghz / e->m->options.threads;
+    return fg_winograd_overlap(7.0 / 8 * cycles, fg_target_stream_cycles(t, 7.0 / 4 * 4 * weights)) <
+           fg_winograd_overlap(cycles, fg_target_stream_cycles(t, 4 * weights));
+}
+
 bool fg_strassen_plan(const fg_emit *e, const fg_convolution *c, const fg_pick *pick, fg_tile *tile) {
     int mr, nv;
     const bool asked = pick->text && sscanf(pick->text, "S:%dx%d", &mr, &nv) == 2;
@@ -68,7 +81,7 @@ bool fg_strassen_plan(const fg_emit *e, const fg_convolution *c, const fg_pick *
     }
     const bool conv = strcmp(c->node->op_type, "Conv") == 0;
     if (pick->text || pick->rank || conv || e->m->target->flash_bytes || rows_of(c) < LEAST_ROWS ||
-        c->ic < LEAST_WIDTH || c->oc < LEAST_WIDTH)
+        c->ic < LEAST_WIDTH || c->oc < LEAST_WIDTH || !pays(e, c))
         return false;
     *tile = best_tile(e, &p);
     return tile->cost >= 0;

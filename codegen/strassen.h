@@ -1,6 +1,7 @@
 /* Large matrix products with constant weights by Strassen's scheme, in Winograd's form: seven products of
  * halves in place of eight. The sums of weights are made at generation time; what is left are four sums of
- * the rows and seven of the results, which ride on the products. Weights take 7/4 of the room. */
+ * the rows and seven of the results, which ride on the products. Weights take 7/4 of the room, which is left
+ * alone where boards have little and where reading them costs more than the eighth product. */
 #ifndef FG_CODEGEN_STRASSEN_H
 #define FG_CODEGEN_STRASSEN_H
 

@@ -336,3 +336,15 @@ const char *fg_target_name_at(int i) {
     }
     return names[i];
 }
+
+double fg_target_stream_cycles(const fg_target *t, double bytes) {
+    if (bytes <= (double)t->l2_bytes / 2 || t->dram_gbps <= 0) return 0;
+    return bytes / t->dram_gbps * t->ghz;
+}
+
+double fg_target_roofline_ms(const fg_target *t, int64_t flops, int64_t bytes) {
+    const double gbps = bytes <= t->l2_bytes ? t->l2_gbps : bytes <= t->l3_bytes ? t->l3_gbps : t->dram_gbps;
+    const double compute = t->peak_gflops > 0 ? (double)flops / (t->peak_gflops * 1e6) : 0;
+    const double memory = gbps > 0 ? (double)bytes / (gbps * 1e6) : 0;
+    return compute > memory ? compute : memory;
+}

@@ -52,6 +52,15 @@ typedef struct fg_target {
 /* Lanes of a float32 vector: vector_bits / 32. */
 int fg_target_lanes(const fg_target *t);
 
+/* Cycles for bytes of weights that every run reads once: what stays in the second-level cache is free, the
+ * rest streams from memory. 0 where the bandwidth is not known. */
+double fg_target_stream_cycles(const fg_target *t, double bytes);
+
+/* Roofline (Williams, Waterman and Patterson, 2009): the larger of the time of so many operations at peak and
+ * of the traffic at the bandwidth of the smallest cache that holds it. A figure that is not known costs
+ * nothing. */
+double fg_target_roofline_ms(const fg_target *t, int64_t flops, int64_t bytes);
+
 /* name: "host", an embedded target's name, or a path ending in ".target". Raises FG_USAGE naming what exists.
  * The result of "host" is the named target that the CPU's features allow. */
 const fg_target *fg_target_load(fg_context *ctx, const char *name);

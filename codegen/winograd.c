@@ -13,17 +13,6 @@ static const fg_scheme *scheme_of(const fg_winograd *w) {
 
 /* ---- choice ---- */
 
-static int64_t divide_up(int64_t a, int64_t b) {
-    return (a + b - 1) / b;
-}
-
-/* Cycles for bytes of weights: what stays in the second-level cache is free, the rest streams from memory in
- * every run. */
-static double stream_cycles(const fg_target *t, double bytes) {
-    if (bytes <= (double)t->l2_bytes / 2 || t->dram_gbps <= 0) return 0;
-    return bytes / t->dram_gbps * t->ghz;
-}
-
 double fg_winograd_overlap(double compute, double stream) {
     return compute > stream ? compute + 0.3 * stream : stream + 0.3 * compute;
 }
@@ -36,7 +25,7 @@ static double direct_cycles(const fg_target *t, const fg_convolution *c, int64_t
                           .pitch = 4 * c->ic * c->sx,
                           .streams = 1};
     return fg_winograd_overlap(fg_choose_tile(t, &p).cost,
-                               stream_cycles(t, 4.0 * (double)(c->kh * c->kw * c->ic * c->oc)));
+                               fg_target_stream_cycles(t, 4.0 * (double)(c->kh * c->kw * c->ic * c->oc)));
 }
 
 /* What decides about a convolution beside its own sizes. */
@@ -54,7 +43,7 @@ typedef struct site {
 
 /* Bytes that the transforms and products of a tile take between the passes, in the cache of one part. */
 static int64_t tile_bytes(const site *q, int64_t points, bool by_panel) {
-    const int64_t lanes = fg_target_lanes(q->t), products = divide_up(q->c->oc, lanes) * lanes;
+    const int64_t lanes = fg_target_lanes(q->t), products = fg_divide_up(q->c->oc, lanes) * lanes;
     return points * 4 * (q->c->ic + (by_panel ? products / q->parts : products));
 }
 
@@ -68,7 +57,7 @@ static double chunk_cycles(const site *q, const fg_winograd *w, int64_t points, 
     const double behind = t->l3_gbps > 0 ? t->l3_gbps : t->dram_gbps;
     const double again = t->l3_bytes == 0 || weights > (double)t->l3_bytes / 2 ? t->dram_gbps : behind;
     if (behind <= 0 || again <= 0) return 0;
-    const int64_t tiles = w->ty * w->tx * q->c->images, chunks = divide_up(tiles, w->chunk);
+    const int64_t tiles = w->ty * w->tx * q->c->images, chunks = fg_divide_up(tiles, w->chunk);
     const double each = (double)tile_bytes(q, points, w->by_panel), held = each * (double)w->chunk;
     const double room = (double)t->l2_bytes / 2;
     const double reread = weights > room ? (double)(chunks - 1) * weights / again : 0;
@@ -82,13 +71,13 @@ static void plan_chunks(const site *q, const fg_scheme *s, const fg_pick *pick, 
     const fg_target *t = q->t;
     const fg_convolution *c = q->c;
     const int64_t points = s->points * s->points, lanes = fg_target_lanes(t);
-    const int64_t vectors = divide_up(c->oc, lanes), tiles = w->ty * w->tx;
-    w->chunk = divide_up(tiles, chunks);
+    const int64_t vectors = fg_divide_up(c->oc, lanes), tiles = w->ty * w->tx;
+    w->chunk = fg_divide_up(tiles, chunks);
     const fg_product p = {.rows = points * chunks * c->images,
                           .width = w->chunk,
                           .k = c->ic,
                           .vectors = vectors,
-                          .pitch = 4 * divide_up(c->ic, lanes) * lanes,
+                          .pitch = 4 * fg_divide_up(c->ic, lanes) * lanes,
                           .streams = 1,
                           .parts = w->by_panel ? q->parts : 1,
                           .by_panel = true};
@@ -96,10 +85,10 @@ static void plan_chunks(const site *q, const fg_scheme *s, const fg_pick *pick, 
     /* Loads, stores and about two operations per point and direction, for every vector of channels. */
     const double in = (double)points * 3.2, out = (double)points * 2.2 + 4.0 * s->m * s->m;
     const double transforms =
-        (double)(tiles * c->images) * (in * (double)divide_up(c->ic, lanes) + out * (double)vectors);
+        (double)(tiles * c->images) * (in * (double)fg_divide_up(c->ic, lanes) + out * (double)vectors);
     const double weights = 4.0 * (double)(s->filters * s->filters) * (double)c->ic * (double)c->oc;
     w->cost = fg_winograd_overlap(w->tile.cost + transforms,
-                                  stream_cycles(t, weights) + chunk_cycles(q, w, points, weights));
+                                  fg_target_stream_cycles(t, weights) + chunk_cycles(q, w, points, weights));
 }
 
 /* Fewest and most tiles in a chunk that are worth trying. */
@@ -112,8 +101,8 @@ static fg_winograd plan_for(const site *q, const fg_scheme *s, const fg_pick *pi
                      .stride = s->stride,
                      .taps = s->taps,
                      .a = s->points,
-                     .ty = divide_up(c->oh, s->m),
-                     .tx = divide_up(c->ow, s->m)};
+                     .ty = fg_divide_up(c->oh, s->m),
+                     .tx = fg_divide_up(c->ow, s->m)};
     const int64_t tiles = w.ty * w.tx, points = s->points * s->points;
     w.by_panel = q->tap || tiles < TILES_PER_PART * q->parts;
     const int64_t step = w.by_panel ? 1 : q->parts;
@@ -124,7 +113,7 @@ static fg_winograd plan_for(const site *q, const fg_scheme *s, const fg_pick *pi
     fg_winograd best = w;
     bool found = false;
     for (int64_t chunks = step;; chunks += step) {
-        const int64_t chunk = divide_up(tiles, chunks);
+        const int64_t chunk = fg_divide_up(tiles, chunks);
         const bool last = chunk <= least;
         if ((cached && chunk <= CHUNK_MOST) || last) {
             plan_chunks(q, s, pick, chunks, &w);
@@ -202,7 +191,7 @@ fg_winograd fg_winograd_plan(fg_context *ctx, const fg_module *m, const fg_kerne
     if (!next_scheme(c, &first)) return direct;
     if (c->ic < 16 || c->oc < lanes || c->in.y < 0 || c->ih < 4 || c->iw < 4 || c->x->is_input) return direct;
     const site q = {ctx, t, c, m->options.threads > 1 ? m->options.threads : 1, k->tap != NULL};
-    const double direct_cost = direct_cycles(t, c, divide_up(c->oc, lanes));
+    const double direct_cost = direct_cycles(t, c, fg_divide_up(c->oc, lanes));
     fg_winograd w = pick->text ? tuned_method(&q, pick) : best_method(&q, direct_cost);
     if (pick->rank > 0) w = ranked(&q, w, pick);
     w.direct_cost = direct_cost;
@@ -231,7 +220,7 @@ typedef struct fg_winograd_kernel {
 /* Transformed weights: [filter][panel][ic][nv * lanes]. */
 static void pack(fg_emit *e, const fg_winograd *w, const fg_convolution *c) {
     const fg_scheme *s = scheme_of(w);
-    const int64_t lanes = e->lanes, vectors = divide_up(c->oc, lanes), nv = w->tile.nv;
+    const int64_t lanes = e->lanes, vectors = fg_divide_up(c->oc, lanes), nv = w->tile.nv;
     const int64_t matrix = vectors * lanes * c->ic, filters = s->filters * s->filters;
     float *u = fg_emit_weights(e, "u", filters * matrix);
     for (int64_t oc = 0; oc < c->oc; oc++) {
@@ -294,7 +283,7 @@ static void hook_result(void *user, const char *arguments, fg_text *out) {
 static void set_sizes(const fg_winograd_kernel *q, const fg_source *s, fg_template *t) {
     const fg_winograd *w = q->w;
     const fg_convolution *c = q->c;
-    const int64_t vectors = divide_up(c->oc, q->e->lanes);
+    const int64_t vectors = fg_divide_up(c->oc, q->e->lanes);
     fg_template_int(t, "STORE", q->stored != NULL);
     const fg_node *tap = q->e->k->tap;
     const int64_t *ts = tap ? fg_layout_of(q->e, tap->out[0])->stride : NULL;
@@ -319,7 +308,7 @@ static void set_sizes(const fg_winograd_kernel *q, const fg_source *s, fg_templa
     fg_template_int(t, "TILES", w->ty * w->tx);
     fg_template_int(t, "CHUNK", w->chunk);
     fg_template_int(t, "IC", c->ic);
-    fg_template_int(t, "ICP", divide_up(c->ic, q->e->lanes) * q->e->lanes);
+    fg_template_int(t, "ICP", fg_divide_up(c->ic, q->e->lanes) * q->e->lanes);
     fg_template_int(t, "NP", vectors * q->e->lanes);
     fg_template_int(t, "MP", vectors * q->e->lanes);
     fg_template_text(t, "COLUMN", "n");
@@ -336,9 +325,9 @@ static void set_split(const fg_winograd_kernel *q, fg_template *t) {
     const fg_emit *e = q->e;
     fg_context *ctx = e->ctx;
     const fg_winograd *w = q->w;
-    const int64_t lanes = e->lanes, nv = w->tile.nv, vectors = divide_up(q->c->oc, lanes),
-                  chunks = divide_up(w->ty * w->tx, w->chunk);
-    const int64_t panels = divide_up(vectors, nv), full = vectors / nv;
+    const int64_t lanes = e->lanes, nv = w->tile.nv, vectors = fg_divide_up(q->c->oc, lanes),
+                  chunks = fg_divide_up(w->ty * w->tx, w->chunk);
+    const int64_t panels = fg_divide_up(vectors, nv), full = vectors / nv;
     const bool parts = e->parallel, by_panel = parts && w->by_panel;
     fg_template_part(t, e, "T", parts && !by_panel, chunks, chunks, w->chunk);
     fg_template_part(t, e, "N", by_panel, panels, full, nv * lanes);
@@ -372,9 +361,9 @@ void fg_winograd_emit(fg_emit *e, const fg_winograd *w, const fg_convolution *c,
     pack(e, w, c);
     fg_pack_bias(e, "bias", c, 1);
     const int64_t lanes = e->lanes;
-    fg_emit_scratch(e, "v", "float", sizeof(float), points * w->chunk * divide_up(c->ic, lanes) * lanes);
-    fg_emit_scratch(e, "m", "float", sizeof(float), points * w->chunk * divide_up(c->oc, lanes) * lanes);
-    if (e->k->tap) fg_emit_scratch(e, "sums", "float", sizeof(float), divide_up(c->oc, lanes) * lanes);
+    fg_emit_scratch(e, "v", "float", sizeof(float), points * w->chunk * fg_divide_up(c->ic, lanes) * lanes);
+    fg_emit_scratch(e, "m", "float", sizeof(float), points * w->chunk * fg_divide_up(c->oc, lanes) * lanes);
+    if (e->k->tap) fg_emit_scratch(e, "sums", "float", sizeof(float), fg_divide_up(c->oc, lanes) * lanes);
     q.epilogue = fg_epilogue_new(e, "p", s->epilogue, s->n_epilogue, c->y, c->out, false);
     fg_template_hook(t, "operands", hook_operands, &q);
     fg_template_hook(t, "result", hook_result, &q);

@@ -4,12 +4,8 @@
 
 #include <string.h>
 
-static int64_t divide_up(int64_t a, int64_t b) {
-    return (a + b - 1) / b;
-}
-
 static int64_t whole_vectors(int64_t n, int lanes) {
-    return divide_up(n, lanes) * lanes;
+    return fg_divide_up(n, lanes) * lanes;
 }
 
 enum { MOST_FOLD = 4 };
@@ -25,9 +21,9 @@ static void plan_chunk(const fg_emit *e, int64_t chunk, const fg_pick *pick, fg_
     const fg_scheme *s = w->scheme;
     const int lanes = e->lanes;
     const int64_t points = s->points * s->points, channels = fg_folded_channels(&w->folded);
-    const int64_t vectors = divide_up(c->oc, lanes), in = whole_vectors(channels, lanes);
-    const int64_t lines = divide_up(c->oh, s->m) * c->images, tiles = lines * w->tiles;
-    const fg_product p = {.rows = points * lines * divide_up(w->tiles, chunk),
+    const int64_t vectors = fg_divide_up(c->oc, lanes), in = whole_vectors(channels, lanes);
+    const int64_t lines = fg_divide_up(c->oh, s->m) * c->images, tiles = lines * w->tiles;
+    const fg_product p = {.rows = points * lines * fg_divide_up(w->tiles, chunk),
                           .width = chunk,
                           .k = channels,
                           .vectors = vectors,
@@ -57,7 +53,7 @@ static bool suits(const fg_emit *e, const fg_convolution *c) {
 
 static fg_winograd_rows best_chunk(const fg_emit *e, const fg_convolution *c, const fg_scheme *s,
                                    const fg_pick *pick) {
-    fg_winograd_rows w = {.scheme = s, .folded = {c, c->sx}, .tiles = divide_up(c->ow, s->m)}, best = w;
+    fg_winograd_rows w = {.scheme = s, .folded = {c, c->sx}, .tiles = fg_divide_up(c->ow, s->m)}, best = w;
     const int64_t most = w.tiles < 32 ? w.tiles : 32;
     for (int64_t chunk = 1; chunk <= most; chunk++) {
         plan_chunk(e, chunk, pick, &w);
@@ -106,7 +102,7 @@ int64_t fg_winograd_rows_ring(const fg_winograd_rows *w, int64_t window) {
 static void pack(fg_emit *e, const fg_winograd_rows *w) {
     const fg_scheme *s = w->scheme;
     const fg_convolution *c = w->folded.c;
-    const int64_t lanes = e->lanes, vectors = divide_up(c->oc, lanes), nv = w->tile.nv,
+    const int64_t lanes = e->lanes, vectors = fg_divide_up(c->oc, lanes), nv = w->tile.nv,
                   in = fg_folded_channels(&w->folded);
     const int64_t matrix = vectors * lanes * in;
     float *u = fg_emit_weights(e, "u", s->filters * s->filters * matrix);
@@ -128,7 +124,7 @@ static void set_columns(const fg_winograd_rows *w, fg_template *t, int64_t wide)
     const int64_t fold = w->folded.fold;
     int64_t from[MOST_FOLD], to[MOST_FOLD];
     for (int64_t px = 0; px < fold; px++) {
-        from[px] = c->pl > px ? divide_up(c->pl - px, fold) : 0;
+        from[px] = c->pl > px ? fg_divide_up(c->pl - px, fold) : 0;
         to[px] = (c->iw - 1 + c->pl - px) / fold + 1;
         if (to[px] > wide) to[px] = wide;
     }
@@ -156,7 +152,7 @@ void fg_winograd_rows_open(fg_emit *e, const fg_winograd_rows *w, fg_template *t
                            int64_t right) {
     const fg_convolution *c = w->folded.c;
     const fg_scheme *s = w->scheme;
-    const int64_t lanes = e->lanes, vectors = divide_up(c->oc, lanes), inputs = fg_scheme_inputs(s),
+    const int64_t lanes = e->lanes, vectors = fg_divide_up(c->oc, lanes), inputs = fg_scheme_inputs(s),
                   points = s->points * s->points;
     const int64_t in = fg_folded_channels(&w->folded), padded = whole_vectors(in, e->lanes),
                   wide = (w->tiles - 1) * s->m + inputs;

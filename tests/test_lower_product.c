@@ -143,6 +143,30 @@ TEST(large_products_go_by_halves) {
     check(g, NODE(g, "Relu", y));
 }
 
+static bool goes_by_halves(fg_graph *g, double dram_gbps, int threads) {
+    const fg_fusion_options fusion = {.fuse = true};
+    fg_target *target = FG_NEW(g->ctx, fg_target);
+    *target = *fg_target_load(g->ctx, "zen4");
+    target->dram_gbps = dram_gbps;
+    fg_codegen_options options = test_options();
+    options.threads = threads;
+    const fg_module *m = fg_generate(test_partition(g, &fusion), target, &options);
+    return strstr(m->kernels[0].why, "Strassen") != NULL;
+}
+
+/* By halves there are more weights to read. */
+TEST(memory_decides_whether_halves_pay) {
+    (void)arg;
+    fg_graph *g = new_graph(ctx, 22);
+    output(g, NODE(g, "MatMul", input(g, "x", "64x512"), parameter(g, "w", "512x512")));
+    fg_graph_link(g);
+    fg_infer(g);
+    assert_true(goes_by_halves(g, 16, 1));
+    assert_true(goes_by_halves(g, 0, 1)); /* not known */
+    assert_false(goes_by_halves(g, 4, 1));
+    assert_false(goes_by_halves(g, 16, 4)); /* the same memory for all of them */
+}
+
 /* ---- convolutions ---- */
 
 typedef struct conv_case {
@@ -234,6 +258,7 @@ int main(void) {
         cmocka_unit_test(general_products_of_integers_scale_them),
         cmocka_unit_test(attention_reads_its_operands_where_they_lie),
         cmocka_unit_test(large_products_go_by_halves),
+        cmocka_unit_test(memory_decides_whether_halves_pay),
         cmocka_unit_test(attention_takes_any_batch_bias_and_size),
         cmocka_unit_test(attention_writes_its_result_where_it_is_wanted),
         cmocka_unit_test(convolutions_of_three_dimensions_and_computed_weights),
