@@ -86,9 +86,7 @@ static int longest_function(const char *s) {
 }
 
 void fg_count_lines(fg_kernel_text *t, const char *body) {
-    const int own = count_lines(body), helper = longest_function(t->before);
-    t->lines = own + count_lines(t->before);
-    t->longest = own > helper ? own : helper;
+    t->lines = count_lines(body) + count_lines(t->before);
 }
 
 bool fg_wants_little_text(const fg_module *m, const fg_kernel *k) {
@@ -133,12 +131,14 @@ static char *emit_kernel(fg_planner *p, fg_kernel *k) {
     fg_lowering_find(k->lowering)->emit(&e);
     fg_text_add(&raw, "}\n");
     if (fg_pick_of(m, k).text) t->why = fg_format(p->ctx, "tuned: %s", t->why);
-    /* Counted before it is tidied: what a budget of lines buys does not depend on how they are laid out. */
+    /* Measured before it is tidied: what a budget of lines buys does not depend on how they are laid out. */
     const char *written = indented(p->ctx, &raw);
     t->before = indented(p->ctx, &before);
-    fg_count_lines(t, written);
+    const int own = count_lines(written), helper = longest_function(t->before);
+    t->longest = own > helper ? own : helper;
     char *body = tidied(m, written);
     t->before = tidied(m, t->before);
+    fg_count_lines(t, body);
     t->bytes = kernel_traffic(t);
     t->predicted_ms = fg_target_roofline_ms(m->target, 2 * k->macs, t->bytes);
     t->compact = m->options.optimize != FG_OPTIMIZE_FLASH && fg_wants_little_text(m, k);

@@ -48,7 +48,7 @@ typedef struct fg_kernel_text {
     int64_t bytes;                       /* moved: inputs, weights, outputs once */
     double predicted_ms;                 /* roofline on the target */
     int lines;
-    int longest;        /* lines of the longest of its functions */
+    int longest;        /* lines of the longest of its functions, before layout */
     const char *before; /* static functions of its own, "" if there are none */
     bool compact;       /* made with little text, because it would exceed the target's unroll_budget */
     bool parallel;      /* its text splits the work by part and parts */

@@ -129,7 +129,7 @@ void fg_assemble(fg_planner *p, char *const *bodies);
 /* share.c: kernels whose bodies, filled in, differ in offsets only become calls of one function. */
 void fg_share_bodies(fg_planner *p, char **bodies);
 
-/* Sets t's lines and its longest function; `before` is known. */
+/* Sets t's lines: those of the body and of what stands before it. */
 void fg_count_lines(fg_kernel_text *t, const char *body);
 
 /* In bodies, places in the arena stand as marks until memory is planned: \1 KIND NUMBER + OFFSET \2; KIND 'v'
