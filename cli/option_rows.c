@@ -119,6 +119,9 @@ static void set_dim(parser *p, const char *value) {
     fg_dim_option *d = &p->options->dims[p->options->n_dims++];
     const char *rest;
     d->name = split(p, value, true, wanted, &rest);
+    for (const fg_dim_option *other = p->options->dims; other < d; other++)
+        if (strcmp(other->name, d->name) == 0)
+            fg_raise(p->ctx, FG_USAGE, "--dim %s is given twice", fg_escape_terminal(p->ctx, d->name));
     int n = 1;
     for (const char *s = rest; *s; s++) n += *s == ',';
     d->extents = FG_ARRAY(p->ctx, n, int64_t);
@@ -150,6 +153,9 @@ static void set_shape(parser *p, const char *value) {
     fg_shape_binding *b = &p->options->shapes[p->options->n_shapes++];
     const char *rest;
     b->input = split(p, value, true, wanted, &rest);
+    for (const fg_shape_binding *other = p->options->shapes; other < b; other++)
+        if (strcmp(other->input, b->input) == 0)
+            fg_raise(p->ctx, FG_USAGE, "--shape %s is given twice", fg_escape_terminal(p->ctx, b->input));
     if (strcmp(rest, "none") == 0)
         b->shape = (fg_shape){.rank = -1};
     else if (!parse_extents(rest, &b->shape))
@@ -161,6 +167,9 @@ static void set_bound(parser *p, const char *value) {
     fg_bound_binding *b = &p->options->bounds[p->options->n_bounds++];
     const char *rest;
     b->name = split(p, value, true, wanted, &rest);
+    for (const fg_bound_binding *other = p->options->bounds; other < b; other++)
+        if (strcmp(other->name, b->name) == 0)
+            fg_raise(p->ctx, FG_USAGE, "--bound %s is given twice", fg_escape_terminal(p->ctx, b->name));
     b->most = integer(p, rest, 0, 0, wanted);
     if (b->most > INT32_MAX) bad_value(p, value, "a bound below 2^31");
 }
@@ -180,6 +189,10 @@ void fg_add_model(parser *p, const char *value) {
 static void add_file(parser *p, const char *value, fg_file_option *list, int *n) {
     fg_file_option *f = &list[(*n)++];
     f->name = split(p, value, false, "NAME=FILE.npy or NAME=FILE.pb", &f->file);
+    for (const fg_file_option *other = list; other < f; other++)
+        if (strcmp(other->name, f->name) == 0)
+            fg_raise(p->ctx, FG_USAGE, "%s %s is given twice", p->option,
+                     fg_escape_terminal(p->ctx, f->name));
     size_t length = strlen(f->file);
     bool npy = length > 4 && strcmp(f->file + length - 4, ".npy") == 0;
     bool pb = length > 3 && strcmp(f->file + length - 3, ".pb") == 0;
@@ -345,8 +358,9 @@ static void set_max_bytes(parser *p, const char *value) {
 }
 
 static void set_max_text(parser *p, const char *value) {
-    p->options->max_text = integer(p, value, 2, 1024, "a number of bytes (suffixes k, M, G, T)");
-    if (p->options->max_text > INT64_C(1) << 24) fg_raise(p->ctx, FG_USAGE, "--max-text is at most 16M");
+    static const char wanted[] = "a number of bytes from 2 to 16M (suffixes k, M)";
+    p->options->max_text = integer(p, value, 2, 1024, wanted);
+    if (p->options->max_text > INT64_C(1) << 24) bad_value(p, value, wanted);
 }
 
 static void set_max_work(parser *p, const char *value) {

@@ -57,6 +57,20 @@ static const fg_option_row *find_row(const char *name) {
     return NULL;
 }
 
+/* The value of an option that may have one stands behind '='. A model of that name would be ./NAME. */
+static void refuse_detached(parser *p, const fg_option_row *row, const char *next) {
+    const size_t n = strlen(next);
+    bool value = !strchr(row->value, '|') && n > 0 && strspn(next, "0123456789") == n;
+    for (const char *word = row->value; strchr(row->value, '|') && *word; word += *word == '|') {
+        const size_t length = strcspn(word, "|");
+        value |= length == n && strncmp(word, next, n) == 0;
+        word += length;
+    }
+    if (!value) return;
+    fg_remedy(p->ctx, "write %s=%s", row->name, next);
+    fg_raise(p->ctx, FG_USAGE, "%s takes its value behind '='", row->name);
+}
+
 /* One option at argv[i], possibly with its value in argv[i + 1]; returns the index of the last argument used.
  */
 static int parse_option(parser *p, int argc, char **argv, int i) {
@@ -79,6 +93,7 @@ static int parse_option(parser *p, int argc, char **argv, int i) {
             fg_raise(p->ctx, FG_USAGE, "%s needs a value: %s %s", row->name, row->name, row->value);
         value = argv[++i];
     }
+    if (row->takes == TAKES_OPTIONAL && !value && i + 1 < argc) refuse_detached(p, row, argv[i + 1]);
     if (row->set)
         row->set(p, value);
     else if (row->flag)
@@ -119,6 +134,10 @@ static void check_together(parser *p) {
     }
     if ((o->compat_stochastic_depth || o->compat_dropout) && !o->pairwise && !o->view[FG_VIEW_COMPARE])
         fg_raise(p->ctx, FG_USAGE, "--fx-compat goes with --partition pairwise or --compare");
+    if (o->threads_pool && !o->threads)
+        fg_raise(p->ctx, FG_USAGE, "--threads-pool goes with --threads N, which says for how many at most");
+    if ((o->window.max_nodes || o->window.start || o->window.around) && !o->view[FG_VIEW_VISUALIZE])
+        fg_raise(p->ctx, FG_USAGE, "--max-nodes, --start and --around go with --visualize");
     if (o->action != FG_ACTION_RUN) return;
     check_pictures(p);
     if (!o->n_models) {

@@ -6,6 +6,7 @@
 #include "codegen/escape.h"
 #include "codegen/planner.h"
 #include "codegen/prelude.h"
+#include "frontend/names.h"
 
 char *fg_fill_marks(fg_planner *p, const char *body) {
     fg_text out = fg_text_new(p->ctx);
@@ -33,17 +34,19 @@ static char *upper(fg_context *ctx, const char *s) {
     return u;
 }
 
-/* Tensor names as identifiers; a clash gets _2, _3, ... */
-static const char **tensor_names(fg_context *ctx, fg_value **v, int n) {
+/* Tensor names as identifiers; a clash, also of the macros that are made of them, gets _2, _3, ... taken:
+ * what inputs and outputs are called; one tensor that is both keeps its name. */
+static const char **tensor_names(fg_context *ctx, fg_names *taken, fg_value **v, int n) {
     const char **names = FG_ARRAY(ctx, n + 1, const char *);
     for (int i = 0; i < n; i++) {
-        const char *base = fg_escape_c_identifier(ctx, v[i]->name);
-        names[i] = base;
-        for (int suffix = 2, again = 1; again; suffix++) {
-            again = 0;
-            for (int j = 0; j < i; j++) again |= strcmp(names[j], names[i]) == 0;
-            if (again) names[i] = fg_format(ctx, "%s_%d", base, suffix);
+        const char *base = names[i] = fg_escape_c_identifier(ctx, v[i]->name);
+        const char *key = upper(ctx, base), *own = key;
+        while (fg_names_at(taken, own)->value && fg_names_at(taken, own)->value != v[i]) {
+            const int suffix = ++fg_names_at(taken, key)->number + 1; /* those below are taken */
+            names[i] = fg_format(ctx, "%s_%d", base, suffix);
+            own = upper(ctx, names[i]);
         }
+        fg_names_at(taken, own)->value = v[i];
     }
     return names;
 }
@@ -106,9 +109,9 @@ static const char *run_parameters(const fg_planner *p) {
 
 /* "in0, in1, in2"; "0" if there are none. */
 static const char *numbered(fg_context *ctx, const char *name, int n) {
-    const char *s = n == 0 ? "0" : fg_format(ctx, "%s0", name);
-    for (int i = 1; i < n; i++) s = fg_format(ctx, "%s, %s%d", s, name, i);
-    return s;
+    fg_text t = fg_text_new(ctx);
+    for (int i = 0; i < n; i++) fg_text_printf(&t, "%s%s%d", i ? ", " : "", name, i);
+    return n == 0 ? "0" : t.data;
 }
 
 static bool any_parallel(const fg_module *m) {
@@ -361,8 +364,9 @@ static void make_source(fg_planner *p, char *const *bodies) {
 
 void fg_assemble(fg_planner *p, char *const *bodies) {
     const fg_graph *g = p->graph;
-    const char *const *in = tensor_names(p->ctx, g->inputs, g->n_inputs);
-    const char *const *out = tensor_names(p->ctx, g->outputs, g->n_outputs);
+    fg_names taken = {.ctx = p->ctx};
+    const char *const *in = tensor_names(p->ctx, &taken, g->inputs, g->n_inputs);
+    const char *const *out = tensor_names(p->ctx, &taken, g->outputs, g->n_outputs);
     make_header(p, in, out);
     make_source(p, bodies);
 }

@@ -182,6 +182,37 @@ static const char *const keywords[] = {
     "xor_eq",
 };
 
+/* Macros of headers, or of compilers that do not keep to a standard: no name of a struct's member. */
+static const char *const macros[] = {
+    "EOF", "HUGE_VAL", "INFINITY", "M_PI", "NAN", "NULL", "errno", "linux", "unix",
+};
+
+static bool ends_in_limit(const char *name) {
+    const size_t n = strlen(name), capitals = strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_");
+    return n > 4 && capitals == n && (strcmp(name + n - 4, "_MAX") == 0 || strcmp(name + n - 4, "_MIN") == 0);
+}
+
+static bool is_taken(const char *name) {
+    for (size_t i = 0; i < FG_COUNT(keywords); i++) {
+        if (strcmp(name, keywords[i]) == 0) {
+            return true;
+        }
+    }
+    for (size_t i = 0; i < FG_COUNT(macros); i++) {
+        if (strcmp(name, macros[i]) == 0) {
+            return true;
+        }
+    }
+    return ends_in_limit(name);
+}
+
+/* Generated files call what is their own fg_..., fgs_... and FG_.... */
+static bool is_ours(const char *name) {
+    const bool f = name[0] == 'f' || name[0] == 'F', g = f && (name[1] == 'g' || name[1] == 'G');
+    const char *rest = g ? name + 2 + (name[2] == 's' || name[2] == 'S') : name;
+    return g && (*rest == '\0' || *rest == '_');
+}
+
 const char *fg_escape_c_identifier(fg_context *ctx, const char *s) {
     char name[FG_IDENTIFIER_MAX + 1];
     size_t n = 0;
@@ -201,12 +232,11 @@ const char *fg_escape_c_identifier(fg_context *ctx, const char *s) {
         name[n++] = 'x';
     }
     name[n] = '\0';
-    for (size_t i = 0; i < FG_COUNT(keywords); i++) {
-        if (strcmp(name, keywords[i]) == 0) {
-            return fg_format(ctx, "%s_", name);
-        }
+    if (is_ours(name)) {
+        name[FG_IDENTIFIER_MAX - 1] = '\0';
+        return fg_format(ctx, "n%s", name);
     }
-    return fg_strdup(ctx, name);
+    return is_taken(name) ? fg_format(ctx, "%s_", name) : fg_strdup(ctx, name);
 }
 
 const char *fg_escape_terminal(fg_context *ctx, const char *s) {

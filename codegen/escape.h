@@ -11,10 +11,12 @@ const char *fg_escape_c_comment(fg_context *ctx,
 const char *
 fg_escape_c_string(fg_context *ctx,
                    const char *s); /* between double quotes; valid under -std=c99 with trigraphs */
-const char *fg_escape_c_identifier(
-    fg_context *ctx,
-    const char *s); /* [A-Za-z_][A-Za-z0-9_]*, never empty, never a C or C++ keyword, never starts with an
-                       underscore + capital or two underscores; at most 63 bytes */
+const char *
+fg_escape_c_identifier(fg_context *ctx,
+                       const char *s); /* [A-Za-z_][A-Za-z0-9_]*, never empty, never a C or C++ keyword, a
+                                          macro of the headers that users include with generated files, or a
+                                          name of what these files have of their own; never starts with an
+                                          underscore + capital or two underscores; at most 63 bytes */
 const char *fg_escape_terminal(fg_context *ctx, const char *s); /* no control bytes or escape sequences */
 const char *fg_escape_html(fg_context *ctx, const char *s);
 const char *fg_escape_dot(fg_context *ctx, const char *s); /* between double quotes */

@@ -82,8 +82,9 @@ static fg_tensor read_pb(fg_context *ctx, const char *path, const fg_file *f) {
     bool synthetic;
     if (f->size == 0)
         return (fg_tensor){.dtype = FG_UNDEFINED}; /* a message without fields: reported below */
-    const Onnx__TensorProto *t = (const Onnx__TensorProto *)fg_unpack(
-        ctx, f->data, f->size, &onnx__tensor_proto__descriptor, "a tensor of ONNX", &r.scanned);
+    const Onnx__TensorProto *t =
+        (const Onnx__TensorProto *)fg_unpack(ctx, f->data, f->size, &onnx__tensor_proto__descriptor,
+                                             fg_format(ctx, "a tensor of ONNX ('%s')", path), &r.scanned);
     return fg_read_tensor(&r, t, t->name && *t->name ? t->name : path, &synthetic);
 }
 

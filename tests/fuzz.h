@@ -37,11 +37,28 @@ static inline void write_nothing(void *bytes, const char *text, size_t n) {
     *(size_t *)bytes += n;
 }
 
-static inline void pipeline(fg_context *ctx, void *path) {
+/* What is asked of a damaged model: a file, and options drawn at random. */
+typedef struct request {
+    const char *path;
+    uint64_t options;
+} request;
+
+static inline void pipeline(fg_context *ctx, void *arg) {
+    static const char *const targets[] = {"x86-64-v3", "generic", "cortex-m4f", "cortex-m55", "zen4"};
+    static const fg_dtype weights[] = {FG_UNDEFINED, FG_UNDEFINED, FG_FLOAT16, FG_BFLOAT16};
+    const request *r = arg;
+    const fg_fusion_options fusion = {.fuse = r->options % 4 != 0,
+                                      .optimize = (fg_optimize)(r->options / 4 % 3),
+                                      .weights = weights[r->options / 12 % 4]};
+    fg_codegen_options options = test_options();
+    options.optimize = fusion.optimize;
+    options.threads = r->options / 48 % 3 == 0 ? 3 : 1;
     size_t bytes = 0;
-    fg_graph *read = fg_read_model(ctx, path, &(fg_read_options){0});
+    fg_graph *read = fg_read_model(ctx, r->path, &(fg_read_options){0});
     fg_infer(read);
-    fg_emit_inline_weights(test_module(read, "x86-64-v3"), write_nothing, &bytes);
+    const fg_target *target = fg_target_load(ctx, targets[r->options / 144 % 5]);
+    const fg_module *m = fg_generate(test_partition(read, &fusion), target, &options);
+    fg_emit_inline_weights(m, write_nothing, &bytes);
 }
 
 /* A hang ends the program by SIGVTALRM; the file remains. */
@@ -56,8 +73,9 @@ static inline void try_bytes(trial *t, const uint8_t *data, size_t size, const c
     fg_context *ctx = fg_context_new();
     assert_non_null(ctx);
     *fg_context_limits(ctx) = (fg_limits){.bytes = LIMIT_BYTES, .work = LIMIT_WORK};
+    request r = {path, t->seed};
     set_alarm(SECONDS_OF_CPU);
-    fg_status status = fg_try(ctx, pipeline, path);
+    fg_status status = fg_try(ctx, pipeline, &r);
     set_alarm(0);
     const fg_diagnostic *d = fg_context_diagnostic(ctx);
     bool blamed = status == FG_BAD_MODEL || status == FG_UNSUPPORTED;

@@ -173,6 +173,19 @@ static void contradictions_are_refused(void **state) {
                        ARGS("model.onnx", "--dim", "a=1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1",
                             "--dim", "b=1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1", "--dim",
                             "c=1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1"));
+    expect_usage_error(*state, "--verify takes its value behind '='; write --verify=cc",
+                       ARGS("model.onnx", "--verify", "cc"));
+    expect_usage_error(*state, "write --bench=5", ARGS("model.onnx", "--bench", "5"));
+    expect_usage_error(*state, "write --help=man", ARGS("--help", "man"));
+    expect_usage_error(*state, "--threads-pool goes with --threads", ARGS("model.onnx", "--threads-pool"));
+    expect_usage_error(*state, "--start and --around go with --visualize",
+                       ARGS("model.onnx", "--start", "3"));
+    expect_usage_error(*state, "--dim batch is given twice",
+                       ARGS("dynamic.onnx", "--dim", "batch=1", "--dim", "batch=2"));
+    expect_usage_error(*state, "--input x is given twice",
+                       ARGS("model.onnx", "--input", "x=a.npy", "--input", "x=b.npy"));
+    expect_usage_error(*state, "--name: 'fgs' is not a usable C identifier; try --name nfgs",
+                       ARGS("model.onnx", "--name", "fgs"));
 }
 
 static void list_targets_names_host(void **state) {
@@ -326,6 +339,31 @@ static void the_same_model_gives_the_same_bytes(void **state) {
     free(second);
     free(folder);
     tool_free(&r);
+}
+
+/* What a user's tensors are called must not meet macros, nor may two of them share those of the header. */
+static void names_of_tensors_become_safe_members(void **state) {
+    onnx_model m = onnx_new(17);
+    onnx_input(&m, "linux", ONNX_FLOAT, 1, (int64_t[]){4});
+    onnx_input(&m, "SIZE_MAX", ONNX_FLOAT, 1, (int64_t[]){4});
+    onnx_input(&m, "a", ONNX_FLOAT, 1, (int64_t[]){4});
+    onnx_input(&m, "A", ONNX_FLOAT, 2, (int64_t[]){3, 4});
+    onnx_node(&m, "Sum", "sum", ARGS("linux", "SIZE_MAX", "a", "A"), ARGS("a.0"), NULL);
+    onnx_node(&m, "Relu", "relu", ARGS("a"), ARGS("A:0"), NULL);
+    onnx_output(&m, "a.0", ONNX_FLOAT, 2, (int64_t[]){3, 4});
+    onnx_output(&m, "A:0", ONNX_FLOAT, 1, (int64_t[]){4});
+    onnx_save(&m, *state, "named.onnx");
+    tool_result r = run(*state, 0, ARGS("named.onnx", "-o", "fgs.c"));
+    tool_free(&r);
+    r = tool_run_program(
+        *state, "cc", ARGS("-std=gnu11", "-Wall", "-Wextra", "-Werror", "-fsyntax-only", "-x", "c", "fgs.h"));
+    tool_expect(&r, 0);
+    tool_free(&r);
+    char *header = tool_read(*state, "fgs.h", NULL);
+    tool_expect_text(header, "#define NFGS_A_COUNT 4\n");
+    tool_expect_text(header, "#define NFGS_A_2_COUNT 12\n");
+    tool_expect_text(header, "#define NFGS_A_0_2_COUNT 4\n");
+    free(header);
 }
 
 static void a_blob_is_written_beside(void **state) {
@@ -523,6 +561,7 @@ int main(void) {
         TEST(the_name_is_the_prefix),
         TEST(a_stem_that_is_no_identifier_becomes_one),
         TEST(the_same_model_gives_the_same_bytes),
+        TEST(names_of_tensors_become_safe_members),
         TEST(a_blob_is_written_beside),
         TEST(a_static_arena_needs_no_argument),
         TEST(nothing_is_written_without_o),

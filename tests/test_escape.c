@@ -77,10 +77,19 @@ static void identifiers_are_valid(void **state) {
     assert_string_equal(fg_escape_c_identifier(*state, "int"), "int_");
     assert_string_equal(fg_escape_c_identifier(*state, "class"), "class_");
     assert_string_equal(fg_escape_c_identifier(*state, "_Bool"), "Bool");
+    assert_string_equal(fg_escape_c_identifier(*state, "linux"), "linux_");
+    assert_string_equal(fg_escape_c_identifier(*state, "INT8_MAX"), "INT8_MAX_");
+    assert_string_equal(fg_escape_c_identifier(*state, "x_MAX"), "x_MAX");
+    assert_string_equal(fg_escape_c_identifier(*state, "fg"), "nfg");
+    assert_string_equal(fg_escape_c_identifier(*state, "fgs_x"), "nfgs_x");
+    assert_string_equal(fg_escape_c_identifier(*state, "FG_VL"), "nFG_VL");
+    assert_string_equal(fg_escape_c_identifier(*state, "fgsm"), "fgsm");
     char longest[2000];
     memset(longest, 'a', sizeof(longest) - 1);
     longest[sizeof(longest) - 1] = '\0';
     longest[0] = '9';
+    assert_int_equal(strlen(fg_escape_c_identifier(*state, longest)), 63);
+    memcpy(longest, "fg_", 3);
     assert_int_equal(strlen(fg_escape_c_identifier(*state, longest)), 63);
 }
 

@@ -64,14 +64,25 @@ static float some_float(mutation *m) {
     return floats[below(m, sizeof floats / sizeof *floats)];
 }
 
+/* The graph of the model, or a body in one of its attributes, at any depth. */
+static Onnx__GraphProto *some_graph(mutation *m) {
+    Onnx__GraphProto *g = m->model->graph;
+    for (int tries = 0; tries < 24 && g->n_node; tries++) {
+        const Onnx__NodeProto *n = g->node[below(m, g->n_node)];
+        const Onnx__AttributeProto *a = n->n_attribute ? n->attribute[below(m, n->n_attribute)] : NULL;
+        if (a && a->g && below(m, 4)) g = a->g;
+    }
+    return g;
+}
+
 static Onnx__NodeProto *some_node(mutation *m) {
-    const Onnx__GraphProto *g = m->model->graph;
+    const Onnx__GraphProto *g = some_graph(m);
     return g->n_node ? g->node[below(m, g->n_node)] : NULL;
 }
 
 static char *some_name(mutation *m) {
     static char empty[] = "", unknown[] = "nowhere";
-    const Onnx__GraphProto *g = m->model->graph;
+    const Onnx__GraphProto *g = some_graph(m);
     const Onnx__NodeProto *n = some_node(m);
     switch (below(m, 8)) {
     case 0: return empty;
@@ -184,7 +195,7 @@ static void change_operand(mutation *m) {
 }
 
 static void change_order(mutation *m) {
-    Onnx__GraphProto *g = m->model->graph;
+    Onnx__GraphProto *g = some_graph(m);
     if (g->n_node < 2) return;
     const size_t i = below(m, g->n_node), j = below(m, g->n_node);
     Onnx__NodeProto *n = g->node[i];
@@ -196,7 +207,7 @@ static void change_order(mutation *m) {
 }
 
 static void change_tensor(mutation *m) {
-    Onnx__GraphProto *g = m->model->graph;
+    Onnx__GraphProto *g = some_graph(m);
     if (!g->n_initializer) return;
     Onnx__TensorProto *t = g->initializer[below(m, g->n_initializer)];
     switch (below(m, 5)) {
@@ -221,7 +232,7 @@ static void change_tensor(mutation *m) {
 }
 
 static void change_input(mutation *m) {
-    Onnx__GraphProto *g = m->model->graph;
+    Onnx__GraphProto *g = some_graph(m);
     if (!g->n_input) return;
     const Onnx__ValueInfoProto *v = g->input[below(m, g->n_input)];
     Onnx__TypeProto__Tensor *t = v->type ? v->type->tensor_type : NULL;
