@@ -391,6 +391,9 @@ fg_template *fg_emit_template(fg_emit *e) {
     fg_template_int(t, "RUN", target->run);
     fg_template_int(t, "WALK", target->walk);
     fg_template_int(t, "SLOW_MEMCPY", target->slow_memcpy);
+    fg_template_int(t, "WAITS", target->load_wait > 0);
+    fg_template_int(t, "NEIGHBOURS", target->load_vectors);
+    fg_template_int(t, "REGISTERS", target->vector_registers);
     return t;
 }
 

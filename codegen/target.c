@@ -24,6 +24,7 @@ static const struct key {
     {"isa", ISA, offsetof(fg_target, isa), 0, 0},
     {"vector_bits", BITS, offsetof(fg_target, vector_bits), 32, 2048},
     {"vector_registers", INT, offsetof(fg_target, vector_registers), 4, 256},
+    {"element_registers", INT, offsetof(fg_target, element_registers), 0, 256},
     {"fma", BOOL, offsetof(fg_target, fma), 0, 0},
     {"fma_per_cycle", INT, offsetof(fg_target, fma_per_cycle), 1, 64},
     {"half_fma_per_cycle", INT, offsetof(fg_target, half_fma_per_cycle), 0, 64},
@@ -34,6 +35,8 @@ static const struct key {
     {"minmax", BOOL, offsetof(fg_target, minmax), 0, 0},
     {"slow_memcpy", BOOL, offsetof(fg_target, slow_memcpy), 0, 0},
     {"in_order", BOOL, offsetof(fg_target, in_order), 0, 0},
+    {"load_vectors", INT, offsetof(fg_target, load_vectors), 1, 4},
+    {"load_wait", INT, offsetof(fg_target, load_wait), 0, 1000},
     {"issue", INT, offsetof(fg_target, issue), 0, 16},
     {"ghz", NUMBER, offsetof(fg_target, ghz), 0.0001, 100},
     {"l1_bytes", BYTES, offsetof(fg_target, l1_bytes), 0, 1e15},
@@ -280,13 +283,26 @@ int fg_target_lanes(const fg_target *t) {
 
 /* Keys that a file may leave out. */
 static void give_defaults(fg_context *ctx, profile *p) {
-    static const char *const defaults[][2] = {
-        {"schedule", "1"},    {"run", "1"},         {"in_order", "false"},
-        {"prefetch", "true"}, {"minmax", "false"},  {"slow_memcpy", "false"},
-        {"issue", "0"},       {"walk", "false"},    {"report_only", "false"},
-        {"flash_base", "0"},  {"ram_base", "0"},    {"vector_base", "0"},
-        {"tcm_bytes", "0"},   {"runtime", "linux"}, {"link", "-static"},
-        {"packages", ""},     {"mca_cpu", ""}};
+    static const char *const defaults[][2] = {{"schedule", "1"},
+                                              {"run", "1"},
+                                              {"in_order", "false"},
+                                              {"prefetch", "true"},
+                                              {"minmax", "false"},
+                                              {"slow_memcpy", "false"},
+                                              {"issue", "0"},
+                                              {"walk", "false"},
+                                              {"report_only", "false"},
+                                              {"flash_base", "0"},
+                                              {"ram_base", "0"},
+                                              {"vector_base", "0"},
+                                              {"tcm_bytes", "0"},
+                                              {"runtime", "linux"},
+                                              {"link", "-static"},
+                                              {"packages", ""},
+                                              {"mca_cpu", ""},
+                                              {"load_wait", "0"},
+                                              {"element_registers", "0"},
+                                              {"load_vectors", "1"}};
     const reader r = {.ctx = ctx, .file = "defaults"};
     for (size_t i = 0; i < FG_COUNT(defaults); i++) {
         const struct key *k = find_key(&r, defaults[i][0]);
@@ -304,6 +320,12 @@ static void check_run(fg_context *ctx, const fg_target *t) {
              t->vector_bits);
 }
 
+static void check_load_vectors(fg_context *ctx, const fg_target *t) {
+    if (t->load_vectors != 3) return;
+    fg_remedy(ctx, "write 1, 2 or 4");
+    fg_raise(ctx, FG_USAGE, "target '%s': bad value '3' of 'load_vectors'", t->name);
+}
+
 const fg_target *fg_target_load(fg_context *ctx, const char *name) {
     if (strcmp(name, "host") == 0) name = host_name();
     profile *p = FG_NEW(ctx, profile);
@@ -311,6 +333,7 @@ const fg_target *fg_target_load(fg_context *ctx, const char *name) {
     load(ctx, p, name, 0);
     p->target.name = stem_of(ctx, name);
     check_run(ctx, &p->target);
+    check_load_vectors(ctx, &p->target);
     return &p->target;
 }
 

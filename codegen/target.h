@@ -15,17 +15,21 @@ typedef struct fg_target {
     const char *isa;         /* family for dialect overrides: "x86", "aarch64", "arm", "riscv", "generic" */
     int vector_bits;         /* 32: scalar */
     int vector_registers;    /* architectural; 16 for AVX2, 32 for AVX-512 and NEON */
-    bool fma;                /* fused multiply-add in hardware */
-    int fma_per_cycle;       /* vector FMAs issued per cycle */
-    int half_fma_per_cycle;  /* FMAs on half vectors; 0: as many as on whole ones */
-    int fma_latency;         /* cycles */
+    int element_registers;  /* of a file of their own, for what multiply-adds take one of; 0: vector registers
+                             */
+    bool fma;               /* fused multiply-add in hardware */
+    int fma_per_cycle;      /* vector FMAs issued per cycle */
+    int half_fma_per_cycle; /* FMAs on half vectors; 0: as many as on whole ones */
+    int fma_latency;        /* cycles */
     int run;       /* elements of one load of which multiply-adds take one; 1: none do, or a register full */
     bool walk;     /* vector loads have no offset but advance their pointer */
     bool prefetch; /* there is an instruction that asks for a cache line ahead of its use */
     bool minmax;   /* single numbers are clipped by one instruction an end, which passes over NaN */
     bool slow_memcpy; /* the C library's copies bytes one by one */
     bool in_order;    /* the compiler leaves loads where the text has them: few operands wait in registers */
-    int issue;        /* instructions per cycle of a load-store ISA; 0: operands come from memory */
+    int load_vectors; /* neighbouring registers that one load fills: 1, 2 or 4 */
+    int load_wait; /* cycles from a group of loads to its first product, if the core waits; 0: it goes on */
+    int issue;     /* instructions per cycle of a load-store ISA; 0: operands come from memory */
     double ghz;
     int64_t l1_bytes, l2_bytes, l3_bytes;        /* data caches seen by one core; 0: none */
     double l1_gbps, l2_gbps, l3_gbps, dram_gbps; /* read bandwidth of one core */

@@ -29,13 +29,16 @@ static double panel_stall(const fg_target *t, const fg_product *p, int m, int n)
     return 0.2 * load * load / fma;
 }
 
+static double bytes_per_cycle(const fg_target *t) {
+    return (t->l1_gbps > 0 ? t->l1_gbps : t->dram_gbps) / t->ghz;
+}
+
 /* The same on load-store machines: every operand takes an instruction of its own, so tiles are near to
  * square. Besides cycles, instructions count a little: of tiles that keep the FMA pipes equally busy, the one
  * with fewer leaves room for what else there is to do. */
 static double load_store_cycles(const fg_target *t, int m, int n, int run) {
     enum { LOOP = 4 }; /* three pointers or counters, one branch */
-    const double bytes = fg_target_lanes(t) * 4, gbps = t->l1_gbps > 0 ? t->l1_gbps : t->dram_gbps;
-    const double rate = gbps / t->ghz, wide = bytes / rate,
+    const double bytes = fg_target_lanes(t) * 4, rate = bytes_per_cycle(t), wide = bytes / rate,
                  narrow = run > 1             ? fmax(4.0 * run / rate, 1) / run
                           : rate >= 2 * bytes ? bytes / rate
                                               : 1;
@@ -48,10 +51,41 @@ static double load_store_cycles(const fg_target *t, int m, int n, int run) {
     return cycles + 0.1 * instructions / t->issue;
 }
 
+/* Steps of a run whose weights are loaded at once, as many as registers hold: 4, 2 or 1, as tile_loops in
+ * templates/common.c.in. */
+static int steps_at_once(const fg_target *t, int m, int n, int run) {
+    const int room = t->vector_registers - m * n - m;
+    return run >= 4 && room >= 4 * n ? 4 : run >= 2 && room >= 2 * n ? 2 : 1;
+}
+
+/* Loads of n neighbouring vectors. */
+static int weight_loads(const fg_target *t, int n) {
+    int loads = 0;
+    for (int most = t->load_vectors; most > 0; most /= 2) {
+        loads += n / most;
+        n %= most;
+    }
+    return loads;
+}
+
+/* On cores that wait for their loads, which take the place of products as well: nothing is hidden. Vector
+ * loads of RISC-V, which alone fill several registers, have no offset: an addition for each. */
+static double waiting_cycles(const fg_target *t, int m, int n, int run) {
+    const double rate = bytes_per_cycle(t), wide = fmax(fg_target_lanes(t) * 4 / rate, 1),
+                 narrow = run > 1 ? fmax(4.0 * run / rate, 1) / run : 1;
+    const double addresses =
+        t->load_vectors > 1 ? (double)weight_loads(t, n) / (t->issue > 1 ? t->issue : 1) : 0;
+    const double wait = (double)t->load_wait / steps_at_once(t, m, n, run);
+    const double cycles = (double)(m * n) / t->fma_per_cycle + n * wide + m * narrow + addresses + wait;
+    return fmax(cycles, t->fma_latency);
+}
+
 static double tile_cycles(const fg_target *t, const fg_product *p, int m, int n, bool half) {
     if (m == 0 || n == 0) return 0;
-    const double step =
-        t->issue ? load_store_cycles(t, m, n, p->run > 1 ? p->run : 1) : step_cycles(t, m, n, half);
+    const int run = p->run > 1 ? p->run : 1;
+    const double step = t->load_wait ? waiting_cycles(t, m, n, run)
+                        : t->issue   ? load_store_cycles(t, m, n, run)
+                                     : step_cycles(t, m, n, half);
     /* A pixel's run of scalars is short of a line: the next panel's results go to the same one. */
     const double runs = t->in_order && fg_target_lanes(t) == 1 ? 0 : RUN_CYCLES * m * p->streams;
     return (double)p->k * (step + panel_stall(t, p, m, n)) + 8.0 + 1.5 * m * n + runs;
@@ -120,8 +154,10 @@ bool fg_tile_fits(const fg_target *t, const fg_product *p, int64_t mr, int64_t n
     const int64_t registers = t->vector_registers - 1; /* one for the broadcast element */
     /* Compilers load the operands of a step ahead of its products, and those of unrolled steps too. */
     const int64_t lanes = fg_target_lanes(t), inputs = p->run > 1 ? mr * ((p->run + lanes - 1) / lanes)
+                                                       : t->element_registers  ? 0
                                                        : t->in_order && mr > 2 ? 2
                                                                                : mr;
+    if (t->element_registers && mr > t->element_registers) return false;
     if (t->issue && mr * nv + inputs + nv > registers - 1 && mr * nv > 1) return false;
     return nv >= 1 && mr >= 1 && nv <= p->vectors && mr <= p->width && nv <= registers && mr <= registers &&
            mr * nv + nv <= registers;

@@ -170,6 +170,18 @@ static void runs_fill_a_register(void **state) {
     unlink(r.name);
 }
 
+static void loads_fill_one_two_or_four_registers(void **state) {
+    fg_context *ctx = *state;
+    assert_int_equal(load_good(ctx, "rv64gcv")->load_vectors, 4);
+    assert_int_equal(load_good(ctx, "rv64gcv-256")->load_vectors, 4);
+    assert_int_equal(load_good(ctx, "generic")->load_vectors, 1);
+    request r = {write_target(ctx, "inherit = rv64gcv\nload_vectors = 3\n"), NULL};
+    assert_int_equal(fg_try(ctx, load_body, &r), FG_USAGE);
+    assert_non_null(strstr(fg_context_diagnostic(ctx)->message, "bad value '3' of 'load_vectors'"));
+    assert_string_equal(fg_context_diagnostic(ctx)->remedy, "write 1, 2 or 4");
+    unlink(r.name);
+}
+
 static void unknown_names_list_what_exists(void **state) {
     fg_context *ctx = *state;
     request r = {"x86-65", NULL};
@@ -206,6 +218,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_users_file_is_read_by_path, setup, teardown),
         cmocka_unit_test_setup_teardown(errors_name_file_line_and_key, setup, teardown),
         cmocka_unit_test_setup_teardown(runs_fill_a_register, setup, teardown),
+        cmocka_unit_test_setup_teardown(loads_fill_one_two_or_four_registers, setup, teardown),
         cmocka_unit_test_setup_teardown(unknown_names_list_what_exists, setup, teardown),
         cmocka_unit_test_setup_teardown(files_that_inherit_from_themselves_end_with_an_error, setup,
                                         teardown),

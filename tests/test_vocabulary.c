@@ -144,6 +144,12 @@ static const struct word {
      FG_MEMORY "FG_TAKE4(v, w, x, y, p); p -= 4 * FG_VL; FG_TAKE(v, p); "
                "y = fg_select(fg_eq(y, fg_set1(1.0f)), fg_select(fg_lt(v, w), v, x), fg_set1(77.0f));",
      if_less, false},
+    {"FETCH2", FG_MEMORY "(void)x; FG_FETCH2(v, w, p + 1 * FG_VL); y = fg_select(fg_lt(a, v), a, w);",
+     if_less, false},
+    {"FETCH4",
+     FG_MEMORY "FG_FETCH4(v, w, x, y, p); "
+               "y = fg_select(fg_eq(y, fg_set1(1.0f)), fg_select(fg_lt(v, w), v, x), fg_set1(77.0f));",
+     if_less, false},
 };
 
 static const build builds[] = {
