@@ -105,6 +105,7 @@ static void collect_kernel(fg_context *ctx, const fg_kernel_text *t, const fg_er
     collect_nodes(ctx, k, r);
     fg_report_collect_catalogue(ctx, k, r);
     r->flops = 2 * k->macs;
+    r->flops_again = 2 * t->again_macs;
     r->bytes = fg_kernel_bytes(k);
     r->bytes_unfused = fg_kernel_bytes_unfused(k);
     r->in_bytes = bytes_of(k->in, k->n_in, false);
@@ -158,6 +159,7 @@ static void add_up(fg_report *r) {
         const fg_report_kernel *k = &r->kernels[i];
         r->operators += k->operators;
         r->flops += k->flops;
+        r->flops_again += k->flops_again;
         r->bytes_fused += k->bytes;
         r->bytes_unfused += k->bytes_unfused;
         r->predicted_ms += k->predicted_ms;

@@ -50,7 +50,8 @@ typedef struct fg_report_kernel {
     int operators; /* ONNX nodes covered, where the pieces of a decomposed operator (SiLU, GELU, ...) count as
                       one */
     int64_t flops; /* 2 per multiply-add of Conv, ConvTranspose, Gemm, MatMul */
-    int64_t bytes; /* inputs, weights, outputs once each */
+    int64_t flops_again; /* of rows that a stream makes more often than once */
+    int64_t bytes;       /* inputs, weights, outputs once each */
     int64_t bytes_unfused;
     int64_t in_bytes, weight_bytes, out_bytes; /* sum: bytes */
     fg_report_op *ops;
@@ -137,7 +138,7 @@ typedef struct fg_report {
     int gates;                  /* squeeze-and-excitation products in the graph, however they are grouped */
     /* sums over kernels */
     int operators, single_op, se, main;
-    int64_t flops, bytes_fused, bytes_unfused;
+    int64_t flops, flops_again, bytes_fused, bytes_unfused;
     double mean_intensity, predicted_ms;
     int classes[FG_CLASS_COUNT];
     /* verification */

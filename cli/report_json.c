@@ -179,6 +179,7 @@ static void add_kernel(builder *b, cJSON *parent, const fg_report_kernel *k, boo
     for (int i = 0; i < k->n_nodes; i++) add_string(b, nodes, NULL, k->nodes[i]);
     add_int(b, o, "operators", k->operators);
     add_int(b, o, "flops", k->flops);
+    add_int(b, o, "flops_again", k->flops_again);
     add_int(b, o, "bytes", k->bytes);
     add_int(b, o, "bytes_unfused", k->bytes_unfused);
     add_double(b, o, "intensity", k->intensity);
@@ -282,6 +283,7 @@ static void fill_report(builder *b, cJSON *o, const fg_report *r) {
     add_precision(b, o, &r->precision);
     add_footprint(b, o, r);
     add_int(b, o, "flops", r->flops);
+    add_int(b, o, "flops_again", r->flops_again);
     add_double(b, o, "predicted_ms", r->predicted_ms);
     add_known(b, o, "measured_ms", fg_report_measured(r), r->bench ? r->bench->wall.median_ms : 0);
     add_partition(b, o, "partition", r);

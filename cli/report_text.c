@@ -166,6 +166,10 @@ static void totals(fg_context *ctx, const fg_report *r, fg_text *out) {
         fg_text_printf(out, "%s%d %s", c ? ", " : "", r->classes[c], fg_class_name((fg_class)c));
     fg_text_printf(out, "; mean intensity %.2f FLOP/B\n", r->mean_intensity);
     fg_text_printf(out, "work      %s\n", fg_scaled(ctx, (double)r->flops, "FLOP"));
+    if (r->flops_again > 0)
+        fg_text_printf(
+            out, "again     %s of rows made more often than once, to keep fewer of them: %.0f %%\n",
+            fg_scaled(ctx, (double)r->flops_again, "FLOP"), 100 * (double)r->flops_again / (double)r->flops);
     fg_text_printf(out, "moved     %s; one by one the operators would move %s: %.1f %% saved\n",
                    bytes(ctx, r->bytes_fused), bytes(ctx, r->bytes_unfused), 100 * fg_report_saved(r));
     fg_text_printf(out, "arena     %" PRId64 " bytes (at least %" PRId64 " are live at once)\n",

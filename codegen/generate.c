@@ -140,7 +140,7 @@ static char *emit_kernel(fg_planner *p, fg_kernel *k) {
     t->before = tidied(m, t->before);
     fg_count_lines(t, body);
     t->bytes = kernel_traffic(t);
-    t->predicted_ms = fg_target_roofline_ms(m->target, 2 * k->macs, t->bytes);
+    t->predicted_ms = fg_target_roofline_ms(m->target, 2 * (k->macs + t->again_macs), t->bytes);
     t->compact = m->options.optimize != FG_OPTIMIZE_FLASH && fg_wants_little_text(m, k);
     if (t->compact)
         t->why = fg_format(p->ctx, "%s; little text, within the target's %d lines", t->why,

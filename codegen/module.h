@@ -45,6 +45,7 @@ typedef struct fg_kernel_text {
     int64_t scratch_base, scratch_bytes; /* in the arena */
     int64_t kept_base, kept_bytes;       /* likewise, untouched until the run is over */
     int64_t weight_bytes;                /* of packed weights that it reads */
+    int64_t again_macs;                  /* multiply-adds made more often than once, to keep less */
     int64_t bytes;                       /* moved: inputs, weights, outputs once */
     double predicted_ms;                 /* roofline on the target */
     int lines;

@@ -335,7 +335,7 @@ bool fg_stream_suits(const fg_kernel *k) {
     return k->tap == NULL || fg_is_op(k->tap, "GlobalAveragePool");
 }
 
-bool fg_stream_add(fg_context *ctx, fg_stream *s, const fg_stream_scope *c, const fg_kernel *k) {
+static bool add_kernel(fg_context *ctx, fg_stream *s, const fg_stream_scope *c, const fg_kernel *k) {
     if (s->n_stages + 2 * k->n_stages + 2 > (int)FG_COUNT(s->stage)) return false;
     if (is_gate(k)) return add_gate(s, c, k);
     if (k->n_prologue > 0 && !add_map(s, c, k->prologue, k->n_prologue)) return false;
@@ -351,6 +351,20 @@ bool fg_stream_add(fg_context *ctx, fg_stream *s, const fg_stream_scope *c, cons
     }
     if (k->tap != NULL) s->stage[s->n_stages - 1].tap = k->tap;
     return true;
+}
+
+/* Stages work on one image after the other, all on the same. */
+static bool agree_on_images(const fg_stream *s) {
+    const int64_t images = s->stage[0].x->shape.dim[0];
+    for (int i = 0; i < s->n_stages; i++) {
+        const fg_stream_stage *t = &s->stage[i];
+        if (t->x->shape.dim[0] != images || (t->y != NULL && t->y->shape.dim[0] != images)) return false;
+    }
+    return true;
+}
+
+bool fg_stream_add(fg_context *ctx, fg_stream *s, const fg_stream_scope *c, const fg_kernel *k) {
+    return add_kernel(ctx, s, c, k) && agree_on_images(s);
 }
 
 /* ---- the order of rows ---- */

@@ -370,6 +370,17 @@ TEST(chains_change_rows_where_they_lie) {
     check_streams(g, relu(g, conv(g, y, "4x6x3x3", 1)), -1);
 }
 
+/* Neighbours that have nothing to do with each other. */
+TEST(batches_of_different_sizes_are_no_stream) {
+    (void)arg;
+    fg_graph *g = new_graph(ctx, 17);
+    fg_value *x = input(g, "x", "2x3x18x14"), *y = input(g, "y", "1x3x18x14");
+    x = relu(g, conv(g, relu(g, conv(g, x, "6x3x3x3", 1)), "4x6x3x3", 1));
+    y = relu(g, conv(g, relu(g, conv(g, y, "6x3x3x3", 1)), "4x6x3x3", 1));
+    output(g, y);
+    check_streams(g, x, 2);
+}
+
 /* ---- maps over each other ---- */
 
 TEST(a_map_is_stored_over_the_one_that_it_is_made_from) {
@@ -479,6 +490,7 @@ int main(void) {
         cmocka_unit_test(branches_are_joined_row_by_row),
         cmocka_unit_test(groups_of_any_width_stream),
         cmocka_unit_test(chains_change_rows_where_they_lie),
+        cmocka_unit_test(batches_of_different_sizes_are_no_stream),
         cmocka_unit_test(a_map_is_stored_over_the_one_that_it_is_made_from),
         cmocka_unit_test(the_lag_is_what_is_still_to_be_read),
         cmocka_unit_test(pairs_keep_narrow_rows_and_make_wide_ones_again),

@@ -108,6 +108,7 @@ static void emit(fg_emit *e) {
     fg_stream *s = fg_stream_of(e->ctx, e->k);
     int *room = FG_ARRAY(e->ctx, s->n_stages, int);
     const int64_t images = s->stage[0].x->shape.dim[0], again = fg_stream_again_macs(s) * images;
+    e->kt->again_macs = again;
     place_rows(e, s, room);
     overlap_maps(e, s);
     for (int i = 0; i < s->n_stages; i++) fg_stream_emit_row(e, s, i, room);
