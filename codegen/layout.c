@@ -293,6 +293,14 @@ static void settle_orders(fg_planner *p) {
         if (p->values[i].order == FG_ORDER_ANY) p->values[i].order = FG_ORDER_ROW;
 }
 
+/* Joins and cuts tensors of one layout: where this is channels-last it costs little or nothing. */
+static bool follows_operand(const fg_kernel *k) {
+    static const char *const ops[] = {"Concat", "Slice", "Split"};
+    for (size_t i = 0; fg_is_plain_copy(k) && i < FG_COUNT(ops); i++)
+        if (strcmp(k->stage[0].anchor->op_type, ops[i]) == 0) return true;
+    return false;
+}
+
 /* Elementwise kernels have no wish of their own: they follow their operands, and their operands them, until
  * nothing changes; two sweeps in either direction reach everything in practice, and a value left out only
  * costs strides. */
@@ -300,8 +308,7 @@ static void spread_orders(fg_planner *p) {
     for (int sweep = 0; sweep < 2; sweep++) {
         for (int i = 0; i < p->partition->n_kernels; i++) {
             const fg_kernel *k = p->partition->kernels[i];
-            const bool follows = strcmp(k->lowering, "map") == 0 ||
-                                 (fg_is_plain_copy(k) && strcmp(k->stage[0].anchor->op_type, "Concat") == 0);
+            const bool follows = strcmp(k->lowering, "map") == 0 || follows_operand(k);
             if (!follows || k->n_out == 0) continue;
             bool last = false;
             for (int j = 0; j < k->n_in; j++)

@@ -61,10 +61,14 @@ static void swap(fg_nest *n, int a, int b) {
     }
 }
 
-static void take_out(fg_nest *n, int d) {
-    for (; d + 1 < n->rank; d++) {
+void fg_nest_move(fg_nest *n, int d, int to) {
+    for (; d < to; d++) {
         swap(n, d, d + 1);
     }
+}
+
+static void take_out(fg_nest *n, int d) {
+    fg_nest_move(n, d, n->rank - 1);
     n->rank--;
 }
 

@@ -29,6 +29,9 @@ int fg_nest_add_value(const fg_emit *e, fg_nest *n, const fg_value *v);
  * Returns how many dimensions are left in that range. */
 int fg_nest_simplify(fg_nest *n, int by, int first, int last);
 
+/* Dimension d becomes dimension `to` >= d; those between move up. */
+void fg_nest_move(fg_nest *n, int d, int to);
+
 /* Element offset of an operand in the dimensions from first to last - 1 over the variables VAR0, VAR1, ...:
  * "i0 * 12 + i2", "0" if nothing moves it. */
 const char *fg_nest_at(fg_context *ctx, const fg_nest *n, int operand, int first, int last, const char *var);

@@ -9,6 +9,7 @@
 #include "frontend/movement.h"
 
 enum { TO, FROM };
+enum { SQUARE = 16 }; /* elements: a line of cache of four bytes each */
 
 /* One copy: a nest over both, and the elements at which they start. */
 typedef struct fg_move {
@@ -68,6 +69,36 @@ static void move_packed(const fg_move *m) {
     end_serial(m->e);
 }
 
+/* Elements side by side in the result lie apart in the source and the other way round: by squares whose lines
+ * of cache both stay. The source's dense dimension becomes the last but one. */
+static bool is_transposed(fg_nest *n) {
+    const int inner = n->rank - 1;
+    if (inner < 1 || n->stride[TO][inner] != 1 || n->extent[inner] < SQUARE) {
+        return false;
+    }
+    for (int d = 0; d < inner; d++) {
+        if (n->stride[FROM][d] == 1 && n->extent[d] >= SQUARE) {
+            fg_nest_move(n, d, inner - 1);
+            return true;
+        }
+    }
+    return false;
+}
+
+static void set_loops(const fg_move *m, fg_template *t, int loops, bool squares) {
+    const fg_nest *n = m->nest;
+    const bool serial = longest_loop(n, loops) < 2;
+    if (serial) {
+        begin_serial(m->e);
+    }
+    fg_nest_divide(m->e, t, n, loops);
+    fg_template_int(t, "SQUARE", squares ? SQUARE : 0);
+    fg_template_render(t, "copy", m->e->out);
+    if (serial) {
+        end_serial(m->e);
+    }
+}
+
 static void emit_move(const fg_move *m) {
     fg_context *ctx = m->e->ctx;
     fg_nest *n = m->nest;
@@ -81,6 +112,7 @@ static void emit_move(const fg_move *m) {
                      inner >= 0 && n->stride[TO][inner] == 1 && n->stride[FROM][inner] == 1 &&
                      n->extent[inner] >= 4;
     const int loops = run ? inner : n->rank;
+    const bool squares = !run && is_transposed(n);
     fg_template *t = fg_emit_template(m->e);
     fg_template_int(t, "LOOPS", loops);
     fg_template_ints(t, "EXTENT", n->rank, n->extent);
@@ -88,15 +120,7 @@ static void emit_move(const fg_move *m) {
     fg_template_int(t, "BYTES", run ? (int64_t)fg_dtype_bytes(m->dtype, n->extent[inner]) : 0);
     fg_template_text(t, "FROM", start(ctx, m->from, m->from_offset, fg_nest_at(ctx, n, FROM, 0, loops, "i")));
     fg_template_text(t, "TO", start(ctx, m->to, m->to_offset, fg_nest_at(ctx, n, TO, 0, loops, "i")));
-    const bool serial = longest_loop(n, loops) < 2;
-    if (serial) {
-        begin_serial(m->e);
-    }
-    fg_nest_divide(m->e, t, n, loops);
-    fg_template_render(t, "copy", m->e->out);
-    if (serial) {
-        end_serial(m->e);
-    }
+    set_loops(m, t, loops, squares);
 }
 
 static bool declare(fg_emit *e, const char *x, fg_value *from, const char *y, fg_value *to) {
