@@ -237,11 +237,13 @@ static void insert_copies(fg_planner *p) {
         if (!fg_is_interface(v) || !p->values[i].must_last || fg_orders_agree(v)) continue;
         fg_value *t = twin(p, v);
         redirect(p, v, t);
-        if (v->is_input)
-            first[n_first] = copy_kernel(p, v, t, fg_format(p->ctx, "channels_last_in_%d", n_first)),
+        if (v->is_input) {
+            first[n_first] = copy_kernel(p, v, t, fg_format(p->ctx, "channels_last_in_%d", n_first));
             n_first++;
-        else
-            last[n_last] = copy_kernel(p, t, v, fg_format(p->ctx, "row_major_out_%d", n_last)), n_last++;
+        } else {
+            last[n_last] = copy_kernel(p, t, v, fg_format(p->ctx, "row_major_out_%d", n_last));
+            n_last++;
+        }
     }
     if (n_first + n_last == 0) return;
     fg_kernel **all = FG_ARRAY(p->ctx, old_count + n_first + n_last, fg_kernel *);

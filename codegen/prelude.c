@@ -99,10 +99,16 @@ static span next_line(const char **p) {
     return line;
 }
 
+static void skip(span *s, size_t n) {
+    s->at += n;
+    s->n -= n;
+}
+
 static span next_word(span *s) {
-    while (s->n && *s->at == ' ') s->at++, s->n--;
+    while (s->n && *s->at == ' ') skip(s, 1);
     span word = {s->at, 0};
-    while (s->n && *s->at != ' ') s->at++, s->n--, word.n++;
+    while (word.n < s->n && s->at[word.n] != ' ') word.n++;
+    skip(s, word.n);
     return word;
 }
 
@@ -275,7 +281,7 @@ static void render_line(const prelude *p, fg_text *out, span line, bool scalar, 
         if (*t.at == '$' && line.n) {
             render_variable(out, *line.at, type, lane);
             /* A type's name is never glued to the identifier that follows but by "_". */
-            line.at++, line.n--;
+            skip(&line, 1);
         } else if (render_number(p, out, t, &line, scalar)) {
             continue;
         } else if (scalar) {

@@ -78,16 +78,20 @@ static int list_length(fg_reader *r, size_t n) {
     return (int)n;
 }
 
+static void set_data(fg_reader *r, fg_value *v, const fg_tensor *t, bool synthetic) {
+    v->dtype = t->dtype;
+    v->shape = t->shape;
+    v->data = t->data;
+    v->shape_known = true;
+    v->synthetic = synthetic;
+    r->n_synthetic += synthetic;
+}
+
 static void set_tensor(fg_reader *r, fg_node *node, fg_attr *out, fg_tensor t, bool synthetic) {
     fg_value *v = FG_NEW(r->ctx, fg_value);
     v->name = fg_format(r->ctx, "%s.%s", fg_node_label(node), out->name);
     v->id = -1;
-    v->dtype = t.dtype;
-    v->shape = t.shape;
-    v->data = t.data;
-    v->shape_known = true;
-    v->synthetic = synthetic;
-    r->n_synthetic += synthetic;
+    set_data(r, v, &t, synthetic);
     out->type = FG_ATTR_TENSOR;
     out->tensor = v;
 }
@@ -256,12 +260,7 @@ static void set_constant(fg_reader *r, fg_scope *scope, const char *name, fg_ten
     if (!*name) fg_raise(r->ctx, FG_BAD_MODEL, "an initializer has no name");
     fg_value *v = declare(r, scope, name);
     if (v->data) fg_raise(r->ctx, FG_BAD_MODEL, "initializer '%s' comes twice", name);
-    v->dtype = t.dtype;
-    v->shape = t.shape;
-    v->data = t.data;
-    v->shape_known = true;
-    v->synthetic = synthetic;
-    r->n_synthetic += synthetic;
+    set_data(r, v, &t, synthetic);
 }
 
 static void read_initializers(fg_reader *r, fg_scope *scope, const Onnx__GraphProto *g) {

@@ -60,7 +60,7 @@ fg_form_rows fg_extents_rows(fg_extents *l, const fg_value *v) {
     return fg_extents_rows_of(l, forms, v->shape.rank);
 }
 
-void fg_extents_set_ints(fg_extents *l, fg_node *n, const char *name, int count, const int64_t *values) {
+static void set_ints(fg_extents *l, fg_node *n, const char *name, int count, const int64_t *values) {
     fg_attr *a = fg_node_set_attr(l->ctx, n, name, FG_ATTR_INTS);
     int64_t *copy = FG_ARRAY(l->ctx, count + 1, int64_t);
     memcpy(copy, values, (size_t)count * sizeof *copy);
@@ -86,7 +86,7 @@ fg_node *fg_extents_node(fg_extents *l, const fg_node *at, const char *op, int n
     FG_REQUIRE(l->ctx, "extents", n->op != NULL);
     n->name = at->name;
     n->index = at->index;
-    fg_extents_set_ints(l, n, "forms", r->count * (r->n + 1), r->ints);
+    set_ints(l, n, "forms", r->count * (r->n + 1), r->ints);
     return n;
 }
 
@@ -231,7 +231,7 @@ void fg_extents_tell(fg_extents *l, fg_node *n, int operands, const fg_form *for
     }
     n->in = in;
     n->n_in = operands + r.n;
-    fg_extents_set_ints(l, n, "forms", r.count * (r.n + 1), r.ints);
+    set_ints(l, n, "forms", r.count * (r.n + 1), r.ints);
 }
 
 /* ---- the pass ---- */
@@ -322,7 +322,7 @@ static void limit(fg_extents *l, fg_node *n) {
     }
     n->in = in;
     n->n_in = 1 + r.n;
-    fg_extents_set_ints(l, n, "forms", r.count * (r.n + 1), r.ints);
+    set_ints(l, n, "forms", r.count * (r.n + 1), r.ints);
 }
 
 /* The extent in which they differ is told for both. */

@@ -121,10 +121,12 @@ static bool expand_node(expansion *e, const fg_node *n, int depth, polynomial *o
 static bool expand(expansion *e, const fg_value *v, int depth, polynomial *out) {
     memset(out, 0, sizeof *out);
     if (v == e->x) {
-        return out->c[1][0] = 1, true;
+        out->c[1][0] = 1;
+        return true;
     }
     if (v == e->t) {
-        return out->c[0][1] = 1, true;
+        out->c[0][1] = 1;
+        return true;
     }
     if (fg_is_scalar(v, &out->c[0][0])) {
         return true;

@@ -288,6 +288,17 @@ static void add_dimension(fg_nest *n, int64_t extent, int64_t to, int64_t from) 
     n->n = 2;
 }
 
+/* From x to y, of both from the start; dimensions are to be added. */
+static fg_move whole_move(fg_emit *e, const fg_value *x, const fg_value *y) {
+    const fg_shape none = {.rank = 0};
+    return (fg_move){.e = e,
+                     .nest = fg_nest_new(e->ctx, &none, 2),
+                     .from = "x",
+                     .to = "y",
+                     .dtype = x->dtype,
+                     .result = y};
+}
+
 static void lower_tile(fg_emit *e, const fg_node *n) {
     fg_value *x = n->in[0], *y = n->out[0];
     if (!declare(e, "x", x, "y", y)) {
@@ -299,13 +310,7 @@ static void lower_tile(fg_emit *e, const fg_node *n) {
     int64_t from[FG_MAX_RANK], to[FG_MAX_RANK];
     fg_strides_of(e, x, from);
     fg_strides_of(e, y, to);
-    const fg_shape none = {.rank = 0};
-    fg_move m = {.e = e,
-                 .nest = fg_nest_new(e->ctx, &none, 2),
-                 .from = "x",
-                 .to = "y",
-                 .dtype = x->dtype,
-                 .result = y};
+    fg_move m = whole_move(e, x, y);
     for (int d = 0; d < x->shape.rank; d++) {
         const int64_t extent = x->shape.dim[d];
         add_dimension(m.nest, y->shape.dim[d] / extent, to[d] * extent, 0);
@@ -361,13 +366,7 @@ static void lower_depth_space(fg_emit *e, const fg_node *n) {
     } dims[] = {
         {deep->shape.dim[0], ds[0], ws[0]}, {c, step_c * ds[1], ws[1]}, {b, b * step_b * ds[1], ws[2]},
         {b, step_b * ds[1], ws[3]},         {h, ds[2], b * ws[2]},      {w, ds[3], b * ws[3]}};
-    const fg_shape none = {.rank = 0};
-    fg_move m = {.e = e,
-                 .nest = fg_nest_new(e->ctx, &none, 2),
-                 .from = "x",
-                 .to = "y",
-                 .dtype = x->dtype,
-                 .result = y};
+    fg_move m = whole_move(e, x, y);
     for (size_t i = 0; i < FG_COUNT(dims); i++) {
         add_dimension(m.nest, dims[i].extent, to_space ? dims[i].wide : dims[i].deep,
                       to_space ? dims[i].deep : dims[i].wide);
