@@ -310,10 +310,15 @@ fg_dtype fg_emit_packed(fg_emit *e, const char *name, fg_dtype storage, float *p
     return half ? storage : FG_FLOAT;
 }
 
-/* A copy costs a load and a store beside what it saves, which may be as little as one instruction in each
- * loop; it is not made where memory counts more. */
+int fg_widening(const fg_target *t, fg_dtype stored) {
+    return stored == FG_FLOAT16 ? t->widen_fp16 : stored == FG_BFLOAT16 ? t->widen_bf16 : 0;
+}
+
+/* A vector costs its widening in each loop, or once and a load and a store beside. Not where memory counts
+ * more. */
 bool fg_wants_wide(const fg_emit *e, fg_dtype stored, int64_t times) {
-    return stored != FG_FLOAT && e->m->options.optimize != FG_OPTIMIZE_RAM && times >= 4;
+    const int widening = fg_widening(e->m->target, stored);
+    return widening > 0 && e->m->options.optimize != FG_OPTIMIZE_RAM && (times - 1) * widening > 2;
 }
 
 fg_dtype fg_emit_stored(fg_emit *e, const char *name, fg_value *v) {

@@ -156,6 +156,8 @@ float *fg_emit_weights(fg_emit *e, const char *name, int64_t count);
  * fg_template_weights. packed is freed. */
 float *fg_pack_new(const fg_emit *e, int64_t count);
 fg_dtype fg_emit_packed(fg_emit *e, const char *name, fg_dtype storage, float *packed, int64_t count);
+/* Instructions that make a vector of weights stored so float32, on the target. */
+int fg_widening(const fg_target *t, fg_dtype stored);
 /* Whether packed weights of the type that they are stored in are better made float32 once, in scratch, than
  * in each of `times` loops that read all of them. */
 bool fg_wants_wide(const fg_emit *e, fg_dtype stored, int64_t times);

@@ -277,6 +277,7 @@ static void set_dense(fg_row_stage *q, fg_template *t) {
                                 .k = c->kh * c->kw * q->icm,
                                 .vectors = vectors,
                                 .parts = 1,
+                                .widen = fg_widening(e->m->target, c->w->storage),
                                 .run = fg_tile_run(e->m->target, q->icm, 1)};
     q->tile = fg_choose_tile(e->m->target, &product);
     fg_template_text(t, "KIND", "dense");
@@ -325,6 +326,7 @@ static void set_pair(fg_row_stage *q, fg_template *t) {
                                 .vectors = (p.oc + e->lanes - 1) / e->lanes,
                                 .max_nv = most,
                                 .parts = 1,
+                                .widen = fg_widening(e->m->target, p.w->storage),
                                 .run = fg_tile_run(e->m->target, p.ic, 1)};
     q->tile = fg_choose_tile(e->m->target, &product);
     const int64_t cb = (int64_t)q->tile.nv * e->lanes, pitch = (c->pl + c->iw + c->pr) * cb;

@@ -34,6 +34,8 @@ static const struct key {
     {"prefetch", BOOL, offsetof(fg_target, prefetch), 0, 0},
     {"minmax", BOOL, offsetof(fg_target, minmax), 0, 0},
     {"slow_memcpy", BOOL, offsetof(fg_target, slow_memcpy), 0, 0},
+    {"widen_fp16", INT, offsetof(fg_target, widen_fp16), 0, 100},
+    {"widen_bf16", INT, offsetof(fg_target, widen_bf16), 0, 100},
     {"in_order", BOOL, offsetof(fg_target, in_order), 0, 0},
     {"load_vectors", INT, offsetof(fg_target, load_vectors), 1, 4},
     {"load_wait", INT, offsetof(fg_target, load_wait), 0, 1000},
@@ -283,26 +285,15 @@ int fg_target_lanes(const fg_target *t) {
 
 /* Keys that a file may leave out. */
 static void give_defaults(fg_context *ctx, profile *p) {
-    static const char *const defaults[][2] = {{"schedule", "1"},
-                                              {"run", "1"},
-                                              {"in_order", "false"},
-                                              {"prefetch", "true"},
-                                              {"minmax", "false"},
-                                              {"slow_memcpy", "false"},
-                                              {"issue", "0"},
-                                              {"walk", "false"},
-                                              {"report_only", "false"},
-                                              {"flash_base", "0"},
-                                              {"ram_base", "0"},
-                                              {"vector_base", "0"},
-                                              {"tcm_bytes", "0"},
-                                              {"runtime", "linux"},
-                                              {"link", "-static"},
-                                              {"packages", ""},
-                                              {"mca_cpu", ""},
-                                              {"load_wait", "0"},
-                                              {"element_registers", "0"},
-                                              {"load_vectors", "1"}};
+    static const char *const defaults[][2] = {
+        {"widen_fp16", "1"},  {"widen_bf16", "1"},      {"schedule", "1"},
+        {"run", "1"},         {"in_order", "false"},    {"prefetch", "true"},
+        {"minmax", "false"},  {"slow_memcpy", "false"}, {"issue", "0"},
+        {"walk", "false"},    {"report_only", "false"}, {"flash_base", "0"},
+        {"ram_base", "0"},    {"vector_base", "0"},     {"tcm_bytes", "0"},
+        {"runtime", "linux"}, {"link", "-static"},      {"packages", ""},
+        {"mca_cpu", ""},      {"load_wait", "0"},       {"element_registers", "0"},
+        {"load_vectors", "1"}};
     const reader r = {.ctx = ctx, .file = "defaults"};
     for (size_t i = 0; i < FG_COUNT(defaults); i++) {
         const struct key *k = find_key(&r, defaults[i][0]);

@@ -21,10 +21,12 @@ typedef struct fg_target {
     int fma_per_cycle;      /* vector FMAs issued per cycle */
     int half_fma_per_cycle; /* FMAs on half vectors; 0: as many as on whole ones */
     int fma_latency;        /* cycles */
-    int run;       /* elements of one load of which multiply-adds take one; 1: none do, or a register full */
-    bool walk;     /* vector loads have no offset but advance their pointer */
-    bool prefetch; /* there is an instruction that asks for a cache line ahead of its use */
-    bool minmax;   /* single numbers are clipped by one instruction an end, which passes over NaN */
+    int run;        /* elements of one load of which multiply-adds take one; 1: none do, or a register full */
+    int widen_fp16; /* instructions that make a register of float32 of fp16, beside the load */
+    int widen_bf16; /* the same of bf16 */
+    bool walk;      /* vector loads have no offset but advance their pointer */
+    bool prefetch;  /* there is an instruction that asks for a cache line ahead of its use */
+    bool minmax;    /* single numbers are clipped by one instruction an end, which passes over NaN */
     bool slow_memcpy; /* the C library's copies bytes one by one */
     bool in_order;    /* the compiler leaves loads where the text has them: few operands wait in registers */
     int load_vectors; /* neighbouring registers that one load fills: 1, 2 or 4 */

@@ -36,7 +36,7 @@ static double bytes_per_cycle(const fg_target *t) {
 /* The same on load-store machines: every operand takes an instruction of its own, so tiles are near to
  * square. Besides cycles, instructions count a little: of tiles that keep the FMA pipes equally busy, the one
  * with fewer leaves room for what else there is to do. */
-static double load_store_cycles(const fg_target *t, int m, int n, int run) {
+static double load_store_cycles(const fg_target *t, int m, int n, int run, int widen) {
     enum { LOOP = 4 }; /* three pointers or counters, one branch */
     const double bytes = fg_target_lanes(t) * 4, rate = bytes_per_cycle(t), wide = bytes / rate,
                  narrow = run > 1             ? fmax(4.0 * run / rate, 1) / run
@@ -44,7 +44,7 @@ static double load_store_cycles(const fg_target *t, int m, int n, int run) {
                                               : 1;
     const double fma = (double)(m * n) / t->fma_per_cycle, load = n * wide + m * narrow;
     const double weights = fg_target_lanes(t) == 1 ? (double)n / run : n;
-    const double instructions = m * n + (double)m / run + weights + LOOP;
+    const double instructions = m * n + (double)m / run + weights + n * widen + LOOP;
     double cycles = fma > load ? fma : load;
     if (cycles < instructions / t->issue) cycles = instructions / t->issue;
     if (cycles < t->fma_latency) cycles = t->fma_latency;
@@ -70,21 +70,22 @@ static int weight_loads(const fg_target *t, int n) {
 
 /* On cores that wait for their loads, which take the place of products as well: nothing is hidden. Vector
  * loads of RISC-V, which alone fill several registers, have no offset: an addition for each. */
-static double waiting_cycles(const fg_target *t, int m, int n, int run) {
+static double waiting_cycles(const fg_target *t, int m, int n, int run, int widen) {
     const double rate = bytes_per_cycle(t), wide = fmax(fg_target_lanes(t) * 4 / rate, 1),
                  narrow = run > 1 ? fmax(4.0 * run / rate, 1) / run : 1;
     const double addresses =
         t->load_vectors > 1 ? (double)weight_loads(t, n) / (t->issue > 1 ? t->issue : 1) : 0;
     const double wait = (double)t->load_wait / steps_at_once(t, m, n, run);
-    const double cycles = (double)(m * n) / t->fma_per_cycle + n * wide + m * narrow + addresses + wait;
+    const double cycles = (double)(m * n) / t->fma_per_cycle + n * wide + m * narrow + addresses + wait +
+                          (double)(n * widen) / (t->issue > 1 ? t->issue : 1);
     return fmax(cycles, t->fma_latency);
 }
 
 static double tile_cycles(const fg_target *t, const fg_product *p, int m, int n, bool half) {
     if (m == 0 || n == 0) return 0;
     const int run = p->run > 1 ? p->run : 1;
-    const double step = t->load_wait ? waiting_cycles(t, m, n, run)
-                        : t->issue   ? load_store_cycles(t, m, n, run)
+    const double step = t->load_wait ? waiting_cycles(t, m, n, run, p->widen)
+                        : t->issue   ? load_store_cycles(t, m, n, run, p->widen)
                                      : step_cycles(t, m, n, half);
     /* A pixel's run of scalars is short of a line: the next panel's results go to the same one. */
     const double runs = t->in_order && fg_target_lanes(t) == 1 ? 0 : RUN_CYCLES * m * p->streams;

@@ -19,6 +19,7 @@ typedef struct fg_product {
     int run;         /* steps of k whose inputs one load brings; 0 and 1: each is loaded on its own */
     int64_t pitch;   /* bytes between the pixels of a tile in the input; 0: not known */
     bool half;       /* the last vector has so few channels that half of it is enough */
+    int widen;       /* instructions that each load of a weight vector takes besides: weights in 16 bits */
     int streams;     /* tensors that a tile's results are stored to or combined with */
     int parts;       /* threads that share the product; 0 and 1: one */
     bool by_pixel;   /* what they may share: tiles of pixels (rows if there are several), */

@@ -250,6 +250,17 @@ static int64_t k_stride(const fg_conv_kernel *q) {
     return q->e->k->n_prologue || fg_source_pixel(q->e, &q->c) != 1 ? 1 : q->c.iw;
 }
 
+/* Tiles that meet a panel, where threads share the pixels. */
+static int64_t tiles_of_panel(const fg_conv_kernel *q) {
+    const int64_t tiles = q->h * ((q->w + q->tile.mr - 1) / q->tile.mr);
+    const int threads = q->e->m->options.threads;
+    return threads > 1 ? tiles / threads : tiles;
+}
+
+static bool wide_pays(const fg_conv_kernel *q, fg_dtype stored) {
+    return !q->e->k->n_prologue && fg_wants_wide(q->e, stored, tiles_of_panel(q));
+}
+
 static void choose(fg_conv_kernel *q) {
     const fg_convolution *c = &q->c;
     q->merged = fg_merged_groups(c, q->e->lanes);
@@ -278,6 +289,10 @@ static void choose(fg_conv_kernel *q) {
                               .by_panel = true,
                               .compact = fg_wants_little_text(q->e->m, q->e->k)};
     q->tile = fg_pick_tile(q->e->m->target, &q->product, &q->pick);
+    if (!wide_pays(q, c->w->storage)) {
+        q->product.widen = fg_widening(target, c->w->storage);
+        q->tile = fg_pick_tile(target, &q->product, &q->pick);
+    }
     /* With a prologue every row tile meets all panels. */
     q->ahead = q->e->k->n_prologue ? 0 : fg_tile_ahead(q->e->m->target, &q->product, &q->tile);
     q->e->kt->choice = fg_format(q->e->ctx, "%dx%d", q->tile.mr, q->tile.nv);
@@ -332,17 +347,10 @@ static void emit_prologue(fg_conv_kernel *q) {
     q->prologue = fg_epilogue_new(e, "a", k->prologue, k->n_prologue, q->c.x, q->c.in, false);
 }
 
-/* Tiles that meet a panel, in the part of the kernel that has fewest. */
-static int64_t tiles_of_panel(const fg_conv_kernel *q) {
-    const int64_t tiles = q->h * ((q->w + q->tile.mr - 1) / q->tile.mr);
-    const bool shared = strcmp(q->split, "row") == 0 || strcmp(q->split, "pixel") == 0;
-    return shared ? tiles / q->e->m->options.threads : tiles;
-}
-
 /* A panel in float32 goes by the loads that the target has for that, and stays in cache: nothing is fetched.
  */
 static void make_wide(fg_conv_kernel *q, fg_dtype stored) {
-    q->wide = !q->e->k->n_prologue && fg_wants_wide(q->e, stored, tiles_of_panel(q));
+    q->wide = wide_pays(q, stored);
     if (!q->wide) return;
     const int64_t panel = q->tile.nv < q->vectors ? q->tile.nv : q->vectors;
     fg_emit_scratch(q->e, "panel", "float", sizeof(float), q->c.kh * q->c.kw * q->icm * panel * q->e->lanes);

@@ -259,16 +259,18 @@ static void choose_window_tile(fg_rowbuffer *q) {
 
 static fg_product product_of(const fg_rowbuffer *q) {
     const fg_emit *e = q->e;
-    return (fg_product){.rows = q->p.oh,
-                        .width = q->p.ow,
-                        .k = q->p.kh * q->p.kw * q->p.ic,
-                        .vectors = (q->p.oc + e->lanes - 1) / e->lanes,
-                        .max_nv = widest_block(q),
-                        .run = fg_tile_run(e->m->target, q->p.ic, q->source.c),
-                        .pitch = 4 * q->source.x * q->p.sx,
-                        .parts = strcmp(q->split, "row") == 0 ? 1 : e->m->options.threads,
-                        .by_panel = true,
-                        .compact = fg_wants_little_text(e->m, e->k)};
+    return (fg_product){
+        .rows = q->p.oh,
+        .width = q->p.ow,
+        .k = q->p.kh * q->p.kw * q->p.ic,
+        .vectors = (q->p.oc + e->lanes - 1) / e->lanes,
+        .max_nv = widest_block(q),
+        .run = fg_tile_run(e->m->target, q->p.ic, q->source.c),
+        .pitch = 4 * q->source.x * q->p.sx,
+        .parts = strcmp(q->split, "row") == 0 ? 1 : e->m->options.threads,
+        .by_panel = true,
+        .widen = e->m->options.optimize == FG_OPTIMIZE_RAM ? fg_widening(e->m->target, q->p.w->storage) : 0,
+        .compact = fg_wants_little_text(e->m, e->k)};
 }
 
 static void open_producer(fg_rowbuffer *q) {
