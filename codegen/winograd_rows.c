@@ -173,7 +173,7 @@ void fg_winograd_rows_open(fg_emit *e, const fg_winograd_rows *w, fg_template *t
     fg_template_int(t, "SHARED", 0);
     fg_template_int(t, "TILES", w->tiles);
     fg_template_int(t, "CHUNK", w->chunk);
-    fg_template_int(t, "WIDE", wide);
+    fg_template_int(t, "FOLDED", wide);
     fg_template_int(t, "IC", in);
     fg_template_int(t, "ICP", padded);
     fg_template_int(t, "NP", vectors * lanes);
