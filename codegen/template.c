@@ -61,7 +61,9 @@ typedef struct fg_tdef {
     fg_tsymbol *parameter[FG_TMAX_PARAMS];
     int n_parameters;
     fg_titem *body;
-    int parse_id; /* of the template text that defines it */
+    int parse_id;       /* of the template text that defines it */
+    const char *unread; /* where its body begins, before the first use of a definition of many; else NULL */
+    fg_tplace at;
 } fg_tdef;
 
 struct fg_template {
@@ -281,6 +283,31 @@ static fg_titem *parse_join(fg_tparser *p, fg_treader *r) {
     return item;
 }
 
+/* Goes on behind the end of the block that has just begun. */
+static void skip_block(fg_tparser *p) {
+    static const char *const openers[] = {"for", "if", "join", "def"};
+    const int first = p->line;
+    for (int open = 1; open > 0;) {
+        if (*p->next == '\0') {
+            fg_traise(p->t->scope.ctx, (fg_tplace){p->name, first}, "'def' has no end");
+        }
+        const char *end = p->next + strcspn(p->next, "\n");
+        fg_treader r = reader(p, p->next, end);
+        p->next = *end != '\0' ? end + 1 : end;
+        p->line++;
+        fg_tskip_space(&r);
+        if (r.end - r.p < 3 || memcmp(r.p, "//@", 3) != 0) {
+            continue;
+        }
+        r.p += 3;
+        size_t i = 0;
+        while (i < FG_COUNT(openers) && !fg_taccept(&r, openers[i])) {
+            i++;
+        }
+        open += i < FG_COUNT(openers) ? 1 : -(int)fg_taccept(&r, "end");
+    }
+}
+
 static fg_titem *parse_def(fg_tparser *p, fg_treader *r) {
     fg_context *ctx = p->t->scope.ctx;
     const fg_tplace at = r->at;
@@ -303,10 +330,28 @@ static fg_titem *parse_def(fg_tparser *p, fg_treader *r) {
         fg_texpect(r, ")");
     }
     fg_texpect_end(r);
+    def->at = at;
+    symbol->def = def;
+    if (p->definitions_only) {
+        def->unread = p->next;
+        skip_block(p);
+        return NULL;
+    }
     def->body = parse_block(p, "def");
     expect_end(p, "def", at.line);
-    symbol->def = def;
     return NULL;
+}
+
+/* Of the definitions that all templates share, each uses a few. */
+static const fg_titem *body_of(fg_template *t, fg_tdef *def) {
+    if (def->unread != NULL) {
+        fg_tparser p = {
+            .t = t, .name = def->at.template_name, .next = def->unread, .line = def->at.line, .depth = 1};
+        def->unread = NULL;
+        def->body = parse_block(&p, "def");
+        expect_end(&p, "def", def->at.line);
+    }
+    return def->body;
 }
 
 typedef struct fg_tdirective {
@@ -499,7 +544,7 @@ static fg_tbinding binding_of(fg_tvalue v) {
 
 static void call(fg_template *t, const fg_titem *item, const fg_titem *callee, fg_text *out) {
     fg_context *ctx = t->scope.ctx;
-    const fg_tdef *def = callee->symbol->def;
+    fg_tdef *def = callee->symbol->def;
     if (def == NULL) {
         fg_traise(ctx, item->at, "'%s' is not defined", callee->symbol->name);
     }
@@ -518,7 +563,7 @@ static void call(fg_template *t, const fg_titem *item, const fg_titem *callee, f
         saved[i] = def->parameter[i]->value;
         def->parameter[i]->value = value[i];
     }
-    run_block(t, def->body, out);
+    run_block(t, body_of(t, def), out);
     for (int i = def->n_parameters; i-- > 0;) {
         def->parameter[i]->value = saved[i];
     }

@@ -33,10 +33,11 @@ typedef struct build {
     fg_graph *g;
     const fg_pairwise_options *options;
     fg_pairwise *p;
-    fg_pairwise_op **maker;   /* by value id: the operator that makes it; NULL for inputs */
-    const fg_value **same_as; /* by value id: through Identity */
-    const fg_node **silu;     /* by node position: the Sigmoid that this Mul completes */
-    bool *gone;               /* by node position: no operator of its own */
+    fg_pairwise_op **maker;        /* by value id: the operator that makes it; NULL for inputs */
+    const fg_value **same_as;      /* by value id: through Identity */
+    const fg_node **silu;          /* by node position: the Sigmoid that this Mul completes */
+    bool *gone;                    /* by node position: no operator of its own */
+    const fg_pairwise_op **reader; /* by value id: the last operator that an edge to was made for */
 } build;
 
 static bool is_type(const fg_pairwise_op *op, const char *type) {
@@ -155,10 +156,9 @@ static int64_t weight_bytes(const fg_pairwise_op *op, const fg_node *n) {
 static void add_edges(build *b, fg_pairwise_op *op, const fg_node *n, const fg_value *only) {
     for (int i = 0; i < n->n_in; i++) {
         const fg_value *v = n->in[i] ? source(b, n->in[i]) : NULL;
-        bool repeated = false;
-        if (!v || v->data || (only && v != only)) continue;
-        for (int j = 0; j < i && !repeated; j++) repeated = n->in[j] && source(b, n->in[j]) == v;
-        if (!repeated) op->in[op->n_in++] = (fg_pairwise_edge){b->maker[v->id], bytes_of(v)};
+        if (!v || v->data || (only && v != only) || b->reader[v->id] == op) continue;
+        b->reader[v->id] = op;
+        op->in[op->n_in++] = (fg_pairwise_edge){b->maker[v->id], bytes_of(v)};
     }
 }
 
@@ -213,15 +213,10 @@ static void mark_outputs(build *b) {
     }
 }
 
-static bool reads(const fg_pairwise_op *op, int before, const fg_pairwise_op *from) {
-    for (int i = 0; i < before; i++)
-        if (op->in[i].from == from) return true;
-    return false;
-}
-
 static void link_users(build *b) {
     fg_pairwise *p = b->p;
     int *count = FG_ARRAY(b->ctx, p->n_ops, int);
+    const fg_pairwise_op **reader = FG_ARRAY(b->ctx, p->n_ops, const fg_pairwise_op *); /* the last one */
     for (int i = 0; i < p->n_ops; i++) p->ops[i]->index = i;
     for (int i = 0; i < p->n_ops; i++)
         for (int j = 0; j < p->ops[i]->n_in; j++)
@@ -230,8 +225,10 @@ static void link_users(build *b) {
     for (int i = 0; i < p->n_ops; i++) {
         for (int j = 0; j < p->ops[i]->n_in; j++) {
             const fg_pairwise_op *from = p->ops[i]->in[j].from;
-            if (!from || reads(p->ops[i], j, from)) continue;
+            if (!from || reader[from->index] == p->ops[i]) continue;
             fg_pairwise_op *maker = p->ops[from->index];
+            reader[from->index] = p->ops[i];
+            p->ops[i]->n_makers++;
             maker->users[maker->n_users++] = p->ops[i];
         }
     }
@@ -245,12 +242,6 @@ static bool is_pair(const fg_pairwise_op *a, const fg_pairwise_op *b) {
     return false;
 }
 
-static int makers_of(const fg_pairwise_op *op) {
-    int n = 0;
-    for (int i = 0; i < op->n_in; i++) n += op->in[i].from && !reads(op, i, op->in[i].from);
-    return n;
-}
-
 /* The operator that joins behind `last`, or NULL and why none does. */
 static fg_pairwise_op *next_of(const fg_pairwise_op *last, fg_boundary *why) {
     *why = FG_BOUNDARY_OUTPUT;
@@ -260,7 +251,7 @@ static fg_pairwise_op *next_of(const fg_pairwise_op *last, fg_boundary *why) {
     fg_pairwise_op *next = last->users[0];
     bool gate = is_type(last, "Sigmoid") && is_type(next, "mul");
     *why = FG_BOUNDARY_JOIN;
-    if (next->group >= 0 || (makers_of(next) > 1 && !gate)) return NULL;
+    if (next->group >= 0 || (next->n_makers > 1 && !gate)) return NULL;
     *why = FG_BOUNDARY_PATTERN;
     return is_pair(last, next) ? next : NULL;
 }
@@ -349,6 +340,7 @@ fg_pairwise *fg_pairwise_partition(fg_graph *g, const fg_pairwise_options *optio
     b.maker = FG_ARRAY(ctx, g->n_values, fg_pairwise_op *);
     b.same_as = FG_ARRAY(ctx, g->n_values, const fg_value *);
     b.silu = FG_ARRAY(ctx, g->n_nodes, const fg_node *);
+    b.reader = FG_ARRAY(ctx, g->n_values, const fg_pairwise_op *);
     b.gone = FG_ARRAY(ctx, g->n_nodes, bool);
     b.p->ops = FG_ARRAY(ctx, 2 * (int64_t)g->n_nodes, fg_pairwise_op *); /* one may be put before each */
     find_operators(&b);

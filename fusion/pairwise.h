@@ -32,8 +32,8 @@ struct fg_pairwise_op {
     const fg_node *node;      /* NULL: synthesised */
     const fg_node *collapsed; /* the Sigmoid of a SiLU, else NULL */
     fg_pairwise_edge *in;     /* distinct operands that are not constant */
-    int n_in;
-    fg_pairwise_op **users; /* distinct */
+    int n_in, n_makers;       /* distinct operators that make them */
+    fg_pairwise_op **users;   /* distinct */
     int n_users;
     bool is_output; /* the graph returns it */
     int64_t out_bytes, weight_bytes, flops;

@@ -1,4 +1,5 @@
 /* The pairwise partition against the figures of the published study, to the byte. */
+#include "deadline.h"
 #include "graph_builder.h"
 
 #include "fusion/pairwise.h"
@@ -359,6 +360,19 @@ TEST(identity_is_no_operator_and_hides_nothing) {
     assert_true(p->groups[0].out_bytes == 4 * 4 * 64);
 }
 
+/* One node that reads thousands takes no more time than thousands that read one: it would take a minute. */
+TEST(the_partition_takes_time_in_proportion) {
+    (void)arg;
+    enum { WIDE = 6000 };
+    fg_graph *g = new_graph(ctx, 17);
+    fg_value *x = input(g, "x", "2x4"), **y = FG_ARRAY(ctx, WIDE, fg_value *);
+    for (int i = 0; i < WIDE; i++) y[i] = NODE(g, "Softmax", x);
+    deadline(20);
+    const fg_pairwise *p = of(g, with_int(g, make_node(g, "Concat", WIDE, y), "axis", 0));
+    assert_int_equal(p->n_groups, WIDE + 1);
+    assert_int_equal(p->ops[WIDE]->n_makers, WIDE);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(efficientnets_with_what_export_dropped_are_the_study_s),
@@ -374,6 +388,7 @@ int main(void) {
         cmocka_unit_test(a_join_ends_a_group_before_it),
         cmocka_unit_test(a_bound_other_than_six_is_no_relu6),
         cmocka_unit_test(identity_is_no_operator_and_hides_nothing),
+        cmocka_unit_test(the_partition_takes_time_in_proportion),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
