@@ -1,7 +1,7 @@
 /* fusion: graph -> kernels. A kernel is one function of the generated file: a group of nodes, structured as
  * stages.
  *
- * Invariants (after fg_partition)
+ * Invariants (after fg_partition_graph)
  * - Every node of the rewritten graph that is not constant stands in exactly one kernel; kernels are in an
  *   order in which they can run.
  * - in[] are the values that a kernel reads and does not make (constants included, each once); out[] what

@@ -4,9 +4,7 @@
 #define ARGS(...) ((const char *[]){__VA_ARGS__, NULL})
 
 static int make_folder(void **state) {
-    char *folder = strdup(TOOL_FOLDER);
-    assert_non_null(folder);
-    tool_folder(folder);
+    const char *folder = tool_new_state(state);
     onnx_model m = onnx_new(17);
     onnx_small_network(&m, "conv", "relu");
     onnx_save(&m, folder, "model.onnx");
@@ -15,25 +13,11 @@ static int make_folder(void **state) {
     onnx_node(&m, "Relu", "relu", ARGS("x"), ARGS("y"), NULL);
     onnx_value(&m, 12, "y", ONNX_FLOAT, 2, (int64_t[]){0, 4}, ARGS("batch"));
     onnx_save(&m, folder, "dynamic.onnx");
-    *state = folder;
     return 0;
-}
-
-static int remove_folder(void **state) {
-    tool_remove(*state);
-    free(*state);
-    return 0;
-}
-
-/* Runs, expects the status, and hands the result on. */
-static tool_result run(const char *folder, int status, const char *const *arguments) {
-    tool_result r = tool_run(folder, arguments);
-    tool_expect(&r, status);
-    return r;
 }
 
 static void expect_usage_error(const char *folder, const char *says, const char *const *arguments) {
-    tool_result r = run(folder, 1, arguments);
+    tool_result r = tool_run_to(folder, 1, arguments);
     assert_int_equal(tool_lines(r.err), 1);
     assert_memory_equal(r.err, "fusegen: error: ", 16);
     tool_expect_text(r.err, says);
@@ -54,18 +38,18 @@ static void help_has_other_forms(void **state) {
         {"--help=fish", "complete -c fusegen -l quiet -s q -d 'no progress and no notes'\n"},
     };
     for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
-        tool_result r = run(*state, 0, ARGS(forms[i].option));
+        tool_result r = tool_run_to(*state, 0, ARGS(forms[i].option));
         tool_expect_text(r.out, forms[i].says);
         tool_free(&r);
     }
-    tool_result r = run(*state, 0, ARGS("--print-flags", "--target", "cortex-m4f"));
+    tool_result r = tool_run_to(*state, 0, ARGS("--print-flags", "--target", "cortex-m4f"));
     tool_expect_text(r.out, "-mcpu=cortex-m4");
     tool_free(&r);
     expect_usage_error(*state, "--help: 'pdf' is not text, man, bash, zsh or fish", ARGS("--help=pdf"));
 }
 
 static void help_shows_usage_examples_options_and_exit_codes(void **state) {
-    tool_result r = run(*state, 0, ARGS("--help"));
+    tool_result r = tool_run_to(*state, 0, ARGS("--help"));
     tool_expect_text(r.out, "usage: fusegen MODEL.onnx -o FILE.c");
     tool_expect_text(r.out, "Examples");
     tool_expect_text(r.out, "--tolerance X");
@@ -77,7 +61,7 @@ static void help_shows_usage_examples_options_and_exit_codes(void **state) {
 }
 
 static void version_is_one_line(void **state) {
-    tool_result r = run(*state, 0, ARGS("--version"));
+    tool_result r = tool_run_to(*state, 0, ARGS("--version"));
     assert_string_equal(r.out, "fusegen " FG_VERSION "\n");
     tool_free(&r);
 }
@@ -189,7 +173,7 @@ static void contradictions_are_refused(void **state) {
 }
 
 static void list_targets_names_host(void **state) {
-    tool_result r = run(*state, 0, ARGS("--list-targets"));
+    tool_result r = tool_run_to(*state, 0, ARGS("--list-targets"));
     tool_expect_text(r.out, "compiler");
     tool_expect_text(r.out, "host, the default, is ");
     assert_true(tool_lines(r.out) > 3);
@@ -197,14 +181,14 @@ static void list_targets_names_host(void **state) {
 }
 
 static void list_ops_has_a_row_for_each_operator(void **state) {
-    tool_result r = run(*state, 0, ARGS("--list-ops"));
+    tool_result r = tool_run_to(*state, 0, ARGS("--list-ops"));
     tool_expect_text(r.out, "\n| Conv | ai.onnx | ");
     tool_expect_text(r.out, "\n| Relu | ai.onnx | ");
     tool_free(&r);
 }
 
 static void the_page_of_operators_is_what_list_ops_prints(void **state) {
-    tool_result r = run(*state, 0, ARGS("--list-ops"));
+    tool_result r = tool_run_to(*state, 0, ARGS("--list-ops"));
     char *page = tool_read(FG_SOURCE_DIR, "docs/operators.md", NULL);
     assert_non_null(page);
     if (strcmp(page, r.out) != 0)
@@ -215,10 +199,10 @@ static void the_page_of_operators_is_what_list_ops_prints(void **state) {
 }
 
 static void colours_are_only_where_asked_for(void **state) {
-    tool_result r = run(*state, 1, ARGS("--color=always", "--nonsense"));
+    tool_result r = tool_run_to(*state, 1, ARGS("--color=always", "--nonsense"));
     assert_non_null(strchr(r.err, '\033'));
     tool_free(&r);
-    r = run(*state, 1, ARGS("--nonsense"));
+    r = tool_run_to(*state, 1, ARGS("--nonsense"));
     assert_null(strchr(r.err, '\033'));
     tool_free(&r);
 }
@@ -226,7 +210,7 @@ static void colours_are_only_where_asked_for(void **state) {
 /* ---- compiling a model ---- */
 
 static void output_is_a_header_and_a_source(void **state) {
-    tool_result r = run(*state, 0, ARGS("model.onnx", "-o", "out.c"));
+    tool_result r = tool_run_to(*state, 0, ARGS("model.onnx", "-o", "out.c"));
     assert_string_equal(r.out, "");
     char *source = tool_read(*state, "out.c", NULL), *header = tool_read(*state, "out.h", NULL);
     assert_non_null(source);
@@ -241,7 +225,7 @@ static void output_is_a_header_and_a_source(void **state) {
 }
 
 static void the_output_compiles_without_warnings(void **state) {
-    tool_result r = run(*state, 0, ARGS("model.onnx", "-o", "out.c"));
+    tool_result r = tool_run_to(*state, 0, ARGS("model.onnx", "-o", "out.c"));
     tool_free(&r);
     r = tool_run_program(*state, "cc",
                          ARGS("-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Wpedantic",
@@ -270,7 +254,7 @@ static void networks_for_boards_take_less_ram_where_asked(void **state) {
                     {FG_SOURCE_DIR "/tests/models/mobilenet_v2_035_96.graph.onnx", 46500},
                     {FG_SOURCE_DIR "/tests/models/resnet8.graph.onnx", 52000}};
     for (size_t i = 0; i < sizeof networks / sizeof *networks; i++) {
-        tool_result r = run(
+        tool_result r = tool_run_to(
             *state, 0,
             ARGS(networks[i].model, "--target=generic", "--optimize=ram", "--weights=incbin", "-o", "out.c"));
         tool_free(&r);
@@ -293,9 +277,9 @@ static void networks_for_boards_take_less_flash_where_asked(void **state) {
     size_t text[2];
     for (int i = 0; i < 2; i++) {
         tool_result r =
-            run(*state, 0,
-                ARGS(model, "--target=cortex-m4f", i == 0 ? "--optimize=speed" : "--optimize=flash",
-                     "--weights=blob", "-o", "out.c"));
+            tool_run_to(*state, 0,
+                        ARGS(model, "--target=cortex-m4f", i == 0 ? "--optimize=speed" : "--optimize=flash",
+                             "--weights=blob", "-o", "out.c"));
         tool_free(&r);
         weights[i] = header_number(*state, "WEIGHTS_BYTES ");
         char *source = tool_read(*state, "out.c", &text[i]);
@@ -306,7 +290,7 @@ static void networks_for_boards_take_less_flash_where_asked(void **state) {
 }
 
 static void the_name_is_the_prefix(void **state) {
-    tool_result r = run(*state, 0, ARGS("model.onnx", "-oout.c", "--name", "my_net"));
+    tool_result r = tool_run_to(*state, 0, ARGS("model.onnx", "-oout.c", "--name", "my_net"));
     char *header = tool_read(*state, "out.h", NULL);
     tool_expect_text(header, "int my_net_run(");
     tool_expect_text(header, "MY_NET_ARENA_BYTES");
@@ -315,7 +299,7 @@ static void the_name_is_the_prefix(void **state) {
 }
 
 static void a_stem_that_is_no_identifier_becomes_one(void **state) {
-    tool_result r = run(*state, 0, ARGS("model.onnx", "-o", "2-net v1.c"));
+    tool_result r = tool_run_to(*state, 0, ARGS("model.onnx", "-o", "2-net v1.c"));
     char *header = tool_read(*state, "2-net v1.h", NULL);
     assert_non_null(header);
     tool_expect_text(header, "_run(const ");
@@ -324,13 +308,13 @@ static void a_stem_that_is_no_identifier_becomes_one(void **state) {
 }
 
 static void the_same_model_gives_the_same_bytes(void **state) {
-    tool_result r = run(*state, 0, ARGS("model.onnx", "-o", "out.c", "--target", "generic"));
+    tool_result r = tool_run_to(*state, 0, ARGS("model.onnx", "-o", "out.c", "--target", "generic"));
     size_t n, m;
     char *first = tool_read(*state, "out.c", &n);
     tool_free(&r);
     char *folder = tool_path(*state, "sub");
     assert_int_equal(mkdir(folder, 0777), 0);
-    r = run(*state, 0, ARGS("./model.onnx", "-o", "sub/out.c", "--target=generic"));
+    r = tool_run_to(*state, 0, ARGS("./model.onnx", "-o", "sub/out.c", "--target=generic"));
     char *second = tool_read(folder, "out.c", &m);
     assert_non_null(second);
     assert_int_equal(n, m);
@@ -353,7 +337,7 @@ static void names_of_tensors_become_safe_members(void **state) {
     onnx_output(&m, "a.0", ONNX_FLOAT, 2, (int64_t[]){3, 4});
     onnx_output(&m, "A:0", ONNX_FLOAT, 1, (int64_t[]){4});
     onnx_save(&m, *state, "named.onnx");
-    tool_result r = run(*state, 0, ARGS("named.onnx", "-o", "fgs.c"));
+    tool_result r = tool_run_to(*state, 0, ARGS("named.onnx", "-o", "fgs.c"));
     tool_free(&r);
     r = tool_run_program(
         *state, "cc", ARGS("-std=gnu11", "-Wall", "-Wextra", "-Werror", "-fsyntax-only", "-x", "c", "fgs.h"));
@@ -368,7 +352,7 @@ static void names_of_tensors_become_safe_members(void **state) {
 
 static void a_blob_is_written_beside(void **state) {
     size_t n = 0;
-    tool_result r = run(*state, 0, ARGS("model.onnx", "-o", "out.c", "--weights=blob"));
+    tool_result r = tool_run_to(*state, 0, ARGS("model.onnx", "-o", "out.c", "--weights=blob"));
     char *blob = tool_read(*state, "out.weights", &n), *header = tool_read(*state, "out.h", NULL);
     assert_non_null(blob);
     char macro[64];
@@ -383,7 +367,7 @@ static void a_blob_is_written_beside(void **state) {
 }
 
 static void a_static_arena_needs_no_argument(void **state) {
-    tool_result r = run(*state, 0, ARGS("model.onnx", "-o", "out.c", "--arena=static"));
+    tool_result r = tool_run_to(*state, 0, ARGS("model.onnx", "-o", "out.c", "--arena=static"));
     char *header = tool_read(*state, "out.h", NULL);
     tool_expect_text(header, "int out_run(const out_inputs *in, const out_outputs *out);");
     free(header);
@@ -391,7 +375,7 @@ static void a_static_arena_needs_no_argument(void **state) {
 }
 
 static void nothing_is_written_without_o(void **state) {
-    tool_result r = run(*state, 0, ARGS("model.onnx"));
+    tool_result r = tool_run_to(*state, 0, ARGS("model.onnx"));
     tool_expect_text(r.out, "verdict   PASSED by tcc");
     assert_false(tool_exists(*state, "model.c"));
     assert_false(tool_exists(*state, "model_fused.c"));
@@ -402,14 +386,14 @@ static void the_model_is_never_overwritten(void **state) {
     size_t n;
     char *model = tool_read(*state, "model.onnx", &n);
     tool_write(*state, "net.c", model, n);
-    tool_result r = run(*state, 1, ARGS("net.c", "-o", "net.c"));
+    tool_result r = tool_run_to(*state, 1, ARGS("net.c", "-o", "net.c"));
     tool_expect_text(r.err, "would overwrite the model");
     free(model);
     tool_free(&r);
 }
 
 static void a_failed_verdict_writes_nothing_and_exits_with_3(void **state) {
-    tool_result r = run(*state, 3, ARGS("model.onnx", "-o", "out.c", "--tolerance", "1e-300"));
+    tool_result r = tool_run_to(*state, 3, ARGS("model.onnx", "-o", "out.c", "--tolerance", "1e-300"));
     assert_int_equal(tool_lines(r.err), 1);
     tool_expect_text(r.err, "model.onnx: the generated code does not match the reference: ");
     assert_false(tool_exists(*state, "out.c"));
@@ -418,23 +402,23 @@ static void a_failed_verdict_writes_nothing_and_exits_with_3(void **state) {
 }
 
 static void a_failed_verdict_is_still_reported(void **state) {
-    tool_result r = run(*state, 3, ARGS("model.onnx", "--report", "--tolerance", "1e-300"));
+    tool_result r = tool_run_to(*state, 3, ARGS("model.onnx", "--report", "--tolerance", "1e-300"));
     tool_expect_text(r.out, "FAILED");
     tool_free(&r);
 }
 
 static void unchecked_code_says_so(void **state) {
-    tool_result r = run(*state, 0, ARGS("model.onnx", "-o", "out.c", "--verify=none"));
+    tool_result r = tool_run_to(*state, 0, ARGS("model.onnx", "-o", "out.c", "--verify=none"));
     tool_expect_text(r.err, "fusegen: note: model.onnx: the code is not checked");
     assert_true(tool_exists(*state, "out.c"));
     tool_free(&r);
-    r = run(*state, 0, ARGS("model.onnx", "-o", "out.c", "--verify=none", "-q"));
+    r = tool_run_to(*state, 0, ARGS("model.onnx", "-o", "out.c", "--verify=none", "-q"));
     assert_string_equal(r.err, "");
     tool_free(&r);
 }
 
 static void the_compiler_of_the_target_can_verify(void **state) {
-    tool_result r = run(*state, 0, ARGS("model.onnx", "--verify=cc"));
+    tool_result r = tool_run_to(*state, 0, ARGS("model.onnx", "--verify=cc"));
     tool_expect_text(r.out, "verdict   PASSED by cc");
     tool_free(&r);
 }
@@ -442,12 +426,12 @@ static void the_compiler_of_the_target_can_verify(void **state) {
 /* ---- dimensions, data, several models ---- */
 
 static void a_dynamic_dimension_is_pinned(void **state) {
-    tool_result r = run(*state, 0, ARGS("dynamic.onnx", "-o", "out.c", "--dim", "batch=3"));
+    tool_result r = tool_run_to(*state, 0, ARGS("dynamic.onnx", "-o", "out.c", "--dim", "batch=3"));
     char *header = tool_read(*state, "out.h", NULL);
     tool_expect_text(header, "{3, 4}");
     free(header);
     tool_free(&r);
-    r = run(*state, 0, ARGS("dynamic.onnx", "-o", "out.c", "--shape=x=5x4"));
+    r = tool_run_to(*state, 0, ARGS("dynamic.onnx", "-o", "out.c", "--shape=x=5x4"));
     header = tool_read(*state, "out.h", NULL);
     tool_expect_text(header, "{5, 4}");
     free(header);
@@ -455,7 +439,7 @@ static void a_dynamic_dimension_is_pinned(void **state) {
 }
 
 static void a_sweep_is_one_table(void **state) {
-    tool_result r = run(*state, 0, ARGS("dynamic.onnx", "--report", "--dim", "batch=1,8,16"));
+    tool_result r = tool_run_to(*state, 0, ARGS("dynamic.onnx", "--report", "--dim", "batch=1,8,16"));
     tool_expect_text(r.out, "dynamic.onnx batch=1 ");
     tool_expect_text(r.out, "dynamic.onnx batch=16 ");
     assert_int_equal(tool_lines(r.out), 4);
@@ -464,7 +448,7 @@ static void a_sweep_is_one_table(void **state) {
 
 static void one_bad_model_does_not_stop_the_others(void **state) {
     tool_write(*state, "bad.onnx", "nonsense", 8);
-    tool_result r = run(*state, 2, ARGS("bad.onnx", "model.onnx", "model.onnx"));
+    tool_result r = tool_run_to(*state, 2, ARGS("bad.onnx", "model.onnx", "model.onnx"));
     assert_int_equal(tool_lines(r.err), 1);
     assert_int_equal(tool_lines(r.out), 3);
     tool_free(&r);
@@ -490,12 +474,13 @@ static void expected_data_are_compared(void **state) {
     static const float in[8] = {-1, 2, -3, 4, 5, -6, 7, -8}, out[8] = {0, 2, 0, 4, 5, 0, 7, 0};
     write_npy(*state, "in.npy", "2, 4", in, 8);
     write_npy(*state, "out.npy", "2, 4", out, 8);
-    tool_result r =
-        run(*state, 0, ARGS("dynamic.onnx", "--dim=batch=2", "--input", "x=in.npy", "--expect", "y=out.npy"));
+    tool_result r = tool_run_to(
+        *state, 0, ARGS("dynamic.onnx", "--dim=batch=2", "--input", "x=in.npy", "--expect", "y=out.npy"));
     tool_free(&r);
-    r = run(*state, 3, ARGS("dynamic.onnx", "--dim=batch=2", "--input", "x=in.npy", "--expect", "y=in.npy"));
+    r = tool_run_to(*state, 3,
+                    ARGS("dynamic.onnx", "--dim=batch=2", "--input", "x=in.npy", "--expect", "y=in.npy"));
     tool_free(&r);
-    r = run(*state, 1, ARGS("dynamic.onnx", "--dim=batch=3", "--input", "x=in.npy"));
+    r = tool_run_to(*state, 1, ARGS("dynamic.onnx", "--dim=batch=3", "--input", "x=in.npy"));
     tool_expect_text(r.err, "the file holds float 2x4, the model has float 3x4");
     tool_free(&r);
 }
@@ -509,7 +494,7 @@ static void an_input_can_be_bound_to_a_constant(void **state) {
     onnx_output(&m, "y", ONNX_FLOAT, 2, (int64_t[]){2, 4});
     onnx_save(&m, *state, "sum.onnx");
     write_npy(*state, "b.npy", "2, 4", in, 8);
-    tool_result r = run(*state, 0, ARGS("sum.onnx", "-o", "out.c", "--const", "b=b.npy"));
+    tool_result r = tool_run_to(*state, 0, ARGS("sum.onnx", "-o", "out.c", "--const", "b=b.npy"));
     char *header = tool_read(*state, "out.h", NULL);
     tool_expect_text(header, "OUT_A_SHAPE");
     assert_null(strstr(header, "OUT_B_SHAPE"));
@@ -520,25 +505,25 @@ static void an_input_can_be_bound_to_a_constant(void **state) {
 /* ---- dumps ---- */
 
 static void dump_list_names_the_passes(void **state) {
-    tool_result r = run(*state, 0, ARGS("--dump", "list"));
+    tool_result r = tool_run_to(*state, 0, ARGS("--dump", "list"));
     assert_string_equal(r.out, "read\ninfer\ncanonical\npartition\n");
     tool_free(&r);
 }
 
 static void a_dump_stops_after_its_pass(void **state) {
-    tool_result r = run(*state, 0, ARGS("model.onnx", "--dump=read"));
+    tool_result r = tool_run_to(*state, 0, ARGS("model.onnx", "--dump=read"));
     tool_expect_text(r.out, "Conv");
     assert_null(strstr(r.out, "verdict"));
     tool_free(&r);
-    r = run(*state, 0, ARGS("model.onnx", "--dump=partition"));
+    r = tool_run_to(*state, 0, ARGS("model.onnx", "--dump=partition"));
     tool_expect_text(r.out, "Conv");
     tool_free(&r);
-    r = run(*state, 0, ARGS("dynamic.onnx", "--dim=batch=2", "--dump=infer"));
+    r = tool_run_to(*state, 0, ARGS("dynamic.onnx", "--dim=batch=2", "--dump=infer"));
     tool_expect_text(r.out, "2x4");
     tool_free(&r);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, make_folder, remove_folder)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, make_folder, tool_remove_state)
 
 int main(void) {
     const struct CMUnitTest tests[] = {

@@ -13,9 +13,7 @@ static void write_target(const char *folder, const char *name, const char *more)
 }
 
 static int make_folder(void **state) {
-    char *folder = strdup(TOOL_FOLDER);
-    assert_non_null(folder);
-    tool_folder(folder);
+    const char *folder = tool_new_state(state);
     onnx_model m = onnx_new(17);
     onnx_small_network(&m, "conv", "relu");
     onnx_save(&m, folder, "model.onnx");
@@ -23,13 +21,6 @@ static int make_folder(void **state) {
     write_target(folder, "tight.target", "ram_bytes = 100\nflash_bytes = 1M\n");
     write_target(folder, "full.target", "ram_bytes = 1M\nflash_bytes = 50\n");
     write_target(folder, "lost.target", "ram_bytes = 1M\nflash_bytes = 1M\ncompiler = no-such-cc\n");
-    *state = folder;
-    return 0;
-}
-
-static int remove_folder(void **state) {
-    tool_remove(*state);
-    free(*state);
     return 0;
 }
 
@@ -102,5 +93,5 @@ int main(void) {
         cmocka_unit_test(too_large_is_an_error_that_says_by_how_much),
         cmocka_unit_test(without_the_compiler_the_rest_is_known),
     };
-    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+    return cmocka_run_group_tests(tests, make_folder, tool_remove_state);
 }

@@ -7,19 +7,10 @@
 #define ARGS(...) ((const char *[]){__VA_ARGS__, NULL})
 
 static int make_folder(void **state) {
-    char *folder = strdup(TOOL_FOLDER);
-    assert_non_null(folder);
-    tool_folder(folder);
+    const char *folder = tool_new_state(state);
     onnx_model m = onnx_new(17);
     onnx_small_network(&m, "conv", "relu");
     onnx_save(&m, folder, "model.onnx");
-    *state = folder;
-    return 0;
-}
-
-static int remove_folder(void **state) {
-    tool_remove(*state);
-    free(*state);
     return 0;
 }
 
@@ -180,13 +171,14 @@ static void a_file_that_cannot_grow_is_an_error(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(what_is_read_is_not_written_over, make_folder, remove_folder),
-        cmocka_unit_test_setup_teardown(two_outputs_are_two_files, make_folder, remove_folder),
-        cmocka_unit_test_setup_teardown(external_data_are_not_written_over, make_folder, remove_folder),
-        cmocka_unit_test_setup_teardown(what_is_no_file_may_be_named_twice, make_folder, remove_folder),
-        cmocka_unit_test_setup_teardown(a_termination_leaves_nothing_behind, make_folder, remove_folder),
-        cmocka_unit_test_setup_teardown(an_interruption_leaves_nothing_behind, make_folder, remove_folder),
-        cmocka_unit_test_setup_teardown(a_file_that_cannot_grow_is_an_error, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(what_is_read_is_not_written_over, make_folder, tool_remove_state),
+        cmocka_unit_test_setup_teardown(two_outputs_are_two_files, make_folder, tool_remove_state),
+        cmocka_unit_test_setup_teardown(external_data_are_not_written_over, make_folder, tool_remove_state),
+        cmocka_unit_test_setup_teardown(what_is_no_file_may_be_named_twice, make_folder, tool_remove_state),
+        cmocka_unit_test_setup_teardown(a_termination_leaves_nothing_behind, make_folder, tool_remove_state),
+        cmocka_unit_test_setup_teardown(an_interruption_leaves_nothing_behind, make_folder,
+                                        tool_remove_state),
+        cmocka_unit_test_setup_teardown(a_file_that_cannot_grow_is_an_error, make_folder, tool_remove_state),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -282,17 +282,8 @@ TEST(a_wrong_weight_is_found) {
 static char model[512];
 
 static int make_folder(void **state) {
-    char *folder = strdup(TOOL_FOLDER);
-    assert_non_null(folder);
-    tool_folder(folder);
+    (void)tool_new_state(state);
     snprintf(model, sizeof model, "%s/tests/models/ds_cnn.graph.onnx", FG_SOURCE_DIR);
-    *state = folder;
-    return 0;
-}
-
-static int remove_folder(void **state) {
-    tool_remove(*state);
-    free(*state);
     return 0;
 }
 
@@ -407,5 +398,5 @@ int main(void) {
         cmocka_unit_test(other_precisions_are_refused),
         cmocka_unit_test(too_little_flash_suggests_it),
     };
-    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+    return cmocka_run_group_tests(tests, make_folder, tool_remove_state);
 }

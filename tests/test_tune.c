@@ -44,31 +44,16 @@ static void make_model(const char *folder, const char *file, int64_t size) {
 }
 
 static int make_folder(void **state) {
-    char *folder = strdup(TOOL_FOLDER);
-    assert_non_null(folder);
-    tool_folder(folder);
+    const char *folder = tool_new_state(state);
     make_model(folder, "model.onnx", 16);
     make_model(folder, "other.onnx", 17);
-    *state = folder;
     return 0;
-}
-
-static int remove_folder(void **state) {
-    tool_remove(*state);
-    free(*state);
-    return 0;
-}
-
-static tool_result run(const char *folder, int status, const char *const *arguments) {
-    tool_result r = tool_run(folder, arguments);
-    tool_expect(&r, status);
-    return r;
 }
 
 /* Writes a tune file for model.onnx and TARGET: its first line, then these. */
 static void write_choices(const char *folder, const char *file, const char *lines) {
-    tool_result r =
-        run(folder, 0, ARGS("-q", "model.onnx", "-o", "plain.c", "--target", TARGET, "--verify=none"));
+    tool_result r = tool_run_to(
+        folder, 0, ARGS("-q", "model.onnx", "-o", "plain.c", "--target", TARGET, "--verify=none"));
     tool_free(&r);
     char *source = tool_read(folder, "plain.c", NULL), text[4096];
     assert_non_null(source);
@@ -107,9 +92,9 @@ static void expect_same_row(const char *a, const char *b, const char *kernel) {
 
 static void a_choice_changes_its_kernel_alone(void **state) {
     write_choices(*state, "t", STEM " 5x1 1.25\n");
-    tool_result plain = run(*state, 0, ARGS("model.onnx", "--target", TARGET, "--report"));
+    tool_result plain = tool_run_to(*state, 0, ARGS("model.onnx", "--target", TARGET, "--report"));
     tool_result tuned =
-        run(*state, 0, ARGS("model.onnx", "--target", TARGET, "--report", "-v", "--tune-file", "t"));
+        tool_run_to(*state, 0, ARGS("model.onnx", "--target", TARGET, "--report", "-v", "--tune-file", "t"));
     expect_row(plain.out, STEM, " 6x16 ");
     expect_row(tuned.out, STEM, " 5x8 ");
     expect_same_row(plain.out, tuned.out, BODY);
@@ -132,7 +117,7 @@ static void every_kind_of_choice_can_be_made_and_verifies(void **state) {
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         write_choices(*state, "t", cases[i].line);
         tool_result r =
-            run(*state, 0, ARGS("model.onnx", "--target", TARGET, "--report", "--tune-file", "t"));
+            tool_run_to(*state, 0, ARGS("model.onnx", "--target", TARGET, "--report", "--tune-file", "t"));
         expect_row(r.out, cases[i].kernel, cases[i].tile);
         tool_expect_text(r.out, "PASSED by tcc");
         tool_free(&r);
@@ -140,7 +125,7 @@ static void every_kind_of_choice_can_be_made_and_verifies(void **state) {
 }
 
 static char *generate(const char *folder, const char *file, const char *tune_file) {
-    tool_result r = run(
+    tool_result r = tool_run_to(
         folder, 0,
         ARGS("-q", "model.onnx", "-o", file, "--name", "m", "--target", TARGET, "--tune-file", tune_file));
     tool_free(&r);
@@ -222,7 +207,7 @@ static void every_candidate_verifies_and_the_first_differ(void **state) {
 /* ---- errors ---- */
 
 static void expect_error(const char *folder, int status, const char *says, const char *const *arguments) {
-    tool_result r = run(folder, status, arguments);
+    tool_result r = tool_run_to(folder, status, arguments);
     assert_int_equal(tool_lines(r.err), 1);
     tool_expect_text(r.err, says);
     assert_string_equal(r.out, "");
@@ -301,7 +286,8 @@ static void impossible_command_lines_are_refused(void **state) {
 /* ---- measuring ---- */
 
 static void what_was_measured_reads_back_to_the_same_code(void **state) {
-    tool_result r = run(*state, 0, ARGS("model.onnx", "-o", "tuned.c", "--tune=2", "--tune-file", "kept"));
+    tool_result r =
+        tool_run_to(*state, 0, ARGS("model.onnx", "-o", "tuned.c", "--tune=2", "--tune-file", "kept"));
     tool_expect_text(r.err, "note: model.onnx: tuning: ");
     tool_free(&r);
     char *kept = tool_read(*state, "kept", NULL), *first = tool_read(*state, "tuned.c", NULL);
@@ -311,7 +297,7 @@ static void what_was_measured_reads_back_to_the_same_code(void **state) {
     const char *stem = strstr(kept, "\n" STEM " "), *body = strstr(kept, "\n" BODY " "),
                *expand = strstr(kept, "\n" EXPAND " ");
     assert_true(stem && body && expand && stem < body && body < expand);
-    r = run(*state, 0, ARGS("model.onnx", "-o", "tuned.c", "--tune-file", "kept"));
+    r = tool_run_to(*state, 0, ARGS("model.onnx", "-o", "tuned.c", "--tune-file", "kept"));
     tool_free(&r);
     char *again = tool_read(*state, "tuned.c", NULL);
     assert_string_equal(first, again);
@@ -321,7 +307,7 @@ static void what_was_measured_reads_back_to_the_same_code(void **state) {
 }
 
 static void without_a_file_the_choices_are_not_kept(void **state) {
-    tool_result r = run(*state, 0, ARGS("model.onnx", "-o", "lost.c", "--tune=1"));
+    tool_result r = tool_run_to(*state, 0, ARGS("model.onnx", "-o", "lost.c", "--tune=1"));
     tool_expect_text(r.err, "not kept: --tune-file FILE keeps them");
     tool_free(&r);
     char *source = tool_read(*state, "lost.c", NULL);
@@ -359,5 +345,5 @@ int main(void) {
         cmocka_unit_test(without_a_file_the_choices_are_not_kept),
         cmocka_unit_test(without_a_compiler_or_machine_nothing_is_tuned),
     };
-    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+    return cmocka_run_group_tests(tests, make_folder, tool_remove_state);
 }

@@ -159,4 +159,27 @@ static inline void tool_remove(const char *folder) {
     rmdir(folder);
 }
 
+/* ---- a folder for the tests of a program, as cmocka's *state ---- */
+
+static inline char *tool_new_state(void **state) {
+    char *folder = strdup(TOOL_FOLDER);
+    assert_non_null(folder);
+    tool_folder(folder);
+    *state = folder;
+    return folder;
+}
+
+static inline int tool_remove_state(void **state) {
+    tool_remove(*state);
+    free(*state);
+    return 0;
+}
+
+/* Runs, expects the status, and hands the result on. */
+static inline tool_result tool_run_to(const char *folder, int status, const char *const *arguments) {
+    tool_result r = tool_run(folder, arguments);
+    tool_expect(&r, status);
+    return r;
+}
+
 #endif
