@@ -35,8 +35,8 @@ static const char *copy(fg_context *ctx, const char *s) {
     return fg_strdup(ctx, s ? s : "");
 }
 
-/* A node that codegen brought (a copy between layouts) is one operator that covers nothing. A node that
- * stands for nodes of which none has its own type was put together from pieces: one operator. */
+/* A node of a kernel that was brought (a copy between layouts) is one operator that covers nothing. A node
+ * that stands for nodes of which none has its own type was put together from pieces: one operator. */
 static int operators_of(const fg_node *n) {
     for (int i = 0; i < n->n_covers; i++)
         if (strcmp(n->covers[i]->op_type, n->op_type) == 0) return n->n_covers;
@@ -82,8 +82,9 @@ static void collect_nodes(fg_context *ctx, const fg_kernel *k, fg_report_kernel 
     for (int i = 0; i < k->n_nodes; i++) most += k->nodes[i]->n_covers;
     const fg_node **nodes = FG_ARRAY(ctx, most, const fg_node *);
     r->nodes = FG_ARRAY(ctx, most, const char *);
+    const bool own = fg_kernel_is_own(k);
     for (int i = 0; i < k->n_nodes; i++) {
-        r->operators += operators_of(k->nodes[i]);
+        if (own || k->nodes[i]->n_covers > 0) r->operators += operators_of(k->nodes[i]);
         for (int j = 0; j < k->nodes[i]->n_covers; j++) {
             const fg_node *node = k->nodes[i]->covers[j];
             if (listed(nodes, r->n_nodes, node)) continue;

@@ -61,14 +61,24 @@ static bool is_free(const fg_node *n) {
     return fg_is_one_of(n, "Identity Dropout Constant");
 }
 
+bool fg_kernel_is_own(const fg_kernel *k) {
+    for (int i = 0; i < k->n_nodes; i++) {
+        if (k->nodes[i]->n_covers > 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
 int64_t fg_kernel_bytes_unfused(const fg_kernel *k) {
+    const bool own = fg_kernel_is_own(k);
     int64_t bytes = 0;
     for (int i = 0; i < k->n_nodes; i++) {
         const fg_node *n = k->nodes[i];
         for (int c = 0; c < n->n_covers; c++) {
             bytes += is_free(n->covers[c]) ? 0 : node_bytes(n->covers[c]);
         }
-        if (n->n_covers == 0) {
+        if (n->n_covers == 0 && own) {
             bytes += node_bytes(n);
         }
     }

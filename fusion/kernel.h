@@ -113,6 +113,10 @@ fg_value *fg_kernel_source(const fg_kernel *k, fg_value *v);
 int64_t fg_kernel_bytes(const fg_kernel *k);
 int64_t fg_kernel_bytes_unfused(const fg_kernel *k);
 
+/* No node as read stands behind it (a copy between layouts): it counts by its own nodes. Beside nodes that
+ * stand for others, those that do not count for nothing. */
+bool fg_kernel_is_own(const fg_kernel *k);
+
 void fg_partition_dump(const fg_partition *p, fg_text *out);
 
 #endif
