@@ -28,6 +28,7 @@ bool fg_convolution_is_depthwise(
     const fg_convolution *c); /* one input channel per group, as many outputs as inputs */
 bool fg_convolution_is_pointwise(const fg_convolution *c); /* 1x1, stride 1, no padding, one group */
 
+/* Element of the weights, of the bias (0 without one), as the product uses it: Gemm's factors are in it. */
 float fg_convolution_weight(const fg_convolution *c, int64_t oc, int64_t ic, int64_t ky, int64_t kx);
 float fg_convolution_bias(const fg_convolution *c, int64_t oc);
 

@@ -82,6 +82,8 @@ void fg_want_border(fg_planner *p, fg_value *v, int dim, int64_t before, int64_t
 
 /* ---- facts (in emit) ---- */
 
+/* Where v lies; its strides; elements of zeros in front of and behind it along dim, as far as a border was
+ * granted. */
 const fg_slot *fg_slot_of(const fg_emit *e, const fg_value *v);
 const fg_layout *fg_layout_of(const fg_emit *e, const fg_value *v);
 int64_t fg_border_before(const fg_emit *e, const fg_value *v, int dim);

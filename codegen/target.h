@@ -71,7 +71,8 @@ double fg_target_roofline_ms(const fg_target *t, int64_t flops, int64_t bytes);
  * The result of "host" is the named target that the CPU's features allow. */
 const fg_target *fg_target_load(fg_context *ctx, const char *name);
 
+/* The embedded targets' names, sorted; NULL beyond the last. */
 int fg_target_count(void);
-const char *fg_target_name_at(int i); /* sorted by name */
+const char *fg_target_name_at(int i);
 
 #endif

@@ -27,6 +27,7 @@
 
 typedef struct fg_template fg_template; /* parameters for one rendering; lives in the context */
 
+/* Writes what stands in place of a hook's line; arguments: the rest of that line after substitution. */
 typedef void fg_hook_fn(void *user, const char *arguments, fg_text *out);
 
 fg_template *fg_template_new(fg_context *ctx);

@@ -43,6 +43,7 @@ typedef struct fg_pick {
     int rank;
 } fg_pick;
 
+/* What the module's options ask of kernel k: its line of the tune file, else their candidate. */
 fg_pick fg_pick_of(const struct fg_module *m, const struct fg_kernel *k);
 
 /* The tile at the beginning of pick->text, or by rank. */

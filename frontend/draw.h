@@ -23,7 +23,9 @@ bool fg_draws(const fg_node *n);
 /* Fixes the key, as an attribute, whatever becomes of names later; for inference. */
 void fg_draw_set_key(fg_context *ctx, fg_node *n);
 
+/* The key that fg_draw_set_key fixed, else what it would be. */
 uint64_t fg_draw_key(const fg_node *n);
+/* Draw i under a key, any i in any order: 64 bits; uniform in [0, 1); normal of mean 0 and variance 1. */
 uint64_t fg_draw_bits(uint64_t key, uint64_t i);
 double fg_draw_uniform(uint64_t key, uint64_t i);
 double fg_draw_normal(uint64_t key, uint64_t i);

@@ -16,7 +16,7 @@ int64_t fg_node_work(const fg_node *n);
 
 /* Adds the work of n to *spent and raises FG_UNSUPPORTED beyond limits->work. */
 void fg_spend_work(fg_graph *g, const fg_node *n, int64_t *spent);
-
+/* The same for work that is known. */
 void fg_spend(fg_graph *g, int64_t work, int64_t *spent);
 
 #endif

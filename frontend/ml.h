@@ -10,6 +10,7 @@ typedef struct fg_floats {
     const float *at;
 } fg_floats;
 
+/* n = 0 if the attribute is absent; points into it. */
 fg_floats fg_floats_of(const fg_node *n, const char *attr);
 /* The same, and must have `count` entries. */
 fg_floats fg_need_floats(fg_context *ctx, const fg_node *n, const char *attr, int64_t count);

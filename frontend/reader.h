@@ -95,6 +95,8 @@ void fg_charge(fg_reader *r, size_t units);
 
 /* ---- inline.c ---- */
 
+/* The model's local functions by domain, name and overload; the one that a node calls, NULL: it is no call.
+ */
 void fg_collect_functions(fg_reader *r);
 const Onnx__FunctionProto *fg_find_function(const fg_reader *r, const Onnx__NodeProto *node);
 /* Puts the body of f in the place of the node. call: the node's name, type and attributes; not part of a

@@ -52,6 +52,7 @@ typedef enum fg_operand_form {
     FG_OPERAND_OTHER
 } fg_operand_form;
 
+/* How v lies against a result of shape s whose channels are where `channels` says. */
 fg_operand_form fg_operand_form_of(const fg_value *v, const fg_shape *s, fg_channels channels);
 
 /* Questions that other files of fusion ask too. */

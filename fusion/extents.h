@@ -1,3 +1,4 @@
+/* Extents that depend on data, in code: buffers of the bounds, and nodes that compute what is true. */
 #ifndef FG_FUSION_EXTENTS_H
 #define FG_FUSION_EXTENTS_H
 

@@ -47,6 +47,7 @@ void fg_rw_finish(fg_rewriter *rw); /* drops dead nodes, sorts covers, links and
 void fg_rw_push(fg_rewriter *rw, fg_node *n); /* looks at it again; NULL and dead nodes are ignored */
 fg_node *fg_rw_pop(fg_rewriter *rw);          /* NULL when there is nothing left */
 
+/* Nodes that were replaced are dead until fg_rw_finish drops them. How often v is read. */
 bool fg_rw_dead(const fg_node *n);
 int fg_rw_use_count(const fg_rewriter *rw, const fg_value *v);
 /* The node that reads v once, if nobody else does and the graph does not return it; else NULL. */
