@@ -5,6 +5,7 @@
 
 #include "codegen/planner.h"
 #include "frontend/frontend.h"
+#include "fusion/rewrite.h"
 
 #define MAX_VIEWS 4
 
@@ -49,13 +50,7 @@ static int32_t *rows_of(const fg_planner *p, const fg_node *n) {
 /* Where each row goes; NULL: they are not all taken once. */
 static int32_t *inverse(const fg_planner *p, const int32_t *at, int64_t count, int64_t rows) {
     int32_t *to = FG_ARRAY(p->ctx, rows, int32_t);
-    if (count != rows) return NULL;
-    for (int64_t i = 0; i < rows; i++) to[i] = -1;
-    for (int64_t i = 0; i < count; i++) {
-        if (to[at[i]] >= 0) return NULL;
-        to[at[i]] = (int32_t)i;
-    }
-    return to;
+    return count == rows && fg_rw_row_places(at, rows, to) ? to : NULL;
 }
 
 static bool has_rows(const fg_planner *p, const fg_value *v, int64_t run) {
