@@ -73,6 +73,14 @@ static void provenance(fg_planner *p, fg_text *out) {
     fg_text_add(out, " */\n");
 }
 
+/* Frees what it is given. */
+static char *wrapped(fg_context *ctx, fg_text *text) {
+    fg_text lines = fg_text_new(ctx);
+    fg_wrap(text->data, &lines);
+    fg_text_free(text);
+    return lines.data;
+}
+
 /* ---- header ---- */
 
 static void interface_macros(fg_planner *p, const char *P, const char *const *names, fg_value **v, int n,
@@ -167,6 +175,10 @@ static void usage_example(fg_planner *p, const char *P, const char *const *in, c
                        " *     static unsigned char arena[%s_ARENA_BYTES + 1] "
                        "__attribute__((aligned(%s_ARENA_ALIGN)));\n",
                        P, P);
+    if (o->weights == FG_WEIGHTS_BLOB)
+        fg_text_printf(
+            out, " *     extern const unsigned char weights[%s_WEIGHTS_BYTES]; (the bytes of %s.weights)\n",
+            P, o->file_stem);
     fg_text_add(out, " *\n *     int main(void) {\n");
     fg_text_printf(out, " *         %s_inputs in = {%s};\n", x, numbered(p->ctx, "in", g->n_inputs));
     fg_text_printf(out, " *         %s_outputs out = {%s};\n", x, numbered(p->ctx, "out", g->n_outputs));
@@ -175,10 +187,19 @@ static void usage_example(fg_planner *p, const char *P, const char *const *in, c
                    o->threads > 1 ? ", 0" : "");
     fg_text_add(out, " *\n * Inputs and outputs are row-major as in ONNX, need only their element's "
                      "alignment and must not overlap.\n");
-    fg_text_add(out, " * The function keeps no state: calls with different arenas may run at the same time. "
-                     "It returns 0, or a negative\n"
-                     " * number if a pointer is null (-1), the arena is not aligned (-2) or a shape operand "
-                     "contradicts the shapes in this header (-4).\n");
+    if (o->weights == FG_WEIGHTS_BLOB)
+        fg_text_printf(
+            out, " * The weights are only read; they start at a multiple of %s_ARENA_ALIGN bytes.\n", P);
+    fg_text_add(out, o->static_arena
+                         ? " * The memory that it works in is static: one call at a time.\n"
+                         : " * The function keeps no state: calls with different arenas may run at the "
+                           "same time.\n");
+    fg_text checks = fg_text_new(p->ctx);
+    fg_operand_checks(p, &checks);
+    fg_text_printf(out, " * It returns 0, or a negative number if a pointer is null (-1)%s%s.\n",
+                   o->static_arena ? "" : " or the arena is not aligned (-2)",
+                   checks.length ? " or a shape operand contradicts the shapes in this header (-4)" : "");
+    fg_text_free(&checks);
     failure_comment(p, out);
     fg_text_add(out, " */\n");
 }
@@ -194,8 +215,9 @@ static void make_header(fg_planner *p, const char *const *in, const char *const 
                    P, P, m->options.threads_pool ? "#include <pthread.h>\n#include <sched.h>\n" : "");
     fg_text_printf(&t, "#define %s_ARENA_BYTES %lld /* activations and scratch */\n", P,
                    (long long)m->arena_bytes);
-    fg_text_printf(&t, "#define %s_ARENA_ALIGN %d\n", P, m->arena_align);
+    fg_text_printf(&t, "#define %s_ARENA_ALIGN %d /* bytes */\n", P, m->arena_align);
     fg_text_printf(&t, "#define %s_WEIGHTS_BYTES %lld\n", P, (long long)m->weights_bytes);
+    fg_text_add(&t, "\n/* Elements and shapes of the tensors, in row-major order as in ONNX. */\n");
     interface_macros(p, P, in, p->graph->inputs, p->graph->n_inputs, &t);
     interface_macros(p, P, outs, p->graph->outputs, p->graph->n_outputs, &t);
     fg_text_add(&t, "\n");
@@ -205,7 +227,7 @@ static void make_header(fg_planner *p, const char *const *in, const char *const 
     usage_example(p, P, in, outs, &t);
     fg_text_printf(&t, "int %s_run(%s);\n\n", m->options.prefix, run_parameters(p));
     fg_text_add(&t, "#ifdef __cplusplus\n}\n#endif\n\n#endif\n");
-    m->header = t.data;
+    m->header = wrapped(p->ctx, &t);
 }
 
 /* ---- source ---- */
@@ -257,6 +279,14 @@ static void call_kernels(const fg_planner *p, fg_text *out) {
     if (m->n_kernels == 0) fg_text_add(out, "    (void)c;\n");
 }
 
+static void check_pointers(const char *member, int n, fg_text *out) {
+    if (n > 1)
+        fg_text_printf(out, "    for (int i = 0; i < %d; i++)\n        if (!call.%s[i]) return -1;\n", n,
+                       member);
+    else if (n == 1)
+        fg_text_printf(out, "    if (!call.%s[0]) return -1;\n", member);
+}
+
 static void run_function(fg_planner *p, fg_text *out) {
     const fg_module *m = p->m;
     const char *x = m->options.prefix;
@@ -267,17 +297,13 @@ static void run_function(fg_planner *p, fg_text *out) {
                        "static union {\n    unsigned char bytes[%lld];\n    double align;\n} %s_arena "
                        "FG_ALIGNED(%d);\n\n",
                        (long long)(m->arena_bytes ? m->arena_bytes : 1), x, m->arena_align);
-    fg_text_printf(out, "int %s_run(%s) {\n    fg_call call;\n    const fg_call *c = &call;\n", x,
+    fg_text_printf(out, "int %s_run(%s)\n{\n    fg_call call;\n    const fg_call *c = &call;\n", x,
                    run_parameters(p));
     const char *arena = m->options.static_arena ? fg_format(p->ctx, "%s_arena.bytes", x) : "arena";
     fg_text_add(out, "    if (!in || !out) return -1;\n    call.in = (const void *const *)(const void "
                      "*)in;\n    call.out = (void *const *)(const void *)out;\n");
-    if (g->n_inputs)
-        fg_text_printf(out, "    for (int i = 0; i < %d; i++)\n        if (!call.in[i]) return -1;\n",
-                       g->n_inputs);
-    if (g->n_outputs)
-        fg_text_printf(out, "    for (int i = 0; i < %d; i++)\n        if (!call.out[i]) return -1;\n",
-                       g->n_outputs);
+    check_pointers("in", g->n_inputs, out);
+    check_pointers("out", g->n_outputs, out);
     if (!m->options.static_arena && m->arena_bytes)
         fg_text_printf(out, "    if (!arena) return -1;\n    if ((uintptr_t)arena %% %d != 0) return -2;\n",
                        m->arena_align);
@@ -331,6 +357,20 @@ static const char *const alignment =
     "\n#ifndef FG_ALIGNED\n#if defined(__GNUC__) && !defined(__TINYC__)\n#define FG_ALIGNED(n) "
     "__attribute__((aligned(n)))\n#else\n#define FG_ALIGNED(n)\n#endif\n#endif\n";
 
+/* What stands where, and what each kernel costs. */
+static void contents(const fg_module *m, fg_text *out) {
+    const char *x = m->options.prefix;
+    fg_text_printf(
+        out,
+        "\n/* Contents: words that the kernels are written in, for each kind of processor; the kernels, in "
+        "the order in\n * which %s_run calls them; %s_run%s.\n *\n *      MFLOP   kB moved  kernel\n",
+        x, x, m->options.weights == FG_WEIGHTS_BLOB || m->weights_bytes == 0 ? "" : "; the weights");
+    for (int i = 0; i < m->n_kernels; i++)
+        fg_text_printf(out, " * %10.3f %10.1f  %s_%s\n", 2e-6 * (double)m->kernels[i].kernel->macs,
+                       1e-3 * (double)m->kernels[i].bytes, x, m->kernels[i].symbol);
+    fg_text_add(out, " */\n");
+}
+
 static void make_source(fg_planner *p, char *const *bodies) {
     fg_module *m = p->m;
     const char *x = m->options.prefix;
@@ -343,11 +383,13 @@ static void make_source(fg_planner *p, char *const *bodies) {
     parallel_text(p, "parallel", &k);
     run_function(p, &k);
     provenance(p, &t);
+    contents(m, &t);
     fg_text_printf(&t, "#include \"%s.h\"\n\n#include <stddef.h>\n#include <string.h>\n",
                    m->options.file_stem);
-    fg_text_add(&t, alignment);
     m->uses_libm = fg_prelude_uses_libm(p->ctx, m->target, fg_target_lanes(m->target), k.data);
     fg_prelude_emit(&t, m->target, fg_target_lanes(m->target), k.data);
+    if (strstr(k.data, "FG_ALIGNED(") || m->options.static_arena || m->options.weights == FG_WEIGHTS_INLINE)
+        fg_text_add(&t, alignment);
     fg_text_add(&t, "\n/* What a kernel is handed: the user's tensors, the arena, the weights; part of parts "
                     "for threads. */\n"
                     "typedef struct fg_call {\n    const void *const *in;\n    void *const *out;\n    "
@@ -358,7 +400,7 @@ static void make_source(fg_planner *p, char *const *bodies) {
     weights_declaration(p, &t);
     fg_text_add(&t, k.data);
     if (m->options.weights == FG_WEIGHTS_INCBIN && m->weights_bytes) fg_incbin(p, &t);
-    m->source = t.data;
+    m->source = wrapped(p->ctx, &t);
     fg_text_free(&k);
 }
 

@@ -423,12 +423,13 @@ static prelude prepare(fg_context *ctx, const fg_target *target, int lanes, cons
     return p;
 }
 
-static void emit_head(const prelude *p, fg_text *out) {
-    fg_text_printf(out, "#define FG_VL %d /* lanes of a vector */\n", p->lanes);
+static void emit_head(const prelude *p, const char *body, fg_text *out) {
     if (p->stdint) fg_text_add(out, "#include <stdint.h>\n");
     if (p->libm) fg_text_add(out, "#include <math.h>\n");
+    if (p->lanes > 1 || strstr(body, "FG_VL"))
+        fg_text_printf(out, "\n#define FG_VL %d /* lanes of a vector */\n", p->lanes);
     fg_text_add(out,
-                "#ifdef FG_EXTERNAL_KERNELS /* so that a verifier can call them one by one */\n"
+                "\n#ifdef FG_EXTERNAL_KERNELS /* so that a verifier can call them one by one */\n"
                 "#define FG_KERNEL\n"
                 "#elif defined(__GNUC__) && __GNUC__ >= 8 && !defined(__clang__)\n"
                 "/* Neither inlined nor looked into by callers: gcc 12 drops calls of kernels whose results "
@@ -440,12 +441,12 @@ static void emit_head(const prelude *p, fg_text *out) {
                 "#else\n"
                 "#define FG_KERNEL static\n"
                 "#endif\n"
-                "#if defined(__GNUC__) && !defined(__TINYC__)\n"
+                "\n#if defined(__GNUC__) && !defined(__TINYC__)\n"
                 "#define FG_INLINE static inline __attribute__((always_inline, unused))\n"
                 "#pragma GCC diagnostic ignored \"-Wpsabi\" /* vectors are never passed between files */\n"
                 "#else\n"
                 "#define FG_INLINE static inline\n"
-                "#endif\n");
+                "#endif\n\n");
 }
 
 /* gcc contracts a * b + c only under -std=gnu*, clang within one expression. */
@@ -462,7 +463,7 @@ static void emit_selection(const prelude *p, fg_text *out) {
         if (p->dialects[d])
             fg_text_printf(out, "#elif %s\n#define %s 1\n%s", dialect_facts[d].condition,
                            dialect_facts[d].macro, dialect_facts[d].include);
-    fg_text_printf(out, "#else\n#define FG_GNU 1\n%s#endif\n", contraction);
+    fg_text_printf(out, "#else\n#define FG_GNU 1\n%s#endif\n\n", contraction);
 }
 
 /* At -O0 some intrinsics of gcc are macros that convert signs. */
@@ -477,7 +478,7 @@ static void emit_sections(const prelude *p, dialect d, fg_text *out) {
 
 void fg_prelude_emit(fg_text *out, const fg_target *target, int lanes, const char *body) {
     const prelude p = prepare(out->ctx, target, lanes, body);
-    emit_head(&p, out);
+    emit_head(&p, body, out);
     if (lanes > 1) emit_selection(&p, out);
     fg_numbers_emit(p.numbers, lanes, out);
     emit_sections(&p, COMMON, out);

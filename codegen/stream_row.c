@@ -2,6 +2,8 @@
  * templates/stream.c.in spells it out. */
 #include "codegen/stream_row.h"
 
+#include "codegen/escape.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -379,6 +381,31 @@ static const struct {
     [FG_ROW_JOIN] = {"join", emit_join}, [FG_ROW_GATE] = {"", emit_gate},
 };
 
+const char *fg_stream_row_name(const fg_emit *e, int i) {
+    return fg_format(e->ctx, "%s_%s_row_%d", e->m->options.prefix, e->k->name, i);
+}
+
+static const char *operator_text(fg_emit *e, const fg_node *n) {
+    return fg_format(e->ctx, "%s '%s'", fg_escape_c_comment(e->ctx, n->op_type),
+                     fg_escape_c_comment(e->ctx, fg_node_label(n)));
+}
+
+/* The comment above the function of a row. */
+static void describe(fg_emit *e, const fg_stream_stage *t, int i) {
+    fg_text_printf(e->out, "/* Stage %d, row y of image b: %s", i,
+                   t->kind == FG_ROW_COPY ? "copy of the input" : "");
+    if (t->pair) fg_text_printf(e->out, "%s, row by row into ", operator_text(e, t->pair->anchor));
+    if (t->stage) fg_text_printf(e->out, "%s", operator_text(e, t->stage->anchor));
+    for (int j = 0; j < t->n_chain; j++)
+        fg_text_printf(e->out, "%s%s", j || t->stage ? ", " : "", operator_text(e, t->chain[j]));
+    fg_text_printf(e->out, ";\n * %lld channels, %lld rows of %lld pixels", (long long)t->channels,
+                   (long long)t->rows, (long long)t->width);
+    if (t->ring && t->ring < t->rows)
+        fg_text_printf(e->out, ", of which a ring keeps %lld", (long long)t->ring);
+    if (t->tap) fg_text_printf(e->out, "; adds up %s", operator_text(e, t->tap));
+    fg_text_add(e->out, " */\n");
+}
+
 void fg_stream_emit_row(fg_emit *e, const fg_stream *s, int i, const int *room) {
     const fg_stream_stage *stage = &s->stage[i];
     fg_row_stage q = {.e = e, .s = s, .t = stage, .room = room, .blocks = 1};
@@ -388,7 +415,8 @@ void fg_stream_emit_row(fg_emit *e, const fg_stream *s, int i, const int *room) 
     q.padded = (q.ocm + e->lanes - 1) / e->lanes * e->lanes;
     fg_text *body = e->out;
     e->out = e->before;
-    fg_line(e, "static void fg_row_%d_%d(const fg_call *c, int b, int y) {", e->k->index, i);
+    describe(e, stage, i);
+    fg_line(e, "static void %s(const fg_call *c, int b, int y) {", fg_stream_row_name(e, i));
     fg_template *t = fg_emit_template(e);
     fg_template_hook(t, "operands", hook_operands, &q);
     fg_template_hook(t, "results", hook_results, &q);

@@ -52,7 +52,11 @@ const char *fg_template_source(const char *file_name);
 void fg_indent(const char *source, fg_text *out);
 
 /* Appends functions, or the body of one, without terms times zero, factors of one and blocks without purpose;
- * to be indented afterwards. `single_turns`: without loops of one turn either. */
-void fg_tidy(const char *source, bool single_turns, fg_text *out);
+ * to be indented afterwards. `thorough`: also without loops of one turn and factors behind sums, which gcc
+ * compiles differently. */
+void fg_tidy(const char *source, bool thorough, fg_text *out);
+
+/* Appends indented text with lines of at most 120 columns where they can be broken. */
+void fg_wrap(const char *source, fg_text *out);
 
 #endif

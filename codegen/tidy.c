@@ -30,6 +30,7 @@ typedef struct tidier {
     token *t;
     int n, capacity;
     int64_t looks;
+    bool thorough;
 } tidier;
 
 /* ---- tokens ---- */
@@ -307,7 +308,8 @@ static bool fold_zero(tidier *d, int i) {
 
 static bool fold_one(tidier *d, int i) {
     const int p = prev(d, i), n = next(d, i);
-    if ((is_binary(d, p, "*") || is(d, p, "/")) && !IS_ONE_OF(d, n, "(", "[", ".", "->")) {
+    if ((is_binary(d, p, "*") || is(d, p, "/")) && (d->thorough || !is(d, prev(d, p), ")")) &&
+        !IS_ONE_OF(d, n, "(", "[", ".", "->")) {
         drop_range(d, p, i);
         return true;
     }
@@ -623,12 +625,12 @@ static void place_braces(tidier *d) {
     }
 }
 
-void fg_tidy(const char *source, bool single_turns, fg_text *out) {
-    tidier d = {.ctx = out->ctx};
+void fg_tidy(const char *source, bool thorough, fg_text *out) {
+    tidier d = {.ctx = out->ctx, .thorough = thorough};
     if (read_tokens(&d, source) && match_brackets(&d)) {
         fold(&d);
         drop_zeros(&d);
-        if (single_turns) drop_single_turns(&d);
+        if (thorough) drop_single_turns(&d);
         fold(&d);
         drop_unused(&d);
         d.looks = 0;

@@ -15,8 +15,10 @@ extern "C" {
 #endif
 
 #define HEAD_X86_64_ARENA_BYTES 9280 /* activations and scratch */
-#define HEAD_X86_64_ARENA_ALIGN 64
+#define HEAD_X86_64_ARENA_ALIGN 64 /* bytes */
 #define HEAD_X86_64_WEIGHTS_BYTES 4656
+
+/* Elements and shapes of the tensors, in row-major order as in ONNX. */
 #define HEAD_X86_64_X_COUNT 1080
 #define HEAD_X86_64_X_SHAPE {2, 3, 12, 15} /* float */
 #define HEAD_X86_64_Y_COUNT 20
@@ -44,8 +46,8 @@ typedef struct {
  *     }
  *
  * Inputs and outputs are row-major as in ONNX, need only their element's alignment and must not overlap.
- * The function keeps no state: calls with different arenas may run at the same time. It returns 0, or a negative
- * number if a pointer is null (-1), the arena is not aligned (-2) or a shape operand contradicts the shapes in this header (-4).
+ * The function keeps no state: calls with different arenas may run at the same time.
+ * It returns 0, or a negative number if a pointer is null (-1) or the arena is not aligned (-2).
  */
 int head_x86_64_run(const head_x86_64_inputs *in, const head_x86_64_outputs *out, void *arena);
 

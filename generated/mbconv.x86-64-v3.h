@@ -15,8 +15,10 @@ extern "C" {
 #endif
 
 #define MBCONV_X86_64_V3_ARENA_BYTES 8384 /* activations and scratch */
-#define MBCONV_X86_64_V3_ARENA_ALIGN 64
+#define MBCONV_X86_64_V3_ARENA_ALIGN 64 /* bytes */
 #define MBCONV_X86_64_V3_WEIGHTS_BYTES 5952
+
+/* Elements and shapes of the tensors, in row-major order as in ONNX. */
 #define MBCONV_X86_64_V3_X_COUNT 780
 #define MBCONV_X86_64_V3_X_SHAPE {1, 6, 13, 10} /* float */
 #define MBCONV_X86_64_V3_Y_COUNT 315
@@ -35,7 +37,8 @@ typedef struct {
  *     #include "mbconv.x86-64-v3.h"
  *     static float in0[MBCONV_X86_64_V3_X_COUNT];
  *     static float out0[MBCONV_X86_64_V3_Y_COUNT];
- *     static unsigned char arena[MBCONV_X86_64_V3_ARENA_BYTES + 1] __attribute__((aligned(MBCONV_X86_64_V3_ARENA_ALIGN)));
+ *     static unsigned char arena[MBCONV_X86_64_V3_ARENA_BYTES + 1]
+ * __attribute__((aligned(MBCONV_X86_64_V3_ARENA_ALIGN)));
  *
  *     int main(void) {
  *         mbconv_x86_64_v3_inputs in = {in0};
@@ -44,8 +47,8 @@ typedef struct {
  *     }
  *
  * Inputs and outputs are row-major as in ONNX, need only their element's alignment and must not overlap.
- * The function keeps no state: calls with different arenas may run at the same time. It returns 0, or a negative
- * number if a pointer is null (-1), the arena is not aligned (-2) or a shape operand contradicts the shapes in this header (-4).
+ * The function keeps no state: calls with different arenas may run at the same time.
+ * It returns 0, or a negative number if a pointer is null (-1) or the arena is not aligned (-2).
  */
 int mbconv_x86_64_v3_run(const mbconv_x86_64_v3_inputs *in, const mbconv_x86_64_v3_outputs *out, void *arena);
 

@@ -5,20 +5,25 @@
  *   options  --name mbconv_x86_64_v4 --target x86-64-v4 --weights inline --arena caller
  *   target   x86-64-v4
  */
+
+/* Contents: words that the kernels are written in, for each kind of processor; the kernels, in the order in
+ * which mbconv_x86_64_v4_run calls them; mbconv_x86_64_v4_run; the weights.
+ *
+ *      MFLOP   kB moved  kernel
+ *      0.000        6.2  mbconv_x86_64_v4_channels_last_in_0
+ *      0.066       10.2  mbconv_x86_64_v4_depthwise_expand_depthwise_5x5_silu
+ *      0.000        2.3  mbconv_x86_64_v4_excite_gate
+ *      0.013        5.5  mbconv_x86_64_v4_project
+ *      0.000        2.5  mbconv_x86_64_v4_row_major_out_0
+ */
 #include "mbconv.x86-64-v4.h"
 
 #include <stddef.h>
 #include <string.h>
-
-#ifndef FG_ALIGNED
-#if defined(__GNUC__) && !defined(__TINYC__)
-#define FG_ALIGNED(n) __attribute__((aligned(n)))
-#else
-#define FG_ALIGNED(n)
-#endif
-#endif
-#define FG_VL 16 /* lanes of a vector */
 #include <stdint.h>
+
+#define FG_VL 16 /* lanes of a vector */
+
 #ifdef FG_EXTERNAL_KERNELS /* so that a verifier can call them one by one */
 #define FG_KERNEL
 #elif defined(__GNUC__) && __GNUC__ >= 8 && !defined(__clang__)
@@ -29,12 +34,14 @@
 #else
 #define FG_KERNEL static
 #endif
+
 #if defined(__GNUC__) && !defined(__TINYC__)
 #define FG_INLINE static inline __attribute__((always_inline, unused))
 #pragma GCC diagnostic ignored "-Wpsabi" /* vectors are never passed between files */
 #else
 #define FG_INLINE static inline
 #endif
+
 #if defined(FG_FORCE_LANES) || defined(__TINYC__) || !defined(__GNUC__)
 #define FG_LANES 1
 #elif defined(__AVX512F__)
@@ -48,6 +55,7 @@
 #pragma GCC optimize("fp-contract=fast")
 #endif
 #endif
+
 typedef union fg_bits { float f; uint32_t u; } fg_bits;
 #define fgs_set1_f32(s) (s)
 #if defined(__FP_FAST_FMAF) && !defined(__clang__) && !defined(__TINYC__)
@@ -121,7 +129,8 @@ FG_INLINE float fgs_sigmoid_f32(float x)
     return fgs_gate_f32(fgs_min_f32(fgs_max_f32(x, fgs_set1_f32(-87.0f)), fgs_set1_f32(87.0f)));
 }
 
-/* x / (1 + e^-x) within 5 ulp from -5 on; below, where the result is smaller than 0.034, within 24 (AVX-512; 5 else); below -87 it stays at
+/* x / (1 + e^-x) within 5 ulp from -5 on; below, where the result is smaller than 0.034, within 24 (AVX-512; 5 else);
+ * below -87 it stays at
  * -1.4e-36. */
 FG_INLINE float fgs_silu_f32(float x)
 {
@@ -138,7 +147,8 @@ typedef float fg_v_in_memory __attribute__((vector_size(FG_VL * 4), aligned(4), 
 FG_INLINE fg_v fg_zero(void) { return (fg_v){0}; }
 FG_INLINE fg_v fg_set1(float s) { return (fg_v)_mm512_set1_ps(s); }
 FG_INLINE fg_v fg_load(const float *p) { return *(const fg_v_in_memory *)(const void *)p; }
-/* Loads what several multiply-adds use, into a register: gcc, tuning for some processors, would make it a memory operand of each of
+/* Loads what several multiply-adds use, into a register: gcc, tuning for some processors, would make it a memory
+ * operand of each of
  * them, and the loads would take as long as the arithmetic. */
 FG_INLINE fg_v fg_fetch(const float *p)
 {
@@ -221,8 +231,10 @@ static const float fg_powers[32] __attribute__((unused)) = {
     0.404034704f, 0.412881911f, 0.421922833f, 0.431161731f, 0.440602958f, 0.450250894f, 0.460110128f, 0.47018522f,
 };
 
-/* 1 / (1 + e^-x) for -87 <= x <= 87, within 4 ulp from -5 on; below, the rounding of 1 / ln 2 shows: 22 ulp at -87. e^-x = 2^n 2^f with n a
- * multiple of 1/32, so that a quadratic polynomial in f is enough (relative error 5.6e-8); the table of 2^(j/32) is two registers, and scalef takes
+/* 1 / (1 + e^-x) for -87 <= x <= 87, within 4 ulp from -5 on; below, the rounding of 1 / ln 2 shows: 22 ulp at -87.
+ * e^-x = 2^n 2^f with n a
+ * multiple of 1/32, so that a quadratic polynomial in f is enough (relative error 5.6e-8); the table of 2^(j/32) is two
+ * registers, and scalef takes
  * the whole part of n. */
 FG_INLINE fg_v fg_fast_gate(fg_v x)
 {
@@ -249,7 +261,8 @@ FG_INLINE fg_v fg_sigmoid(fg_v x)
     return fg_gate(fg_min(fg_max(x, fg_set1(-87.0f)), fg_set1(87.0f)));
 }
 
-/* x / (1 + e^-x) within 5 ulp from -5 on; below, where the result is smaller than 0.034, within 24 (AVX-512; 5 else); below -87 it stays at
+/* x / (1 + e^-x) within 5 ulp from -5 on; below, where the result is smaller than 0.034, within 24 (AVX-512; 5 else);
+ * below -87 it stays at
  * -1.4e-36. */
 FG_INLINE fg_v fg_silu(fg_v x)
 {
@@ -318,7 +331,8 @@ FG_INLINE fg_v fg_exp_unit(fg_v f)
     return fg_fma(f, p, fg_set1(1.0f));
 }
 
-/* 1 / x by division: with AVX2, rcpps and two steps of Newton take longer (SiLU by llvm-mca, Haswell 21 against 15 cycles,
+/* 1 / x by division: with AVX2, rcpps and two steps of Newton take longer (SiLU by llvm-mca, Haswell 21 against 15
+ * cycles,
  * Zen 3 13.7 against 10.7). */
 FG_INLINE fg_v fg_rcp(fg_v x) { return fg_div(fg_set1(1.0f), x); }
 
@@ -349,7 +363,8 @@ FG_INLINE fg_v fg_sigmoid(fg_v x)
     return fg_gate(fg_min(fg_max(x, fg_set1(-87.0f)), fg_set1(87.0f)));
 }
 
-/* x / (1 + e^-x) within 5 ulp from -5 on; below, where the result is smaller than 0.034, within 24 (AVX-512; 5 else); below -87 it stays at
+/* x / (1 + e^-x) within 5 ulp from -5 on; below, where the result is smaller than 0.034, within 24 (AVX-512; 5 else);
+ * below -87 it stays at
  * -1.4e-36. */
 FG_INLINE fg_v fg_silu(fg_v x)
 {
@@ -424,6 +439,14 @@ FG_LANES2(fg_mul, a * b)
 
 FG_LANES1(fg_sigmoid, fgs_sigmoid_f32(a))
 FG_LANES1(fg_silu, fgs_silu_f32(a))
+#endif
+
+#ifndef FG_ALIGNED
+#if defined(__GNUC__) && !defined(__TINYC__)
+#define FG_ALIGNED(n) __attribute__((aligned(n)))
+#else
+#define FG_ALIGNED(n)
+#endif
 #endif
 
 /* What a kernel is handed: the user's tensors, the arena, the weights; part of parts for threads. */
@@ -580,7 +603,8 @@ FG_KERNEL void mbconv_x86_64_v4_depthwise_expand_depthwise_5x5_silu(const fg_cal
                     const float *wk = wd;
                     for (int ky = 0; ky < 5; ky++) {
                         const float *q = r[ky] + j;
-                        const fg_v w0 = fg_load(wk), w1 = fg_load(wk + 16), w2 = fg_load(wk + 32), w3 = fg_load(wk + 48), w4 = fg_load(wk + 64);
+                        const fg_v w0 = fg_load(wk), w1 = fg_load(wk + 16), w2 = fg_load(wk + 32),
+                            w3 = fg_load(wk + 48), w4 = fg_load(wk + 64);
                         wk += 80;
                         fg_v v;
                         v = fg_load(q); FG_FMA(a0, v, w0);
@@ -624,7 +648,8 @@ FG_KERNEL void mbconv_x86_64_v4_depthwise_expand_depthwise_5x5_silu(const fg_cal
                     const float *wk = wd;
                     for (int ky = 0; ky < 5; ky++) {
                         const float *q = r[ky] + j;
-                        const fg_v w0 = fg_load(wk), w1 = fg_load(wk + 16), w2 = fg_load(wk + 32), w3 = fg_load(wk + 48), w4 = fg_load(wk + 64);
+                        const fg_v w0 = fg_load(wk), w1 = fg_load(wk + 16), w2 = fg_load(wk + 32),
+                            w3 = fg_load(wk + 48), w4 = fg_load(wk + 64);
                         wk += 80;
                         fg_v v;
                         v = fg_load(q); FG_FMA(a0, v, w0);
@@ -662,7 +687,7 @@ FG_KERNEL void mbconv_x86_64_v4_depthwise_expand_depthwise_5x5_silu(const fg_cal
             }
             for (int j = 0; j < 16; j += 16) {
                 const fg_v mean = fg_mul(fg_load(sums + j), fg_set1(1.0f / 35.0f));
-                float *squeezed = tap + b * 20 + (j);
+                float *squeezed = tap + b * 20 + j;
                 fg_store(squeezed, mean);
             }
             {
@@ -902,16 +927,15 @@ FG_KERNEL void mbconv_x86_64_v4_row_major_out_0(const fg_call *c)
     }
 }
 
-int mbconv_x86_64_v4_run(const mbconv_x86_64_v4_inputs *in, const mbconv_x86_64_v4_outputs *out, void *arena) {
+int mbconv_x86_64_v4_run(const mbconv_x86_64_v4_inputs *in, const mbconv_x86_64_v4_outputs *out, void *arena)
+{
     fg_call call;
     const fg_call *c = &call;
     if (!in || !out) return -1;
     call.in = (const void *const *)(const void *)in;
     call.out = (void *const *)(const void *)out;
-    for (int i = 0; i < 1; i++)
-        if (!call.in[i]) return -1;
-    for (int i = 0; i < 1; i++)
-        if (!call.out[i]) return -1;
+    if (!call.in[0]) return -1;
+    if (!call.out[0]) return -1;
     if (!arena) return -1;
     if ((uintptr_t)arena % 64 != 0) return -2;
     call.arena = (unsigned char *)arena;

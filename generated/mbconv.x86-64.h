@@ -15,8 +15,10 @@ extern "C" {
 #endif
 
 #define MBCONV_X86_64_ARENA_BYTES 7296 /* activations and scratch */
-#define MBCONV_X86_64_ARENA_ALIGN 64
+#define MBCONV_X86_64_ARENA_ALIGN 64 /* bytes */
 #define MBCONV_X86_64_WEIGHTS_BYTES 5104
+
+/* Elements and shapes of the tensors, in row-major order as in ONNX. */
 #define MBCONV_X86_64_X_COUNT 780
 #define MBCONV_X86_64_X_SHAPE {1, 6, 13, 10} /* float */
 #define MBCONV_X86_64_Y_COUNT 315
@@ -44,8 +46,8 @@ typedef struct {
  *     }
  *
  * Inputs and outputs are row-major as in ONNX, need only their element's alignment and must not overlap.
- * The function keeps no state: calls with different arenas may run at the same time. It returns 0, or a negative
- * number if a pointer is null (-1), the arena is not aligned (-2) or a shape operand contradicts the shapes in this header (-4).
+ * The function keeps no state: calls with different arenas may run at the same time.
+ * It returns 0, or a negative number if a pointer is null (-1) or the arena is not aligned (-2).
  */
 int mbconv_x86_64_run(const mbconv_x86_64_inputs *in, const mbconv_x86_64_outputs *out, void *arena);
 

@@ -5,20 +5,22 @@
  *   options  --name residual_generic --target generic --weights inline --arena caller
  *   target   generic
  */
+
+/* Contents: words that the kernels are written in, for each kind of processor; the kernels, in the order in
+ * which residual_generic_run calls them; residual_generic_run; the weights.
+ *
+ *      MFLOP   kB moved  kernel
+ *      0.000        4.0  residual_generic_channels_last_in_0
+ *      0.062        6.0  residual_generic_conv1_conv_3x3_silu
+ *      0.087        7.3  residual_generic_conv2_conv_3x3_add_relu
+ *      0.000        5.5  residual_generic_row_major_out_0
+ */
 #include "residual.generic.h"
 
 #include <stddef.h>
 #include <string.h>
-
-#ifndef FG_ALIGNED
-#if defined(__GNUC__) && !defined(__TINYC__)
-#define FG_ALIGNED(n) __attribute__((aligned(n)))
-#else
-#define FG_ALIGNED(n)
-#endif
-#endif
-#define FG_VL 1 /* lanes of a vector */
 #include <stdint.h>
+
 #ifdef FG_EXTERNAL_KERNELS /* so that a verifier can call them one by one */
 #define FG_KERNEL
 #elif defined(__GNUC__) && __GNUC__ >= 8 && !defined(__clang__)
@@ -29,12 +31,14 @@
 #else
 #define FG_KERNEL static
 #endif
+
 #if defined(__GNUC__) && !defined(__TINYC__)
 #define FG_INLINE static inline __attribute__((always_inline, unused))
 #pragma GCC diagnostic ignored "-Wpsabi" /* vectors are never passed between files */
 #else
 #define FG_INLINE static inline
 #endif
+
 typedef union fg_bits { float f; uint32_t u; } fg_bits;
 #if defined(__FP_FAST_FMAF) && !defined(__clang__) && !defined(__TINYC__)
 #define fgs_fma_f32(a, b, c) __builtin_fmaf(a, b, c)
@@ -52,7 +56,8 @@ typedef union fg_bits { float f; uint32_t u; } fg_bits;
 #define FG_KEEP(t) ((void)0)
 #endif
 
-/* 2^(j / 64) / 2, whose exponent is less by what adding (n + 8064) << 17 adds to it for n = 64 m + j; and numbers, in memory since scalars
+/* 2^(j / 64) / 2, whose exponent is less by what adding (n + 8064) << 17 adds to it for n = 64 m + j; and numbers, in
+ * memory since scalars
  * have no registers for them. */
 #if defined(__riscv_flen) && !defined(__TINYC__)
 #define FG_QUARTERS 4 /* of the unit of n */
@@ -61,12 +66,18 @@ typedef union fg_bits { float f; uint32_t u; } fg_bits;
 #endif
 static const struct { uint32_t power[64]; volatile float number[6]; } fgs_sixty_fourths = {
     {
-        0x00000000u, 0xffff64d2u, 0xfffecd87u, 0xfffe3a29u, 0xfffdaac3u, 0xfffd1f62u, 0xfffc980fu, 0xfffc14d5u, 0xfffb95c2u, 0xfffb1adfu,
-        0xfffaa43au, 0xfffa31dcu, 0xfff9c3d3u, 0xfff95a2bu, 0xfff8f4f0u, 0xfff8942du, 0xfff837f0u, 0xfff7e046u, 0xfff78d3au, 0xfff73edau,
-        0xfff6f532u, 0xfff6b051u, 0xfff67043u, 0xfff63516u, 0xfff5fed7u, 0xfff5cd94u, 0xfff5a15bu, 0xfff57a3au, 0xfff5583fu, 0xfff53b79u,
-        0xfff523f6u, 0xfff511c4u, 0xfff504f3u, 0xfff4fd92u, 0xfff4fbafu, 0xfff4ff5bu, 0xfff508a4u, 0xfff5179au, 0xfff52c4du, 0xfff546cdu,
-        0xfff5672au, 0xfff58d75u, 0xfff5b9beu, 0xfff5ec15u, 0xfff6248cu, 0xfff66334u, 0xfff6a81eu, 0xfff6f35bu, 0xfff744fdu, 0xfff79d16u,
-        0xfff7fbb8u, 0xfff860f5u, 0xfff8ccdfu, 0xfff93f89u, 0xfff9b907u, 0xfffa396au, 0xfffac0c7u, 0xfffb4f30u, 0xfffbe4bau, 0xfffc8177u,
+        0x00000000u, 0xffff64d2u, 0xfffecd87u, 0xfffe3a29u, 0xfffdaac3u, 0xfffd1f62u, 0xfffc980fu, 0xfffc14d5u,
+            0xfffb95c2u, 0xfffb1adfu,
+        0xfffaa43au, 0xfffa31dcu, 0xfff9c3d3u, 0xfff95a2bu, 0xfff8f4f0u, 0xfff8942du, 0xfff837f0u, 0xfff7e046u,
+            0xfff78d3au, 0xfff73edau,
+        0xfff6f532u, 0xfff6b051u, 0xfff67043u, 0xfff63516u, 0xfff5fed7u, 0xfff5cd94u, 0xfff5a15bu, 0xfff57a3au,
+            0xfff5583fu, 0xfff53b79u,
+        0xfff523f6u, 0xfff511c4u, 0xfff504f3u, 0xfff4fd92u, 0xfff4fbafu, 0xfff4ff5bu, 0xfff508a4u, 0xfff5179au,
+            0xfff52c4du, 0xfff546cdu,
+        0xfff5672au, 0xfff58d75u, 0xfff5b9beu, 0xfff5ec15u, 0xfff6248cu, 0xfff66334u, 0xfff6a81eu, 0xfff6f35bu,
+            0xfff744fdu, 0xfff79d16u,
+        0xfff7fbb8u, 0xfff860f5u, 0xfff8ccdfu, 0xfff93f89u, 0xfff9b907u, 0xfffa396au, 0xfffac0c7u, 0xfffb4f30u,
+            0xfffbe4bau, 0xfffc8177u,
         0xfffd257du, 0xfffdd0dfu, 0xfffe83b3u, 0xffff3e0cu,
     },
     {-92.3324826f * FG_QUARTERS, 12582912.0f * FG_QUARTERS, 0.0108304247f / FG_QUARTERS, 1.0f, 0.0108337402f, -3.3155381e-6f},
@@ -142,6 +153,14 @@ FG_INLINE fg_v fg_silu(fg_v x)
     return fgs_silu_by(&s, x);
 }
 
+
+#ifndef FG_ALIGNED
+#if defined(__GNUC__) && !defined(__TINYC__)
+#define FG_ALIGNED(n) __attribute__((aligned(n)))
+#else
+#define FG_ALIGNED(n)
+#endif
+#endif
 
 /* What a kernel is handed: the user's tensors, the arena, the weights; part of parts for threads. */
 typedef struct fg_call {
@@ -223,12 +242,16 @@ FG_KERNEL void residual_generic_conv1_conv_3x3_silu(const fg_call *c)
             const float *wt = w;
             const float *bt = bias;
             float *yt = out + y * 91 + px * 7;
-            fg_v c0_0 = fg_load(bt), c0_1 = fg_load(bt + 1), c0_2 = fg_load(bt + 2), c0_3 = fg_load(bt + 3), c0_4 = fg_load(bt + 4), c0_5 = fg_load(bt + 5), c0_6 = fg_load(bt + 6);
+            fg_v c0_0 = fg_load(bt), c0_1 = fg_load(bt + 1), c0_2 = fg_load(bt + 2), c0_3 = fg_load(bt + 3),
+                c0_4 = fg_load(bt + 4), c0_5 = fg_load(bt + 5), c0_6 = fg_load(bt + 6);
             for (int ky = 0; ky < 3; ky++) {
                 const float *xk = xt + ky * 65;
                 for (int k = 0; k < 15; k++, xk++, wt += 7) {
-                    const fg_v w0 = fg_load(wt), w1 = fg_load(wt + 1), w2 = fg_load(wt + 2), w3 = fg_load(wt + 3), w4 = fg_load(wt + 4), w5 = fg_load(wt + 5), w6 = fg_load(wt + 6);
-                    FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1); FG_FMAS(c0_2, xk[0], w2); FG_FMAS(c0_3, xk[0], w3); FG_FMAS(c0_4, xk[0], w4); FG_FMAS(c0_5, xk[0], w5); FG_FMAS(c0_6, xk[0], w6);
+                    const fg_v w0 = fg_load(wt), w1 = fg_load(wt + 1), w2 = fg_load(wt + 2), w3 = fg_load(wt + 3),
+                        w4 = fg_load(wt + 4), w5 = fg_load(wt + 5), w6 = fg_load(wt + 6);
+                    FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1); FG_FMAS(c0_2, xk[0], w2);
+                    FG_FMAS(c0_3, xk[0], w3); FG_FMAS(c0_4, xk[0], w4); FG_FMAS(c0_5, xk[0], w5);
+                    FG_FMAS(c0_6, xk[0], w6);
                 }
             }
             c0_0 = fg_silu(c0_0);
@@ -274,12 +297,16 @@ FG_KERNEL void residual_generic_conv2_conv_3x3_add_relu(const fg_call *c)
             const float *bt = bias;
             float *yt = out + y * 77 + px * 7;
             const float *pq0 = p0 + y * 91 + px * 7;
-            fg_v c0_0 = fg_load(bt), c0_1 = fg_load(bt + 1), c0_2 = fg_load(bt + 2), c0_3 = fg_load(bt + 3), c0_4 = fg_load(bt + 4), c0_5 = fg_load(bt + 5), c0_6 = fg_load(bt + 6);
+            fg_v c0_0 = fg_load(bt), c0_1 = fg_load(bt + 1), c0_2 = fg_load(bt + 2), c0_3 = fg_load(bt + 3),
+                c0_4 = fg_load(bt + 4), c0_5 = fg_load(bt + 5), c0_6 = fg_load(bt + 6);
             for (int ky = 0; ky < 3; ky++) {
                 const float *xk = xt + ky * 91;
                 for (int k = 0; k < 21; k++, xk++, wt += 7) {
-                    const fg_v w0 = fg_load(wt), w1 = fg_load(wt + 1), w2 = fg_load(wt + 2), w3 = fg_load(wt + 3), w4 = fg_load(wt + 4), w5 = fg_load(wt + 5), w6 = fg_load(wt + 6);
-                    FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1); FG_FMAS(c0_2, xk[0], w2); FG_FMAS(c0_3, xk[0], w3); FG_FMAS(c0_4, xk[0], w4); FG_FMAS(c0_5, xk[0], w5); FG_FMAS(c0_6, xk[0], w6);
+                    const fg_v w0 = fg_load(wt), w1 = fg_load(wt + 1), w2 = fg_load(wt + 2), w3 = fg_load(wt + 3),
+                        w4 = fg_load(wt + 4), w5 = fg_load(wt + 5), w6 = fg_load(wt + 6);
+                    FG_FMAS(c0_0, xk[0], w0); FG_FMAS(c0_1, xk[0], w1); FG_FMAS(c0_2, xk[0], w2);
+                    FG_FMAS(c0_3, xk[0], w3); FG_FMAS(c0_4, xk[0], w4); FG_FMAS(c0_5, xk[0], w5);
+                    FG_FMAS(c0_6, xk[0], w6);
                 }
             }
             const fg_v o0_1_0_0 = fg_load(pq0);
@@ -331,16 +358,15 @@ FG_KERNEL void residual_generic_row_major_out_0(const fg_call *c)
     }
 }
 
-int residual_generic_run(const residual_generic_inputs *in, const residual_generic_outputs *out, void *arena) {
+int residual_generic_run(const residual_generic_inputs *in, const residual_generic_outputs *out, void *arena)
+{
     fg_call call;
     const fg_call *c = &call;
     if (!in || !out) return -1;
     call.in = (const void *const *)(const void *)in;
     call.out = (void *const *)(const void *)out;
-    for (int i = 0; i < 1; i++)
-        if (!call.in[i]) return -1;
-    for (int i = 0; i < 1; i++)
-        if (!call.out[i]) return -1;
+    if (!call.in[0]) return -1;
+    if (!call.out[0]) return -1;
     if (!arena) return -1;
     if ((uintptr_t)arena % 8 != 0) return -2;
     call.arena = (unsigned char *)arena;

@@ -5,20 +5,24 @@
  *   options  --name residual_x86_64_v4 --target x86-64-v4 --weights inline --arena caller
  *   target   x86-64-v4
  */
+
+/* Contents: words that the kernels are written in, for each kind of processor; the kernels, in the order in
+ * which residual_x86_64_v4_run calls them; residual_x86_64_v4_run; the weights.
+ *
+ *      MFLOP   kB moved  kernel
+ *      0.000        4.0  residual_x86_64_v4_channels_last_in_0
+ *      0.062        7.7  residual_x86_64_v4_conv1_conv_3x3_silu
+ *      0.087        9.6  residual_x86_64_v4_conv2_conv_3x3_add_relu
+ *      0.000        5.5  residual_x86_64_v4_row_major_out_0
+ */
 #include "residual.x86-64-v4.h"
 
 #include <stddef.h>
 #include <string.h>
-
-#ifndef FG_ALIGNED
-#if defined(__GNUC__) && !defined(__TINYC__)
-#define FG_ALIGNED(n) __attribute__((aligned(n)))
-#else
-#define FG_ALIGNED(n)
-#endif
-#endif
-#define FG_VL 16 /* lanes of a vector */
 #include <stdint.h>
+
+#define FG_VL 16 /* lanes of a vector */
+
 #ifdef FG_EXTERNAL_KERNELS /* so that a verifier can call them one by one */
 #define FG_KERNEL
 #elif defined(__GNUC__) && __GNUC__ >= 8 && !defined(__clang__)
@@ -29,12 +33,14 @@
 #else
 #define FG_KERNEL static
 #endif
+
 #if defined(__GNUC__) && !defined(__TINYC__)
 #define FG_INLINE static inline __attribute__((always_inline, unused))
 #pragma GCC diagnostic ignored "-Wpsabi" /* vectors are never passed between files */
 #else
 #define FG_INLINE static inline
 #endif
+
 #if defined(FG_FORCE_LANES) || defined(__TINYC__) || !defined(__GNUC__)
 #define FG_LANES 1
 #elif defined(__AVX512F__)
@@ -48,6 +54,7 @@
 #pragma GCC optimize("fp-contract=fast")
 #endif
 #endif
+
 typedef union fg_bits { float f; uint32_t u; } fg_bits;
 #define fgs_set1_f32(s) (s)
 #if defined(__FP_FAST_FMAF) && !defined(__clang__) && !defined(__TINYC__)
@@ -115,7 +122,8 @@ FG_INLINE float fgs_gate_f32(float x)
 /* min(x, 87) */
 FG_INLINE float fgs_cap_f32(float x) { return fgs_min_f32(x, fgs_set1_f32(87.0f)); }
 
-/* x / (1 + e^-x) within 5 ulp from -5 on; below, where the result is smaller than 0.034, within 24 (AVX-512; 5 else); below -87 it stays at
+/* x / (1 + e^-x) within 5 ulp from -5 on; below, where the result is smaller than 0.034, within 24 (AVX-512; 5 else);
+ * below -87 it stays at
  * -1.4e-36. */
 FG_INLINE float fgs_silu_f32(float x)
 {
@@ -153,7 +161,8 @@ FG_INLINE fg_v fg_fma(fg_v a, fg_v b, fg_v c)
     return (fg_v)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
 }
 
-/* Half a vector, for the last channels of a product where those are few: wide multiply-adds take two turns on some cores. */
+/* Half a vector, for the last channels of a product where those are few: wide multiply-adds take two turns on some
+ * cores. */
 typedef float fg_h __attribute__((vector_size(FG_VL * 2)));
 typedef float fg_h_in_memory __attribute__((vector_size(FG_VL * 2), aligned(4), may_alias));
 
@@ -179,8 +188,10 @@ static const float fg_powers[32] __attribute__((unused)) = {
     0.404034704f, 0.412881911f, 0.421922833f, 0.431161731f, 0.440602958f, 0.450250894f, 0.460110128f, 0.47018522f,
 };
 
-/* 1 / (1 + e^-x) for -87 <= x <= 87, within 4 ulp from -5 on; below, the rounding of 1 / ln 2 shows: 22 ulp at -87. e^-x = 2^n 2^f with n a
- * multiple of 1/32, so that a quadratic polynomial in f is enough (relative error 5.6e-8); the table of 2^(j/32) is two registers, and scalef takes
+/* 1 / (1 + e^-x) for -87 <= x <= 87, within 4 ulp from -5 on; below, the rounding of 1 / ln 2 shows: 22 ulp at -87.
+ * e^-x = 2^n 2^f with n a
+ * multiple of 1/32, so that a quadratic polynomial in f is enough (relative error 5.6e-8); the table of 2^(j/32) is two
+ * registers, and scalef takes
  * the whole part of n. */
 FG_INLINE fg_v fg_fast_gate(fg_v x)
 {
@@ -201,7 +212,8 @@ FG_INLINE fg_v fg_cap(fg_v x)
     return (fg_v)_mm512_min_epi32(_mm512_castps_si512((__m512)x), _mm512_set1_epi32(0x42ae0000));
 }
 
-/* x / (1 + e^-x) within 5 ulp from -5 on; below, where the result is smaller than 0.034, within 24 (AVX-512; 5 else); below -87 it stays at
+/* x / (1 + e^-x) within 5 ulp from -5 on; below, where the result is smaller than 0.034, within 24 (AVX-512; 5 else);
+ * below -87 it stays at
  * -1.4e-36. */
 FG_INLINE fg_v fg_silu(fg_v x)
 {
@@ -252,7 +264,8 @@ FG_INLINE fg_v fg_min(fg_v a, fg_v b)
 }
 
 FG_INLINE fg_v fg_fma(fg_v a, fg_v b, fg_v c) { return a * b + c; }
-/* Half a vector, for the last channels of a product where those are few: wide multiply-adds take two turns on some cores. */
+/* Half a vector, for the last channels of a product where those are few: wide multiply-adds take two turns on some
+ * cores. */
 typedef float fg_h __attribute__((vector_size(FG_VL * 2)));
 typedef float fg_h_in_memory __attribute__((vector_size(FG_VL * 2), aligned(4), may_alias));
 
@@ -284,7 +297,8 @@ FG_INLINE fg_v fg_exp_unit(fg_v f)
     return fg_fma(f, p, fg_set1(1.0f));
 }
 
-/* 1 / x by division: with AVX2, rcpps and two steps of Newton take longer (SiLU by llvm-mca, Haswell 21 against 15 cycles,
+/* 1 / x by division: with AVX2, rcpps and two steps of Newton take longer (SiLU by llvm-mca, Haswell 21 against 15
+ * cycles,
  * Zen 3 13.7 against 10.7). */
 FG_INLINE fg_v fg_rcp(fg_v x) { return fg_div(fg_set1(1.0f), x); }
 
@@ -309,7 +323,8 @@ FG_INLINE fg_v fg_gate(fg_v x)
 /* min(x, 87) */
 FG_INLINE fg_v fg_cap(fg_v x) { return fg_min(x, fg_set1(87.0f)); }
 
-/* x / (1 + e^-x) within 5 ulp from -5 on; below, where the result is smaller than 0.034, within 24 (AVX-512; 5 else); below -87 it stays at
+/* x / (1 + e^-x) within 5 ulp from -5 on; below, where the result is smaller than 0.034, within 24 (AVX-512; 5 else);
+ * below -87 it stays at
  * -1.4e-36. */
 FG_INLINE fg_v fg_silu(fg_v x)
 {
@@ -379,6 +394,14 @@ FG_INLINE fg_v fg_widen(fg_h h)
     } while (0)
 
 FG_LANES1(fg_silu, fgs_silu_f32(a))
+#endif
+
+#ifndef FG_ALIGNED
+#if defined(__GNUC__) && !defined(__TINYC__)
+#define FG_ALIGNED(n) __attribute__((aligned(n)))
+#else
+#define FG_ALIGNED(n)
+#endif
 #endif
 
 /* What a kernel is handed: the user's tensors, the arena, the weights; part of parts for threads. */
@@ -663,16 +686,15 @@ FG_KERNEL void residual_x86_64_v4_row_major_out_0(const fg_call *c)
     }
 }
 
-int residual_x86_64_v4_run(const residual_x86_64_v4_inputs *in, const residual_x86_64_v4_outputs *out, void *arena) {
+int residual_x86_64_v4_run(const residual_x86_64_v4_inputs *in, const residual_x86_64_v4_outputs *out, void *arena)
+{
     fg_call call;
     const fg_call *c = &call;
     if (!in || !out) return -1;
     call.in = (const void *const *)(const void *)in;
     call.out = (void *const *)(const void *)out;
-    for (int i = 0; i < 1; i++)
-        if (!call.in[i]) return -1;
-    for (int i = 0; i < 1; i++)
-        if (!call.out[i]) return -1;
+    if (!call.in[0]) return -1;
+    if (!call.out[0]) return -1;
     if (!arena) return -1;
     if ((uintptr_t)arena % 64 != 0) return -2;
     call.arena = (unsigned char *)arena;

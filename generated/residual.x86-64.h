@@ -15,8 +15,10 @@ extern "C" {
 #endif
 
 #define RESIDUAL_X86_64_ARENA_BYTES 8960 /* activations and scratch */
-#define RESIDUAL_X86_64_ARENA_ALIGN 64
+#define RESIDUAL_X86_64_ARENA_ALIGN 64 /* bytes */
 #define RESIDUAL_X86_64_WEIGHTS_BYTES 3616
+
+/* Elements and shapes of the tensors, in row-major order as in ONNX. */
 #define RESIDUAL_X86_64_X_COUNT 495
 #define RESIDUAL_X86_64_X_SHAPE {1, 5, 9, 11} /* float */
 #define RESIDUAL_X86_64_Y_COUNT 693
@@ -35,7 +37,8 @@ typedef struct {
  *     #include "residual.x86-64.h"
  *     static float in0[RESIDUAL_X86_64_X_COUNT];
  *     static float out0[RESIDUAL_X86_64_Y_COUNT];
- *     static unsigned char arena[RESIDUAL_X86_64_ARENA_BYTES + 1] __attribute__((aligned(RESIDUAL_X86_64_ARENA_ALIGN)));
+ *     static unsigned char arena[RESIDUAL_X86_64_ARENA_BYTES + 1]
+ * __attribute__((aligned(RESIDUAL_X86_64_ARENA_ALIGN)));
  *
  *     int main(void) {
  *         residual_x86_64_inputs in = {in0};
@@ -44,8 +47,8 @@ typedef struct {
  *     }
  *
  * Inputs and outputs are row-major as in ONNX, need only their element's alignment and must not overlap.
- * The function keeps no state: calls with different arenas may run at the same time. It returns 0, or a negative
- * number if a pointer is null (-1), the arena is not aligned (-2) or a shape operand contradicts the shapes in this header (-4).
+ * The function keeps no state: calls with different arenas may run at the same time.
+ * It returns 0, or a negative number if a pointer is null (-1) or the arena is not aligned (-2).
  */
 int residual_x86_64_run(const residual_x86_64_inputs *in, const residual_x86_64_outputs *out, void *arena);
 

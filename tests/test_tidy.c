@@ -18,9 +18,9 @@ static int tear_down(void **state) {
     return 0;
 }
 
-static void expect(void **state, bool single_turns, const char *source, const char *want) {
+static void expect(void **state, bool thorough, const char *source, const char *want) {
     fg_text out = fg_text_new(*state), neat = fg_text_new(*state);
-    fg_tidy(source, single_turns, &out);
+    fg_tidy(source, thorough, &out);
     fg_indent(out.data, &neat);
     assert_string_equal(neat.data, want);
 }
@@ -115,6 +115,28 @@ static void text_that_is_not_understood_stays(void **state) {
     }
 }
 
+static void wrapped(void **state, const char *source, const char *want) {
+    fg_text out = fg_text_new(*state);
+    fg_wrap(source, &out);
+    assert_string_equal(out.data, want);
+}
+
+#define FORTY "xxxxxxxxx xxxxxxxxx xxxxxxxxx xxxxxxxxx"
+#define NAME  "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+
+static void long_lines_break_where_a_reader_would(void **state) {
+    wrapped(state, "    f(" NAME "); g(" NAME "); h(" NAME ");\n",
+            "    f(" NAME "); g(" NAME ");\n    h(" NAME ");\n");
+    wrapped(state, "    int a = f(" NAME ", 1), b = f(" NAME ", 2), c;\n",
+            "    int a = f(" NAME ", 1),\n        b = f(" NAME ", 2), c;\n");
+    wrapped(state, "/* " FORTY " " FORTY " " FORTY " " FORTY " */\n",
+            "/* " FORTY " " FORTY " xxxxxxxxx xxxxxxxxx xxxxxxxxx\n * xxxxxxxxx " FORTY " */\n");
+    const char *whole =
+        "#define A " FORTY FORTY FORTY FORTY " \\\n    " FORTY ", " FORTY ", " FORTY ", " FORTY "\n";
+    wrapped(state, whole, whole);
+    wrapped(state, "short;\n\n    lines;\n", "short;\n\n    lines;\n");
+}
+
 int main(void) {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
@@ -123,7 +145,7 @@ int main(void) {
         T(choices_between_numbers_are_made),    T(constants_of_zero_go_where_a_number_can_stand),
         T(blocks_of_their_own_names_stay),      T(variables_that_nothing_reads_go),
         T(loops_of_one_turn_go_on_request),     T(braces_stand_behind_heads_and_below_functions),
-        T(text_that_is_not_understood_stays),
+        T(text_that_is_not_understood_stays),   T(long_lines_break_where_a_reader_would),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

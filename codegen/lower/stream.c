@@ -85,7 +85,7 @@ static void emit_order(fg_emit *e, const fg_stream *s) {
         fg_text_printf(e->out, "%s%s%d", i ? ", " : "", i % 24 == 0 ? "\n" : "", s->order[i]);
     fg_text_add(e->out, "};\nstatic void (*const make[])(const fg_call *, int, int) = {");
     for (int i = 0; i < s->n_stages; i++)
-        fg_text_printf(e->out, "%sfg_row_%d_%d", i ? ", " : "", e->k->index, i);
+        fg_text_printf(e->out, "%s\n%s", i ? "," : "", fg_stream_row_name(e, i));
     fg_text_add(e->out, "};\n");
 }
 
