@@ -73,6 +73,7 @@ static void comment(wrapper *w, size_t column, const char *s, size_t n) {
     const size_t stars = begins ? column + 1 : column;
     while (column + strlen(prefix) + n > MOST_COLUMNS) {
         size_t cut = MOST_COLUMNS - column - strlen(prefix);
+        if (cut + 3 >= n && strncmp(s + n - 3, " */", 3) == 0) cut = n - 4; /* the end does not stand alone */
         while (cut > 0 && s[cut] != ' ') cut--;
         if (cut < 4) break;
         piece(w, column, prefix, s, cut);

@@ -80,7 +80,8 @@ static const struct { uint32_t power[64]; volatile float number[6]; } fgs_sixty_
             0xfffbe4bau, 0xfffc8177u,
         0xfffd257du, 0xfffdd0dfu, 0xfffe83b3u, 0xffff3e0cu,
     },
-    {-92.3324826f * FG_QUARTERS, 12582912.0f * FG_QUARTERS, 0.0108304247f / FG_QUARTERS, 1.0f, 0.0108337402f, -3.3155381e-6f},
+    {-92.3324826f * FG_QUARTERS, 12582912.0f * FG_QUARTERS, 0.0108304247f / FG_QUARTERS, 1.0f, 0.0108337402f,
+        -3.3155381e-6f},
 };
 
 /* Numbers of SiLU in registers, for results that are there together. */
@@ -106,7 +107,8 @@ FG_INLINE fgs_silu_numbers fgs_silu_prepare(void)
     return s;
 }
 
-/* x / (1 + e^-x) within 3 ulp from -5 on, within 7 below; -1.4e-36 from -87.3 down. e^-x = 2^(n / 64) e^-f with 2^(j / 64) from a table, so that
+/* x / (1 + e^-x) within 3 ulp from -5 on, within 7 below; -1.4e-36 from -87.3 down. e^-x = 2^(n / 64) e^-f with 2^(j /
+ * 64) from a table, so that
  * e^-f = 1 - f + f^2 / 2 = ((f - 1)^2 + 1) / 2 is enough (relative error 2.7e-8). */
 FG_INLINE float fgs_silu_by(const fgs_silu_numbers *s, float x)
 {
@@ -114,7 +116,8 @@ FG_INLINE float fgs_silu_by(const fgs_silu_numbers *s, float x)
     float t = fgs_fma_f32(x, s->scale, s->shift);
     FG_KEEP(t);
 #if FG_QUARTERS == 4
-    /* t = 1.5 2^25 + 4 n is whole; 4 n is an offset into the table. What does not fit, and NaN, is an end of the range. */
+    /* t = 1.5 2^25 + 4 n is whole; 4 n is an offset into the table. What does not fit, and NaN, is an end of the
+     * range. */
     unsigned long n;
     __asm__("fcvt.w.s %0, %1, rtz" : "=r"(n) : "f"(t));
     n -= 50331648 - 4 * 8064;
