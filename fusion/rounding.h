@@ -29,7 +29,8 @@ typedef struct fg_rounding {
     fg_unrounded *out_of_range; /* weights that the type has no room for */
     int n_out_of_range;
     fg_unrounded *others; /* float32 constants of FG_ROUNDING_NOTICED elements or more that are no weights of
-                           * products, the largest first: what is added or multiplied element by element, and the like */
+                           * products, the largest first: what is added or multiplied element by element, and
+                           * the like */
     int n_others;
 } fg_rounding;
 

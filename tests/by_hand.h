@@ -149,13 +149,14 @@ static void set_slot(fixture *f, const char *name, fg_place place, int64_t base,
 }
 
 static void set_slots(fixture *f) {
-    const fg_layout plain = {{24, 12, 4, 1}, 0, 24, 0};
+    const fg_layout plain = {.stride = {24, 12, 4, 1}, .elements = 24};
     f->m.n_slots = f->graph->n_values;
     f->m.slots = FG_ARRAY(f->ctx, f->m.n_slots, fg_slot);
     set_slot(f, "x", FG_PLACE_INPUT, 0, plain);
-    set_slot(f, "a", FG_PLACE_ARENA, 0, (fg_layout){{48, 1, 16, 4}, 0, 48, 0});
-    set_slot(f, "b", FG_PLACE_ARENA, 0, (fg_layout){{48, 1, 16, 4}, 2, 48, 0});
-    set_slot(f, "d", FG_PLACE_ARENA, 192, (fg_layout){{60, 1, 12, 2}, 14, 60, 0});
+    set_slot(f, "a", FG_PLACE_ARENA, 0, (fg_layout){.stride = {48, 1, 16, 4}, .elements = 48});
+    set_slot(f, "b", FG_PLACE_ARENA, 0, (fg_layout){.stride = {48, 1, 16, 4}, .offset = 2, .elements = 48});
+    set_slot(f, "d", FG_PLACE_ARENA, 192,
+             (fg_layout){.stride = {60, 1, 12, 2}, .offset = 14, .elements = 60});
     set_slot(f, "y", FG_PLACE_OUTPUT, 0, plain);
     set_slot(f, "g", FG_PLACE_OUTPUT, 1, plain);
 }
