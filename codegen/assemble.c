@@ -73,10 +73,14 @@ static void provenance(fg_planner *p, fg_text *out) {
     fg_text_add(out, " */\n");
 }
 
-/* Frees what it is given. */
+/* Lines of a file behind the comment that it begins with: programs look for names and options in there, which
+ * stay in one piece. Frees what it is given. */
 static char *wrapped(fg_context *ctx, fg_text *text) {
     fg_text lines = fg_text_new(ctx);
-    fg_wrap(text->data, &lines);
+    const char *end = strstr(text->data, "*/\n");
+    const size_t whole = end ? (size_t)(end - text->data) + 3 : 0;
+    fg_text_addn(&lines, text->data, whole);
+    fg_wrap(text->data + whole, &lines);
     fg_text_free(text);
     return lines.data;
 }

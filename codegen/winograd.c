@@ -361,8 +361,10 @@ void fg_winograd_emit(fg_emit *e, const fg_winograd *w, const fg_convolution *c,
     pack(e, w, c);
     fg_pack_bias(e, "bias", c, 1);
     const int64_t lanes = e->lanes;
-    fg_emit_scratch(e, "v", "float", sizeof(float), points * w->chunk * fg_divide_up(c->ic, lanes) * lanes);
-    fg_emit_scratch(e, "m", "float", sizeof(float), points * w->chunk * fg_divide_up(c->oc, lanes) * lanes);
+    fg_emit_scratch(e, "inputs", "float", sizeof(float),
+                    points * w->chunk * fg_divide_up(c->ic, lanes) * lanes);
+    fg_emit_scratch(e, "products", "float", sizeof(float),
+                    points * w->chunk * fg_divide_up(c->oc, lanes) * lanes);
     if (e->k->tap) fg_emit_scratch(e, "sums", "float", sizeof(float), fg_divide_up(c->oc, lanes) * lanes);
     q.epilogue = fg_epilogue_new(e, "p", s->epilogue, s->n_epilogue, c->y, c->out, false);
     fg_template_hook(t, "operands", hook_operands, &q);

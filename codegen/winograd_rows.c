@@ -161,8 +161,8 @@ void fg_winograd_rows_open(fg_emit *e, const fg_winograd_rows *w, fg_template *t
     pack(e, w);
     fg_pack_bias(e, "bias", c, 1);
     fg_emit_scratch(e, "rows", "float", sizeof(float), inputs * wide * padded);
-    fg_emit_scratch(e, "v", "float", sizeof(float), points * w->chunk * padded);
-    fg_emit_scratch(e, "m", "float", sizeof(float), points * w->chunk * columns);
+    fg_emit_scratch(e, "inputs", "float", sizeof(float), points * w->chunk * padded);
+    fg_emit_scratch(e, "products", "float", sizeof(float), points * w->chunk * columns);
     fg_emit_scratch(e, "ring", "float", sizeof(float), ring * pitch);
     set_image(e, w, t);
     set_columns(w, t, wide);
