@@ -55,7 +55,9 @@ number() { # FILE KEY: its first value after "verify"
 count() { # FUSEGEN TARGET NETWORK FOLDER
     n=$(number "$4/report" instructions)
     if [ -z "$n" ] && grep -q avx512dq /proc/cpuinfo && command -v python3 >/dev/null; then
-        n=$("$root/bench/mca.py" --count --fusegen "$1" --target "$2" "$3" | sed -n 's/.* \([0-9.]*\) million instructions.*/\1e6/p')
+        precision=${2#"${2%%/*}"}
+        # shellcheck disable=SC2086  # an option or none
+        n=$("$root/bench/mca.py" --count --fusegen "$1" --target "${2%%/*}" ${precision:+--option=--precision=${precision#/}} "$3" | sed -n 's/.* \([0-9.]*\) million instructions.*/\1e6/p')
     fi
     printf '%s' "$n"
 }
