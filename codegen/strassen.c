@@ -1,7 +1,5 @@
 #include "codegen/strassen.h"
 
-#include "codegen/winograd.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,8 +60,8 @@ static bool pays(const fg_emit *e, const fg_convolution *c) {
     const double weights = (double)(c->ic * c->oc);
     if (t->peak_gflops <= 0) return true;
     const double cycles = 2 * (double)rows_of(c) * weights / t->peak_gflops * t->ghz / e->m->options.threads;
-    return fg_winograd_overlap(7.0 / 8 * cycles, fg_target_stream_cycles(t, 7.0 / 4 * 4 * weights)) <
-           fg_winograd_overlap(cycles, fg_target_stream_cycles(t, 4 * weights));
+    return fg_overlapped_cycles(7.0 / 8 * cycles, fg_target_stream_cycles(t, 7.0 / 4 * 4 * weights)) <
+           fg_overlapped_cycles(cycles, fg_target_stream_cycles(t, 4 * weights));
 }
 
 bool fg_strassen_plan(const fg_emit *e, const fg_convolution *c, const fg_pick *pick, fg_tile *tile) {

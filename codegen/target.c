@@ -356,6 +356,10 @@ double fg_target_stream_cycles(const fg_target *t, double bytes) {
     return bytes / t->dram_gbps * t->ghz;
 }
 
+double fg_overlapped_cycles(double compute, double stream) {
+    return compute > stream ? compute + 0.3 * stream : stream + 0.3 * compute;
+}
+
 double fg_target_roofline_ms(const fg_target *t, int64_t flops, int64_t bytes) {
     const double gbps = bytes <= t->l2_bytes ? t->l2_gbps : bytes <= t->l3_bytes ? t->l3_gbps : t->dram_gbps;
     const double compute = t->peak_gflops > 0 ? (double)flops / (t->peak_gflops * 1e6) : 0;

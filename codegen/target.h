@@ -61,6 +61,8 @@ int fg_target_lanes(const fg_target *t);
 /* Cycles for bytes of weights that every run reads once: what stays in the second-level cache is free, the
  * rest streams from memory. 0 where the bandwidth is not known. */
 double fg_target_stream_cycles(const fg_target *t, double bytes);
+/* Cycles of a product and of what it streams, of which most goes on beside it. */
+double fg_overlapped_cycles(double compute, double stream);
 
 /* Roofline (Williams, Waterman and Patterson, 2009): the larger of the time of so many operations at peak and
  * of the traffic at the bandwidth of the smallest cache that holds it. A figure that is not known costs

@@ -13,10 +13,6 @@ static const fg_scheme *scheme_of(const fg_winograd *w) {
 
 /* ---- choice ---- */
 
-double fg_winograd_overlap(double compute, double stream) {
-    return compute > stream ? compute + 0.3 * stream : stream + 0.3 * compute;
-}
-
 static double direct_cycles(const fg_target *t, const fg_convolution *c, int64_t vectors) {
     const fg_product p = {.rows = c->oh * c->images,
                           .width = c->ow,
@@ -24,8 +20,8 @@ static double direct_cycles(const fg_target *t, const fg_convolution *c, int64_t
                           .vectors = vectors,
                           .pitch = 4 * c->ic * c->sx,
                           .streams = 1};
-    return fg_winograd_overlap(fg_choose_tile(t, &p).cost,
-                               fg_target_stream_cycles(t, 4.0 * (double)(c->kh * c->kw * c->ic * c->oc)));
+    return fg_overlapped_cycles(fg_choose_tile(t, &p).cost,
+                                fg_target_stream_cycles(t, 4.0 * (double)(c->kh * c->kw * c->ic * c->oc)));
 }
 
 /* What decides about a convolution beside its own sizes. */
@@ -82,13 +78,11 @@ static void plan_chunks(const site *q, const fg_scheme *s, const fg_pick *pick, 
                           .parts = w->by_panel ? q->parts : 1,
                           .by_panel = true};
     w->tile = fg_pick_tile(t, &p, pick);
-    /* Loads, stores and about two operations per point and direction, for every vector of channels. */
-    const double in = (double)points * 3.2, out = (double)points * 2.2 + 4.0 * s->m * s->m;
     const double transforms =
-        (double)(tiles * c->images) * (in * (double)fg_divide_up(c->ic, lanes) + out * (double)vectors);
+        (double)(tiles * c->images) * fg_scheme_transform_cycles(s, fg_divide_up(c->ic, lanes), vectors);
     const double weights = 4.0 * (double)(s->filters * s->filters) * (double)c->ic * (double)c->oc;
-    w->cost = fg_winograd_overlap(w->tile.cost + transforms,
-                                  fg_target_stream_cycles(t, weights) + chunk_cycles(q, w, points, weights));
+    w->cost = fg_overlapped_cycles(w->tile.cost + transforms,
+                                   fg_target_stream_cycles(t, weights) + chunk_cycles(q, w, points, weights));
 }
 
 /* Fewest and most tiles in a chunk that are worth trying. */
@@ -168,10 +162,7 @@ static fg_winograd best_method(const site *q, double direct_cost) {
 }
 
 static fg_winograd tuned_method(const site *q, fg_pick *pick) {
-    const int m = pick->text[0] == 'F' && pick->text[1] >= '2' && pick->text[1] <= '4' && pick->text[2] == ':'
-                      ? pick->text[1] - '0'
-                      : 0;
-    const fg_scheme *s = fg_scheme_of(m, q->c->sx, q->c->kh);
+    const fg_scheme *s = fg_scheme_of(fg_scheme_asked(pick), q->c->sx, q->c->kh);
     if (!s || !accurate(q, s)) return (fg_winograd){.m = 0};
     pick->text += 3;
     return plan_for(q, s, pick);
@@ -216,25 +207,6 @@ typedef struct fg_winograd_kernel {
     fg_epilogue *epilogue;
     int64_t yb, yy, yx;
 } fg_winograd_kernel;
-
-/* Transformed weights: [filter][panel][ic][nv * lanes]. */
-static void pack(fg_emit *e, const fg_winograd *w, const fg_convolution *c) {
-    const fg_scheme *s = scheme_of(w);
-    const int64_t lanes = e->lanes, vectors = fg_divide_up(c->oc, lanes), nv = w->tile.nv;
-    const int64_t matrix = vectors * lanes * c->ic, filters = s->filters * s->filters;
-    float *u = fg_emit_weights(e, "u", filters * matrix);
-    for (int64_t oc = 0; oc < c->oc; oc++) {
-        const int64_t v = oc / lanes, panel = v / nv,
-                      width = (panel + 1) * nv <= vectors ? nv : vectors - panel * nv;
-        for (int64_t ic = 0; ic < c->ic; ic++) {
-            const fg_taps taps = fg_folded_filter(&(fg_folded){c, 1}, oc, ic);
-            float *to =
-                u + panel * nv * lanes * c->ic + ic * width * lanes + (v - panel * nv) * lanes + oc % lanes;
-            for (int i = 0; i < filters; i++)
-                to[i * matrix] = (float)fg_scheme_filter(s, &taps, i / s->filters, i % s->filters);
-        }
-    }
-}
 
 /* Which filter each point takes, where several share one. */
 static void set_filters(const fg_winograd *w, fg_template *t) {
@@ -358,7 +330,7 @@ void fg_winograd_emit(fg_emit *e, const fg_winograd *w, const fg_convolution *c,
     fg_template *t = fg_emit_template(e);
     set_sizes(&q, source, t);
     set_split(&q, t);
-    pack(e, w, c);
+    fg_scheme_pack(e, scheme_of(w), &(fg_folded){c, 1}, w->tile.nv);
     fg_pack_bias(e, "bias", c, 1);
     const int64_t lanes = e->lanes;
     fg_emit_scratch(e, "inputs", "float", sizeof(float),

@@ -32,12 +32,4 @@ void fg_winograd_pad(const fg_winograd *w, fg_convolution *c);
  * the stored value. */
 void fg_winograd_emit(fg_emit *e, const fg_winograd *w, const fg_convolution *c, const fg_source *source);
 
-/* a / b, up; both positive. */
-static inline int64_t fg_divide_up(int64_t a, int64_t b) {
-    return (a + b - 1) / b;
-}
-
-/* Cycles of a product and of what it streams, of which most goes on beside it. */
-double fg_winograd_overlap(double compute, double stream);
-
 #endif

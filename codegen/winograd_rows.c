@@ -1,9 +1,5 @@
 #include "codegen/winograd_rows.h"
 
-#include "codegen/winograd.h"
-
-#include <string.h>
-
 static int64_t whole_vectors(int64_t n, int lanes) {
     return fg_divide_up(n, lanes) * lanes;
 }
@@ -31,16 +27,14 @@ static void plan_chunk(const fg_emit *e, int64_t chunk, const fg_pick *pick, fg_
                           .streams = 0 /* results stay in the first-level cache */};
     w->chunk = chunk;
     w->tile = fg_pick_tile(t, &p, pick);
-    /* As in whole maps: loads, stores and about two operations per point and direction, for each vector. */
-    const double transforms = (double)tiles * ((double)points * 3.2 * (double)(in / lanes) +
-                                               ((double)points * 2.2 + 4.0 * s->m * s->m) * (double)vectors);
+    const double transforms = (double)tiles * fg_scheme_transform_cycles(s, in / lanes, vectors);
     const double folds = 2.0 * (double)(lines * s->m * (w->tiles * s->m) * channels);
     const double held = (double)(points * chunk * 4 * (in + w->tile.nv * lanes)), l1 = (double)t->l1_bytes;
     const double results = 4.0 * (double)(points * tiles * vectors * lanes);
     const double out = held > l1 && l1 > 0 ? (1 - l1 / held) * 2 * results / BEHIND : 0;
     const double weights = 4.0 * (double)(points * channels * vectors * lanes);
     const double again = l1 > 0 ? weights * (double)(p.rows / points) / BEHIND : 0;
-    w->cost = fg_winograd_overlap(w->tile.cost, again) + transforms + folds + out;
+    w->cost = fg_overlapped_cycles(w->tile.cost, again) + transforms + folds + out;
 }
 
 static bool suits(const fg_emit *e, const fg_convolution *c) {
@@ -77,7 +71,7 @@ fg_winograd_rows fg_winograd_rows_plan(const fg_emit *e, const fg_convolution *c
     const fg_scheme *s = suits(e, c) ? scheme_for(c) : NULL;
     if (!s || !fg_scheme_is_accurate(e->ctx, s, &(fg_folded){c, c->sx})) return direct;
     if (pick->text) {
-        if (pick->text[0] != 'F' || pick->text[1] != '0' + s->m || pick->text[2] != ':') return direct;
+        if (fg_scheme_asked(pick) != s->m) return direct;
         pick->text += 3;
         fg_winograd_rows w = best_chunk(e, c, s, pick);
         w.direct_cost = direct_cost;
@@ -96,26 +90,6 @@ fg_winograd_rows fg_winograd_rows_plan(const fg_emit *e, const fg_convolution *c
 
 int64_t fg_winograd_rows_ring(const fg_winograd_rows *w, int64_t window) {
     return window + w->scheme->m - 1;
-}
-
-/* Transformed weights: [filter][panel][ic][nv * lanes]. */
-static void pack(fg_emit *e, const fg_winograd_rows *w) {
-    const fg_scheme *s = w->scheme;
-    const fg_convolution *c = w->folded.c;
-    const int64_t lanes = e->lanes, vectors = fg_divide_up(c->oc, lanes), nv = w->tile.nv,
-                  in = fg_folded_channels(&w->folded);
-    const int64_t matrix = vectors * lanes * in;
-    float *u = fg_emit_weights(e, "u", s->filters * s->filters * matrix);
-    for (int64_t oc = 0; oc < c->oc; oc++) {
-        const int64_t v = oc / lanes, first = v / nv * nv,
-                      width = first + nv <= vectors ? nv : vectors - first;
-        for (int64_t ic = 0; ic < in; ic++) {
-            const fg_taps taps = fg_folded_filter(&w->folded, oc, ic);
-            float *to = u + first * lanes * in + ic * width * lanes + (v - first) * lanes + oc % lanes;
-            for (int i = 0; i < s->filters * s->filters; i++)
-                to[i * matrix] = (float)fg_scheme_filter(s, &taps, i / s->filters, i % s->filters);
-        }
-    }
 }
 
 /* Which folded pixels hold a pixel of the image at px. */
@@ -158,7 +132,7 @@ void fg_winograd_rows_open(fg_emit *e, const fg_winograd_rows *w, fg_template *t
                   wide = (w->tiles - 1) * s->m + inputs;
     const int64_t pitch = (left + c->ow + right) * vectors * lanes, columns = w->tile.nv * lanes;
     fg_emit_input(e, "x", c->x);
-    pack(e, w);
+    fg_scheme_pack(e, s, &w->folded, w->tile.nv);
     fg_pack_bias(e, "bias", c, 1);
     fg_emit_scratch(e, "rows", "float", sizeof(float), inputs * wide * padded);
     fg_emit_scratch(e, "inputs", "float", sizeof(float), points * w->chunk * padded);

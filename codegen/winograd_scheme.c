@@ -246,3 +246,30 @@ static double estimated_error(fg_context *ctx, const fg_scheme *s, const fg_fold
 bool fg_scheme_is_accurate(fg_context *ctx, const fg_scheme *s, const fg_folded *f) {
     return estimated_error(ctx, s, f) < 2.5e-5;
 }
+
+double fg_scheme_transform_cycles(const fg_scheme *s, int64_t in_vectors, int64_t out_vectors) {
+    const double points = (double)(s->points * s->points), in = points * 3.2,
+                 out = points * 2.2 + 4.0 * s->m * s->m;
+    return in * (double)in_vectors + out * (double)out_vectors;
+}
+
+void fg_scheme_pack(fg_emit *e, const fg_scheme *s, const fg_folded *f, int nv) {
+    const int64_t lanes = e->lanes, vectors = fg_divide_up(f->c->oc, lanes), inputs = fg_folded_channels(f);
+    const int64_t matrix = vectors * lanes * inputs, filters = s->filters * s->filters;
+    float *u = fg_emit_weights(e, "u", filters * matrix);
+    for (int64_t oc = 0; oc < f->c->oc; oc++) {
+        const int64_t v = oc / lanes, first = v / nv * nv,
+                      width = first + nv <= vectors ? nv : vectors - first;
+        for (int64_t ic = 0; ic < inputs; ic++) {
+            const fg_taps taps = fg_folded_filter(f, oc, ic);
+            float *to = u + first * lanes * inputs + ic * width * lanes + (v - first) * lanes + oc % lanes;
+            for (int i = 0; i < filters; i++)
+                to[i * matrix] = (float)fg_scheme_filter(s, &taps, i / s->filters, i % s->filters);
+        }
+    }
+}
+
+int fg_scheme_asked(const fg_pick *pick) {
+    const char *text = pick->text;
+    return text && text[0] == 'F' && text[1] >= '2' && text[1] <= '4' && text[2] == ':' ? text[1] - '0' : 0;
+}

@@ -4,6 +4,7 @@
 #define FG_CODEGEN_WINOGRAD_SCHEME_H
 
 #include "codegen/convolution.h"
+#include "codegen/tuning.h"
 
 enum { FG_WINOGRAD_POINTS = 6, FG_WINOGRAD_TAPS = 5 }; /* at most, per direction */
 
@@ -46,5 +47,21 @@ double fg_scheme_filter(const fg_scheme *s, const fg_taps *taps, int i, int j);
 /* True if the largest error over RMS of a few tiles of a few channels on random data, against double, with
  * the kernel's own arithmetic, is at most half of what one kernel may show: real data can be worse. */
 bool fg_scheme_is_accurate(fg_context *ctx, const fg_scheme *s, const fg_folded *f);
+
+/* Cycles for the transforms of one tile whose input has in_vectors vectors of channels and whose result
+ * out_vectors: loads, stores and about two operations per point and direction, for each vector. */
+double fg_scheme_transform_cycles(const fg_scheme *s, int64_t in_vectors, int64_t out_vectors);
+
+/* Declares `u`, the transformed weights: [filter][panel][input channel][nv * lanes]; the last panel is
+ * narrower. */
+void fg_scheme_pack(fg_emit *e, const fg_scheme *s, const fg_folded *f, int nv);
+
+/* m of the "Fm:" that what is asked for begins with; 0: it does not. */
+int fg_scheme_asked(const fg_pick *pick);
+
+/* a / b, up; both positive. */
+static inline int64_t fg_divide_up(int64_t a, int64_t b) {
+    return (a + b - 1) / b;
+}
 
 #endif

@@ -84,4 +84,20 @@ static inline fg_value *channels_last(fg_graph *g, const char *shape) {
     return conv(g, x, fg_format(g->ctx, "%dx%dx1x1", c, c), 1);
 }
 
+/* Verified for one to three threads on a target of wide vectors, where some kernel is done by `method` (what
+ * its choice begins with), and on two other targets. */
+static inline void check_method(fg_graph *g, size_t number, const char *method) {
+    bool chosen = false;
+    for (int threads = 1; threads <= 3; threads++) {
+        const fg_module *m;
+        const fg_verdict *v = generate_and_verify(g, "x86-64-v4", true, threads, &m);
+        if (!v->passed) fail_msg("case %zu, %d threads: %s", number, threads, v->first_failure);
+        for (int k = 0; k < m->n_kernels; k++)
+            chosen |= m->kernels[k].choice && strncmp(m->kernels[k].choice, method, strlen(method)) == 0;
+    }
+    if (!chosen) fail_msg("case %zu was not done by %s", number, method);
+    check_for(g, "x86-64", true, 1);
+    check_for(g, "generic", true, 2);
+}
+
 #endif

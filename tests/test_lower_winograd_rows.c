@@ -45,21 +45,7 @@ static fg_graph *network(fg_context *ctx, const stem_case *c) {
 
 TEST(stems_before_pools_and_depthwise_convolutions) {
     (void)arg;
-    for (size_t i = 0; i < FG_COUNT(cases); i++) {
-        fg_graph *g = network(ctx, &cases[i]);
-        bool chosen = false;
-        for (int threads = 1; threads <= 3; threads++) {
-            const fg_module *m;
-            const fg_verdict *v = generate_and_verify(g, "x86-64-v4", true, threads, &m);
-            if (!v->passed) fail_msg("case %zu, %d threads: %s", i, threads, v->first_failure);
-            for (int k = 0; k < m->n_kernels; k++)
-                chosen |= m->kernels[k].choice &&
-                          strncmp(m->kernels[k].choice, cases[i].method, strlen(cases[i].method)) == 0;
-        }
-        if (!chosen) fail_msg("case %zu was not done by %s", i, cases[i].method);
-        check_for(g, "x86-64", true, 1);
-        check_for(g, "generic", true, 2);
-    }
+    for (size_t i = 0; i < FG_COUNT(cases); i++) check_method(network(ctx, &cases[i]), i, cases[i].method);
 }
 
 int main(void) {

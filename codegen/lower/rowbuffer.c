@@ -417,8 +417,7 @@ static void emit_transformed(fg_rowbuffer *q, const fg_winograd_rows *w) {
                 fg_format(e->ctx, "F(%dx%d) %dx%d+%d", w->scheme->m, w->scheme->m, q->tile.mr,
                           q->tile.nv * e->lanes, q->tx),
                 "Winograd, %lldx%lld pixels as channels, %lld tiles at a time; a ring of %lld rows; about "
-                "%.0f %% of direct "
-                "convolution's cycles",
+                "%.0f %% of direct convolution's cycles",
                 (long long)w->folded.fold, (long long)w->folded.fold, (long long)w->chunk, (long long)q->ring,
                 100 * w->cost / w->direct_cost);
 }
