@@ -80,7 +80,9 @@ static void overlap_maps(fg_emit *e, fg_stream *s) {
 /* ---- the order ---- */
 
 static void emit_order(fg_emit *e, const fg_stream *s) {
-    fg_text_printf(e->out, "static const unsigned char order[%lld] = {", (long long)s->n_steps);
+    fg_text_printf(e->out,
+                   "/* whose next row is made, step by step */\nstatic const unsigned char order[%lld] = {",
+                   (long long)s->n_steps);
     for (int64_t i = 0; i < s->n_steps; i++)
         fg_text_printf(e->out, "%s%s%d", i ? ", " : "", i % 24 == 0 ? "\n" : "", s->order[i]);
     fg_text_add(e->out, "};\nstatic void (*const make[])(const fg_call *, int, int) = {");
@@ -116,7 +118,7 @@ static void emit(fg_emit *e) {
     for (int i = 0; i < s->n_stages; i++)
         if (s->stage[i].shared < 0) clear_ring(e, &s->stage[i], room[i]);
     fg_line(e, "for (int b = 0; b < %lld; b++) {", (long long)images);
-    fg_line(e, "int y[%d] = {0};", s->n_stages);
+    fg_line(e, "int y[%d] = {0}; /* the next row of each */", s->n_stages);
     fg_line(e, "for (int i = 0; i < %lld; i++) {", (long long)s->n_steps);
     fg_line(e, "make[order[i]](c, b, y[order[i]]++);");
     if (s->n_gates) emit_passes(e, s);
